@@ -1,0 +1,30 @@
+import { JbfsError } from '../base/errors.ts'
+
+/**
+ * What can go wrong at a store, by what the caller can do about it:
+ * `unavailable` the store failed or could not be reached (retried by `withRetry`) · `timeout` it did not answer in time
+ * (retried) · `access-denied` it refused the credentials · `no-bucket` bucket or folder is not there · `tls` its
+ * certificate is not trusted · `exists`, `changed` a condition of a put or get did not hold · `invalid` a request it will never
+ * accept · `read-only` a write reached a store that must not write.
+ */
+export const storeErrorCodes = [
+  'unavailable',
+  'timeout',
+  'access-denied',
+  'no-bucket',
+  'tls',
+  'exists',
+  'changed',
+  'invalid',
+  'read-only',
+] as const
+export type StoreErrorCode = (typeof storeErrorCodes)[number]
+
+export class StoreError extends JbfsError<StoreErrorCode> {
+  override readonly name = 'StoreError'
+
+  /** Whether the same request may succeed later. */
+  get retryable(): boolean {
+    return this.code === 'unavailable' || this.code === 'timeout'
+  }
+}

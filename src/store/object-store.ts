@@ -1,0 +1,96 @@
+import type { Abortable } from '../base/abort.ts'
+import type { Brand } from '../base/brand.ts'
+
+/**
+ * The contract of an object store: bytes under keys, as S3 has them. Implemented by `S3Store` and `DirectoryStore`,
+ * wrapped by `withRetry`, `withConcurrency` and `withMetrics`; all pass `test/conformance/object-store.ts`.
+ *
+ * Any method may be called any number of times concurrently. A missing key is a value (`undefined`); everything else
+ * that goes wrong rejects with a `StoreError`, except an abort, which rejects with the signal's reason. Buffers that are
+ * returned belong to the caller; buffers that are passed in must not change until the promise settles.
+ */
+
+/** A key below the store's root: `/`-separated, no leading slash. May be empty only as a listing prefix. */
+export type ObjectKey = Brand<string, 'ObjectKey'>
+
+export function objectKey(key: string): ObjectKey {
+  return key as ObjectKey
+}
+
+export interface ObjectMetadata {
+  readonly key: ObjectKey
+  /** Bytes. */
+  readonly size: number
+  /** Opaque version of the content; equal etags mean equal bytes. Taken with its quotes, as S3 sends it. */
+  readonly etag: string
+  /** Epoch milliseconds. */
+  readonly modified: number
+}
+
+/** Bytes `offset` … `offset + length - 1`. `length` is at least 1. */
+export interface ByteRange {
+  readonly offset: number
+  readonly length: number
+}
+
+export interface GetOptions extends Abortable {
+  readonly range?: ByteRange | undefined
+  /** Fail with `changed` unless the object still has this etag. */
+  readonly ifMatch?: string | undefined
+}
+
+export interface ObjectBody extends ObjectMetadata {
+  /** What was asked for: the range cut at the end of the object, or all of it. */
+  readonly bytes: Buffer
+}
+
+export interface ListOptions extends Abortable {
+  /** Keys that contain it behind the prefix are rolled up into `prefixes`, as S3 does. */
+  readonly delimiter?: '/' | undefined
+}
+
+/** One page of a listing, at most 1,000 entries, keys and prefixes each in UTF-8 byte order. */
+export interface ListPage {
+  readonly objects: readonly ObjectMetadata[]
+  /** Rolled-up prefixes, each ending in the delimiter. */
+  readonly prefixes: readonly string[]
+}
+
+export interface ObjectReader {
+  /** For messages: `s3://bucket/path` or a folder. Never a secret. */
+  readonly description: string
+  /** The bytes of an object or of a range of it, whole and exactly as long as the store said, or a `StoreError`. */
+  get(key: ObjectKey, options?: GetOptions): Promise<ObjectBody | undefined>
+  /** As `get` without a range, in pieces, for objects that should not be held in memory. Retries are the caller's. */
+  getStream(key: ObjectKey, options?: GetOptions): Promise<ObjectStream | undefined>
+  head(key: ObjectKey, options?: Abortable): Promise<ObjectMetadata | undefined>
+  /** All that starts with `prefix`, page by page; a missing prefix is an empty listing. */
+  list(prefix: string, options?: ListOptions): AsyncIterable<ListPage>
+}
+
+export interface ObjectStream extends ObjectMetadata {
+  readonly body: AsyncIterable<Buffer>
+}
+
+export interface PutOptions extends Abortable {
+  /** `*`: only if there is no such object (S3 If-None-Match). Otherwise rejects with `exists`. */
+  readonly ifNoneMatch?: '*' | undefined
+  /** Only if the object has this etag (S3 If-Match). Otherwise rejects with `changed`. */
+  readonly ifMatch?: string | undefined
+}
+
+/** What is stored: bytes in memory, or a part of a local file that does not change meanwhile. */
+export type PutBody = Buffer | FileSource
+
+/** Parts of a local file, one after another: how a file with holes is stored without them. */
+export interface FileSource {
+  readonly path: string | Buffer
+  readonly ranges: readonly ByteRange[]
+}
+
+export interface ObjectStore extends ObjectReader {
+  /** Stores all bytes or nothing. Large sources go up in parts. Resolves with the new object's metadata. */
+  put(key: ObjectKey, body: PutBody, options?: PutOptions): Promise<ObjectMetadata>
+  /** Removes what is there of `keys`; a missing key is no error. */
+  delete(keys: readonly ObjectKey[], options?: Abortable): Promise<void>
+}

@@ -1,0 +1,58 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { dirname, join, relative, resolve } from 'node:path'
+import test from 'ava'
+
+/** Which layer may import which: downwards only, never sideways. The order is that of native-notes/architecture.md. */
+const mayImport: Record<string, readonly string[]> = {
+  cli: ['daemon', 'import', 'sample', 'snapshot', 'destination', 'store', 'fuse', 'base'],
+  daemon: ['filesystem', 'snapshot', 'cache', 'destination', 'store', 'fuse', 'base'],
+  filesystem: ['snapshot', 'cache', 'fuse', 'destination', 'store', 'base'],
+  import: ['snapshot', 'destination', 'store', 'base'],
+  snapshot: ['destination', 'store', 'base'],
+  cache: ['store', 'base'],
+  destination: ['store', 'base'],
+  fuse: ['base'],
+  sample: ['base'],
+  store: ['base'],
+  base: [],
+}
+
+const root = resolve(import.meta.dirname, '../src')
+
+function sources(): string[] {
+  return readdirSync(root, { recursive: true, encoding: 'utf8' }).filter((path) => path.endsWith('.ts'))
+}
+
+function importsOf(path: string): string[] {
+  const text = readFileSync(join(root, path), 'utf8')
+  return [...text.matchAll(/(?:from|import)\s*\(?\s*'([^']+)'/g)].map((match) => match[1] as string)
+}
+
+test('imports point down', (t) => {
+  const wrong: string[] = []
+  for (const path of sources()) {
+    const layer = path.split('/')[0] as string
+    if (layer === 'main.ts') continue
+    for (const specifier of importsOf(path)) {
+      if (!specifier.startsWith('.')) continue
+      const target = relative(root, resolve(root, dirname(path), specifier)).split('/')[0] as string
+      if (target !== layer && !mayImport[layer]?.includes(target)) wrong.push(`${path} imports ${specifier}`)
+    }
+  }
+  t.deepEqual(wrong, [])
+})
+
+test('base imports only Node', (t) => {
+  const others = sources()
+    .filter((path) => path.startsWith('base/'))
+    .flatMap(importsOf)
+    .filter((specifier) => !specifier.startsWith('.') && !specifier.startsWith('node:'))
+  // koffi is reached through createRequire, because it is optional.
+  t.deepEqual(others, [])
+})
+
+test('every layer is in the table', (t) => {
+  const layers = new Set(sources().map((path) => path.split('/')[0]))
+  layers.delete('main.ts')
+  for (const layer of layers) t.true(layer !== undefined && layer in mayImport, layer)
+})
