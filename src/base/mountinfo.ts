@@ -1,0 +1,36 @@
+import { readFileSync } from 'node:fs'
+
+/** One line of /proc/self/mountinfo (proc(5)). */
+export interface MountInfo {
+  readonly mountpoint: string
+  /** `major:minor`, as in /sys/class/bdi. */
+  readonly device: string
+  /** `fuse.jbfs` for ours. */
+  readonly type: string
+  readonly source: string
+}
+
+/** The mounts of this process's namespace, oldest first. */
+export function mounts(text: string = readFileSync('/proc/self/mountinfo', 'utf8')): MountInfo[] {
+  return text
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => {
+      const [left = '', right = ''] = line.split(' - ')
+      const [, , device = '', , mountpoint = ''] = left.split(' ')
+      const [type = '', source = ''] = right.split(' ')
+      return { mountpoint: unescapeOctal(mountpoint), device, type, source: unescapeOctal(source) }
+    })
+}
+
+/** What is mounted at exactly this canonical path; the uppermost where mounts are stacked. Asks nothing of the mount itself. */
+export function mountAt(path: string): MountInfo | undefined {
+  return mounts().findLast(({ mountpoint }) => mountpoint === path)
+}
+
+/** The kernel writes blank, tab, newline and backslash as three octal digits, and the bytes of a name as they are. */
+function unescapeOctal(field: string): string {
+  return field.replaceAll(/\\([0-7]{3})/g, (_, octal: string) =>
+    String.fromCharCode(Number.parseInt(octal, 8)),
+  )
+}

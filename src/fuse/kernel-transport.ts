@@ -1,0 +1,23 @@
+import { DeviceChannel } from './device-channel.ts'
+import { mount, raiseReadAhead, unmount, watchForCrash } from './mount.ts'
+import { Session } from './session.ts'
+import type { Mount, TransportOptions } from './transport.ts'
+
+/** jbfs speaks the FUSE protocol on /dev/fuse itself. */
+export async function mountOverKernel(options: TransportOptions): Promise<Mount> {
+  const { mountpoint, operations, logger, toErrno, negativeValid } = options
+  const fd = options.fuseFd ?? mount(options)
+  const session = new Session({ channel: new DeviceChannel(fd), operations, logger, toErrno, negativeValid })
+  const done = session.run()
+  done.catch(() => {})
+  if (options.fuseFd === undefined) watchForCrash(mountpoint)
+  await session.initialized
+  raiseReadAhead(mountpoint, logger)
+  return {
+    done,
+    unmount: ({ lazy = false } = {}) => unmount(mountpoint, { lazy }),
+    invalidateEntry: (parent, name) => session.invalidateEntry(parent, name),
+    invalidateInode: (nodeid) => session.invalidateInode(nodeid),
+    counts: () => Object.fromEntries(session.counts),
+  }
+}
