@@ -53,6 +53,7 @@ export function negotiate(offer: InitIn): InitOut {
     unused0: 0,
     unused1: 0,
     unused2: 0,
+    unused3: 0,
   }
 }
 

@@ -121,8 +121,9 @@ export const InitOut = struct({
   maxStackDepth: 'u32',
   requestTimeout: 'u16',
   unused0: 'u16',
-  unused1: 'u64',
+  unused1: 'u32',
   unused2: 'u64',
+  unused3: 'u64',
 })
 export type InitOut = FieldsOf<typeof InitOut>
 
