@@ -7,7 +7,15 @@ import type { Mount, TransportOptions } from './transport.ts'
 export async function mountOverKernel(options: TransportOptions): Promise<Mount> {
   const { mountpoint, operations, logger, toErrno, negativeValid } = options
   const fd = options.fuseFd ?? mount(options)
-  const session = new Session({ channel: new DeviceChannel(fd), operations, logger, toErrno, negativeValid })
+  const session = new Session({
+    channel: new DeviceChannel(fd),
+    operations,
+    logger,
+    toErrno,
+    negativeValid,
+    // Nobody but the owner gets in otherwise, and to them no permission applies.
+    enforceAcls: options.allowOther,
+  })
   const done = session.run()
   done.catch(() => {})
   if (options.fuseFd === undefined) watchForCrash(mountpoint)

@@ -32,15 +32,20 @@ const wanted =
 /** With both, a mount needs no OPEN and no OPENDIR. */
 export const handlelessFlags = InitFlag.NO_OPEN_SUPPORT | InitFlag.NO_OPENDIR_SUPPORT
 
+export interface Wishes {
+  /** Have the kernel enforce the ACLs in `system.posix_acl_*`, and with them all permissions. */
+  readonly enforceAcls: boolean
+}
+
 /** The answer to INIT: what we want of what the kernel offers. */
-export function negotiate(offer: InitIn): InitOut {
+export function negotiate(offer: InitIn, { enforceAcls }: Wishes): InitOut {
   const minor = Math.min(offer.minor, protocolMinor)
   return {
     major: protocolMajor,
     minor,
     maxReadahead: offer.maxReadahead,
     // A kernel of a newer major takes only our number from this reply and asks again.
-    flags: wanted & offer.flags,
+    flags: (enforceAcls ? wanted | InitFlag.POSIX_ACL : wanted) & offer.flags,
     maxBackground,
     congestionThreshold: (maxBackground * 3) / 4,
     maxWrite: maxTransfer,

@@ -4,7 +4,7 @@ import type { Logger } from '../base/log.ts'
 import type { FuseChannel } from './channel.ts'
 import { type DispatchContext, type Row, rowOf } from './dispatch.ts'
 import { Errno } from './errno.ts'
-import { handlelessFlags, negotiate } from './negotiate.ts'
+import { handlelessFlags, negotiate, type Wishes } from './negotiate.ts'
 import type { FuseOperations } from './operations.ts'
 import {
   InHeader,
@@ -18,7 +18,7 @@ import {
 import { ReplyBuilder } from './reply.ts'
 import { Request } from './request.ts'
 
-export interface SessionOptions {
+export interface SessionOptions extends Wishes {
   readonly channel: FuseChannel
   readonly operations: FuseOperations
   readonly logger: Logger
@@ -33,6 +33,7 @@ export class Session implements DispatchContext {
   readonly operations: FuseOperations
   readonly negativeValid: number
   readonly #channel: FuseChannel
+  readonly #wishes: Wishes
   readonly #logger: Logger
   readonly #toErrno: SessionOptions['toErrno']
   readonly #reply = new ReplyBuilder()
@@ -46,8 +47,9 @@ export class Session implements DispatchContext {
   #serving: Request | undefined
   #handleless = false
 
-  constructor({ channel, operations, logger, toErrno, negativeValid }: SessionOptions) {
+  constructor({ channel, operations, logger, toErrno, negativeValid, enforceAcls }: SessionOptions) {
     this.#channel = channel
+    this.#wishes = { enforceAcls }
     this.operations = operations
     this.negativeValid = negativeValid
     this.#logger = logger
@@ -78,7 +80,7 @@ export class Session implements DispatchContext {
   }
 
   init(request: Request): void {
-    const reply = negotiate(request.body(InitIn))
+    const reply = negotiate(request.body(InitIn), this.#wishes)
     this.#handleless = (reply.flags & handlelessFlags) === handlelessFlags
     this.#channel.reply(this.#reply.struct(request.unique, InitOut, reply))
     this.#initialized.resolve()
