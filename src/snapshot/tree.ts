@@ -19,6 +19,8 @@ export interface Tree extends Disposable {
   xattrNames(ino: Ino): readonly string[]
   /** The next regular files with content behind `ino` in reading order: the lowest inode numbers above it. */
   filesAfter(ino: Ino, count: number): readonly Inode[]
+  /** All objects that files of this snapshot refer to, by id. */
+  objects(): Iterable<ObjectRef>
   /** Totals for statfs. */
   readonly totals: TreeTotals
 }

@@ -1,0 +1,59 @@
+#!/bin/sh
+# Installs what is missing: the npm packages (a Node.js of the needed version among them) and, as root where apt-get exists, programs.
+# `--test`: also what the tests use. Does nothing, and says nothing, when all is there.
+set -eu
+cd "$(dirname "$0")/.."
+PATH="$PWD/node_modules/.bin:$PATH"
+export PATH
+
+say() { printf 'setup: %s\n' "$*"; }
+fail() {
+  printf 'setup: %s\n' "$*" >&2
+  exit 1
+}
+is_root() { [ "$(id -u)" = 0 ]; }
+
+install_npm_packages() {
+  installed=node_modules/.package-lock.json
+  if [ -e "$installed" ] && [ -z "$(find package-lock.json -newer "$installed")" ]; then return; fi
+  command -v npm >/dev/null || fail 'npm is missing: install Node.js with npm (Debian: apt-get install nodejs npm)'
+  say 'npm ci'
+  npm ci --no-audit --no-fund --loglevel=error
+}
+
+check_node() {
+  version=$(node -p process.versions.node)
+  [ "${version%%.*}" -ge 24 ] ||
+    fail "needs Node.js 24 or newer, this is $version, and npm brought none along for $(uname -m)"
+}
+
+# program:package for each argument
+install_programs() {
+  packages=
+  for each in "$@"; do
+    command -v "${each%%:*}" >/dev/null || packages="$packages ${each##*:}"
+  done
+  if [ -z "$packages" ]; then return; fi
+  if ! is_root || ! command -v apt-get >/dev/null; then
+    fail "missing programs, in Debian's packages:$packages (as root: apt-get install$packages)"
+  fi
+  say "apt-get install$packages"
+  # The lists of a fresh system are empty, or too old.
+  # shellcheck disable=SC2086
+  apt_install $packages >/dev/null 2>&1 || { apt-get update -qq && apt_install $packages >/dev/null; }
+}
+
+apt_install() { DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@"; }
+
+install_npm_packages
+check_node
+case "${1-}" in
+  '')
+    # Root mounts without it.
+    is_root || install_programs fusermount3:fuse3
+    ;;
+  --test)
+    install_programs fusermount3:fuse3 rsync:rsync setfattr:attr setfacl:acl tar:tar zstd:zstd openssl:openssl
+    ;;
+  *) fail "unknown argument $1" ;;
+esac

@@ -1,0 +1,33 @@
+import { homedir } from 'node:os'
+import { join } from 'node:path'
+
+/** Where jbfs keeps what it makes: the system's folders for root, those of the XDG base directory specification for a user. */
+export interface UserFolders {
+  /** Control sockets; gone after a restart of the system. */
+  readonly runtime: string
+  /** May be deleted at any time; is then fetched again. */
+  readonly cache: string
+  readonly log: string
+}
+
+export interface UserFoldersOptions {
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly isRoot: boolean
+}
+
+export function userFolders({ env, isRoot }: UserFoldersOptions): UserFolders {
+  if (isRoot) return { runtime: '/run/jbfs', cache: '/var/cache/jbfs', log: '/var/log/jbfs' }
+  const home = env.HOME || homedir()
+  const state = join(absolute(env.XDG_STATE_HOME) ?? join(home, '.local/state'), 'jbfs')
+  const runtime = absolute(env.XDG_RUNTIME_DIR)
+  return {
+    runtime: runtime === undefined ? join(state, 'run') : join(runtime, 'jbfs'),
+    cache: join(absolute(env.XDG_CACHE_HOME) ?? join(home, '.cache'), 'jbfs'),
+    log: join(state, 'log'),
+  }
+}
+
+/** The specification tells to ignore a relative path. */
+function absolute(path: string | undefined): string | undefined {
+  return path?.startsWith('/') ? path : undefined
+}

@@ -1,0 +1,150 @@
+import { mkdir, realpath, stat } from 'node:fs/promises'
+import { resolve } from 'node:path'
+import type { ArgumentsCamelCase, Argv, CommandModule, InferredOptionTypes, Options } from 'yargs'
+import { formatByteSize } from '../../base/byte-size.ts'
+import { messageOf } from '../../base/errors.ts'
+import type { Logger } from '../../base/log.ts'
+import { userFolders } from '../../base/user-folders.ts'
+import { startLogging } from '../../daemon/logging.ts'
+import { parseSnapshotName } from '../../destination/layout.ts'
+import { type Destination, parseDestination } from '../../destination/parse-destination.ts'
+import { splitRepository } from '../../destination/split-repository.ts'
+import type { ImportSource } from '../../import/source.ts'
+import { CliError } from '../errors.ts'
+import { interruption } from '../interruption.ts'
+import { logLevelFlag, storeFlags, storeOptionsOf } from '../options.ts'
+import { print } from '../output.ts'
+import { ProgressDisplay } from '../progress.ts'
+import { version } from '../version.ts'
+
+const importFlags = {
+  snap: {
+    type: 'number',
+    requiresArg: true,
+    describe: 'N of the new snap.N; the next free one when left out',
+  },
+  created: {
+    type: 'string',
+    requiresArg: true,
+    describe:
+      'when the backup was made, as a date or `now`; else what the source says, or the time of its folder',
+  },
+  account: { type: 'string', requiresArg: true, describe: 'name of the account; else what the source says' },
+  concurrency: { type: 'number', requiresArg: true, default: 32, describe: 'files read and sent at a time' },
+  'into-foreign': {
+    type: 'boolean',
+    default: false,
+    describe: 'write into a repository that JetBackup itself has written to',
+  },
+  'cache-dir': { type: 'string', requiresArg: true, describe: 'where indexes of other snapshots are kept' },
+  ...logLevelFlag,
+  ...storeFlags,
+} as const satisfies Record<string, Options>
+
+type ImportArguments = InferredOptionTypes<typeof importFlags> & { source: string; repository: string }
+
+export const importCommand: CommandModule<object, ImportArguments> = {
+  command: 'import <source> <repository>',
+  describe: 'Make a snapshot of a folder, or of a downloaded archive',
+  builder: (yargs: Argv) =>
+    yargs
+      .positional('source', {
+        type: 'string',
+        demandOption: true,
+        describe: 'a folder, or a download_*.tar.gz',
+      })
+      .positional('repository', {
+        type: 'string',
+        demandOption: true,
+        describe: '<destination>/<repository>[/snap.N]',
+      })
+      .options(importFlags)
+      .example('$0 import ./account /backups/account', 'the next snapshot of a repository in a folder')
+      .example('$0 import ./account s3://bucket/backups/account/snap.7', 'a certain one, in a bucket')
+      .example('$0 import download_account.tar.gz s3://bucket/backups/account', 'a downloaded archive'),
+  handler: runImport,
+}
+
+async function runImport(args: ArgumentsCamelCase<ImportArguments>): Promise<void> {
+  const { destination, repository, number } = splitRepository(
+    parseDestination(args.repository, storeOptionsOf(args)),
+  )
+  const { logger } = startLogging({ level: args['log-level'] ?? 'warn', readable: true })
+  const { acquireDestination } = await import('../../destination/destination.ts')
+  const { importSnapshot } = await import('../../import/import-snapshot.ts')
+  using interrupted = interruption()
+  const { signal } = interrupted
+  const created = args.created === undefined ? undefined : secondsOf(args.created)
+  const wanted = wantedNumber(number, args.snap)
+  const path = resolve(args.source)
+  await prepare(destination, path)
+  const started = performance.now()
+  await using source = await openSource(path, { logger, signal })
+  using acquired = acquireDestination(destination, { logger })
+  using display = new ProgressDisplay('import')
+  const result = await importSnapshot({
+    source,
+    store: acquired.store,
+    repository,
+    number: wanted,
+    created,
+    account: args.account,
+    intoForeign: args['into-foreign'],
+    concurrency: args.concurrency,
+    cacheDir: resolve(
+      args['cache-dir'] ?? userFolders({ env: process.env, isRoot: process.getuid?.() === 0 }).cache,
+    ),
+    onProgress: (progress) => display.show(progress),
+    logger,
+    writer: `jbfs ${version()}`,
+    signal,
+  })
+  display[Symbol.dispose]()
+  const seconds = ((performance.now() - started) / 1000).toFixed(1)
+  print(
+    `${acquired.description}/${repository}snap.${result.number}: ${result.files} files in ${result.folders} folders, ` +
+      `${formatByteSize(result.bytes)}; sent ${result.uploadedFiles} (${formatByteSize(result.uploadedBytes)}), ` +
+      `reused ${result.reusedFiles}; ${seconds} s`,
+  )
+}
+
+async function openSource(
+  path: string,
+  options: { logger: Logger; signal: AbortSignal },
+): Promise<ImportSource> {
+  const isFile = await stat(path).then(
+    (stats) => stats.isFile(),
+    (error: unknown) => {
+      throw new CliError('usage', `there is nothing to import: ${messageOf(error)}`, { cause: error })
+    },
+  )
+  if (isFile) return (await import('../../import/archive-source.ts')).ArchiveSource.open(path, options)
+  return (await import('../../import/folder-source.ts')).FolderSource.open(path)
+}
+
+/** Makes a destination folder that is not there yet, and refuses one that lies in what is to be imported. */
+async function prepare(destination: Destination, source: string): Promise<void> {
+  if (destination.kind !== 'directory') return
+  await mkdir(destination.path, { recursive: true }).catch((error: unknown) => {
+    throw new CliError('usage', `the destination cannot be made: ${messageOf(error)}`, { cause: error })
+  })
+  const [inner, outer] = await Promise.all([realpath(destination.path), realpath(source).catch(() => source)])
+  if (`${inner}/`.startsWith(`${outer}/`))
+    throw new CliError('usage', `the destination ${inner} lies inside what is to be imported, ${outer}`)
+}
+
+function wantedNumber(inPath: number | undefined, option: number | undefined): number | undefined {
+  if (option === undefined) return inPath
+  if (parseSnapshotName(`snap.${option}`) === undefined)
+    throw new CliError('usage', `--snap is a whole number, 1 or more, not ${option}`)
+  if (inPath !== undefined && inPath !== option)
+    throw new CliError('usage', `the path says snap.${inPath}, and --snap says ${option}`)
+  return option
+}
+
+function secondsOf(text: string): number {
+  const millis = text === 'now' ? Date.now() : Date.parse(text)
+  if (Number.isNaN(millis))
+    throw new CliError('usage', `--created is a date such as 2026-01-31T12:00:00Z, or now, not "${text}"`)
+  return Math.floor(millis / 1000)
+}

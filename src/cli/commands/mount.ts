@@ -1,0 +1,202 @@
+import { dirname, join, resolve } from 'node:path'
+import type { ArgumentsCamelCase, Argv, CommandModule, InferredOptionTypes, Options } from 'yargs'
+import { messageOf } from '../../base/errors.ts'
+import { type UserFolders, userFolders } from '../../base/user-folders.ts'
+import { announcer, startInBackground } from '../../daemon/background.ts'
+import { controlSocketPath } from '../../daemon/control-socket.ts'
+import { startLogging } from '../../daemon/logging.ts'
+import { type MountOptions, mountDefaults, mountOptions, transports } from '../../daemon/mount-options.ts'
+import { type Destination, formatDestination, parseDestination } from '../../destination/parse-destination.ts'
+import { exitCodeOf } from '../exit-codes.ts'
+import { interruption } from '../interruption.ts'
+import { canonicalMountpoint, prepareMountpoint, refuseOverlap } from '../mountpoint.ts'
+import {
+  destinationArgument,
+  flag,
+  logLevelFlag,
+  sizeOf,
+  storeFlags,
+  storeFlagsOf,
+  storeOptionsOf,
+} from '../options.ts'
+import { print } from '../output.ts'
+
+const mountFlags = {
+  foreground: { type: 'boolean', default: false, describe: 'do not go to the background' },
+  'read-only': {
+    type: 'boolean',
+    default: mountDefaults.readOnly,
+    describe: 'the only mode there is: nothing is ever written to the destination',
+  },
+  'allow-other': {
+    type: 'boolean',
+    default: mountDefaults.allowOther,
+    describe: 'let other users in, as far as the permissions in the backup allow',
+  },
+  transport: {
+    choices: transports,
+    requiresArg: true,
+    default: mountDefaults.transport,
+    describe: 'what carries requests from the kernel',
+  },
+  memory: {
+    type: 'string',
+    requiresArg: true,
+    default: '256M',
+    describe: 'file content kept in memory',
+  },
+  'disk-cache': {
+    type: 'string',
+    requiresArg: true,
+    default: '0',
+    describe: 'file content kept on disk; 0 for none',
+  },
+  'cache-dir': {
+    type: 'string',
+    requiresArg: true,
+    describe: 'folder for file indexes and the disk cache [/var/cache/jbfs or ~/.cache/jbfs]',
+  },
+  refresh: {
+    type: 'number',
+    requiresArg: true,
+    default: mountDefaults.refreshSeconds,
+    describe: 'seconds between looks for new snapshots; 0: never; SIGHUP: at once',
+  },
+  'log-file': {
+    type: 'string',
+    requiresArg: true,
+    describe: 'in the background [/var/log/jbfs/… or ~/.local/state/jbfs/log/…]',
+  },
+  'fuse-fd': {
+    type: 'number',
+    requiresArg: true,
+    describe: 'an open /dev/fuse that somebody else has mounted',
+  },
+  ...logLevelFlag,
+  ...storeFlags,
+} as const satisfies Record<string, Options>
+
+type MountArguments = InferredOptionTypes<typeof mountFlags> & { destination: string; mountpoint: string }
+
+export const mountCommand: CommandModule<object, MountArguments> = {
+  command: 'mount <destination> <mountpoint>',
+  describe: 'Mount a destination as folders',
+  builder: (yargs: Argv) =>
+    yargs
+      .positional('destination', destinationArgument)
+      .positional('mountpoint', { type: 'string', demandOption: true, describe: 'an empty folder' })
+      .options(mountFlags)
+      .example('$0 mount /backups /mnt/backups', 'a folder of backups')
+      .example('$0 mount s3://bucket/backups /mnt/backups --region eu-central-1', 'Amazon S3')
+      .example(
+        '$0 mount s3://bucket/backups ~/mnt --endpoint https://minio.example:9000',
+        'any other S3 server; keys in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY',
+      )
+      .example(
+        '$0 mount s3://bucket/backups /mnt/b --disk-cache 20G --foreground',
+        'with a cache that stays, until Ctrl-C',
+      ),
+  handler: runMount,
+}
+
+async function runMount(args: ArgumentsCamelCase<MountArguments>): Promise<void> {
+  const destination = parseDestination(args.destination, storeOptionsOf(args))
+  const mountpoint = await canonicalMountpoint(args.mountpoint)
+  const folders = userFolders({ env: process.env, isRoot: process.getuid?.() === 0 })
+  const options = mountOptions({
+    destination: formatDestination(destination),
+    store: destination.store,
+    mountpoint,
+    readOnly: args['read-only'],
+    allowOther: args['allow-other'],
+    transport: args.transport,
+    memoryBytes: sizeOf('--memory', args.memory),
+    diskCacheBytes: sizeOf('--disk-cache', args['disk-cache']),
+    cacheDir: args['cache-dir'] === undefined ? folders.cache : resolve(args['cache-dir']),
+    refreshSeconds: args.refresh,
+    controlSocket: controlSocketPath(folders.runtime, mountpoint),
+    logLevel: args['log-level'] ?? mountDefaults.logLevel,
+    logFile: logFileOf(args, mountpoint, folders),
+    fuseFd: args['fuse-fd'],
+  })
+  await refuseOverlap(mountpoint, foldersInUse(options, destination))
+  // Whoever hands over a descriptor has mounted already.
+  if (options.fuseFd === undefined) await prepareMountpoint(mountpoint)
+  if (args.foreground) await serve(options)
+  else await startAndWait(options)
+}
+
+/** One log for each mountpoint: `/mnt/backups` logs to `mnt-backups.log`. */
+function logFileOf(args: MountArguments, mountpoint: string, { log }: UserFolders): string | undefined {
+  if (args['log-file'] !== undefined) return resolve(args['log-file'])
+  if (args.foreground) return undefined
+  const name = mountpoint.slice(1).replaceAll('/', '-').slice(-200)
+  return join(log, `${name}.log`)
+}
+
+function foldersInUse(
+  options: MountOptions,
+  destination: Destination,
+): { path: string; what: string; mayHold?: boolean }[] {
+  return [
+    { path: options.cacheDir, what: 'the cache folder' },
+    ...(destination.kind === 'directory' ? [{ path: destination.path, what: 'the destination' }] : []),
+    { path: dirname(options.controlSocket), what: 'the folder of the control socket', mayHold: true },
+    ...(options.logFile === undefined
+      ? []
+      : [{ path: dirname(options.logFile), what: 'the folder of the log', mayHold: true }]),
+  ]
+}
+
+async function serve(options: MountOptions): Promise<void> {
+  const isBackground = process.connected
+  const { ready, failed } = announcer()
+  const logging = startLogging({ level: options.logLevel, file: options.logFile })
+  process.on('SIGHUP', logging.reopen)
+  try {
+    const { runDaemon } = await import('../../daemon/daemon.ts')
+    await runDaemon(options, { logger: logging.logger, onReady: ready })
+  } catch (error) {
+    await failed(error)
+    if (!isBackground) throw error
+    const stack = error instanceof Error ? error.stack : undefined
+    logging.logger.error({ stack }, messageOf(error))
+    process.exitCode = exitCodeOf(error)
+  } finally {
+    process.off('SIGHUP', logging.reopen)
+  }
+}
+
+async function startAndWait(options: MountOptions): Promise<void> {
+  using interrupted = interruption()
+  await startInBackground({
+    command: [process.execPath, resolve(process.argv[1] as string), ...backgroundArguments(options)],
+    logFile: options.logFile as string,
+    fuseFd: options.fuseFd,
+    signal: interrupted.signal,
+  })
+  if (process.stdout.isTTY)
+    print(
+      `mounted at ${options.mountpoint} (log: ${options.logFile}); jbfs umount ${options.mountpoint} ends it`,
+    )
+}
+
+/** The same options for the process in the background: nothing in them depends on the working folder, and none is a secret. */
+function backgroundArguments(options: MountOptions): string[] {
+  return [
+    'mount',
+    '--foreground',
+    ...(options.allowOther ? ['--allow-other'] : []),
+    ...flag('transport', options.transport),
+    ...flag('memory', options.memoryBytes),
+    ...flag('disk-cache', options.diskCacheBytes),
+    ...flag('cache-dir', options.cacheDir),
+    ...flag('refresh', options.refreshSeconds),
+    ...flag('log-level', options.logLevel),
+    ...flag('log-file', options.logFile),
+    ...flag('fuse-fd', options.fuseFd),
+    ...storeFlagsOf(options.store),
+    options.destination,
+    options.mountpoint,
+  ]
+}

@@ -1,0 +1,93 @@
+import type { ArgumentsCamelCase, Argv, CommandModule, InferredOptionTypes } from 'yargs'
+import { formatByteSize } from '../../base/byte-size.ts'
+import { userFolders } from '../../base/user-folders.ts'
+import type { MountStatus } from '../../daemon/status.ts'
+import { CliError } from '../errors.ts'
+import { canonicalMountpoint } from '../mountpoint.ts'
+import { type JbfsMount, jbfsMounts } from '../mounts.ts'
+import { jsonFlag } from '../options.ts'
+import { print, printable } from '../output.ts'
+
+type StatusArguments = InferredOptionTypes<typeof jsonFlag> & { mountpoint: string | undefined }
+
+export const statusCommand: CommandModule<object, StatusArguments> = {
+  command: 'status [mountpoint]',
+  describe: 'Show what is mounted, and what it has done',
+  builder: (yargs: Argv) =>
+    yargs
+      .positional('mountpoint', { type: 'string', describe: 'only this one' })
+      .options(jsonFlag)
+      .example('$0 status', 'all mounts')
+      .example('$0 status /mnt/backups --json', 'one mount, for a program'),
+  handler: runStatus,
+}
+
+async function runStatus({ mountpoint: typed, json }: ArgumentsCamelCase<StatusArguments>): Promise<void> {
+  const { runtime } = userFolders({ env: process.env, isRoot: process.getuid?.() === 0 })
+  let shown = await jbfsMounts(runtime)
+  if (typed !== undefined) {
+    const mountpoint = await canonicalMountpoint(typed)
+    shown = shown.filter((mount) => mount.mountpoint === mountpoint)
+    if (shown.length === 0) throw new CliError('not-mounted', `jbfs has nothing mounted at ${mountpoint}`)
+  }
+  if (json) print(JSON.stringify(shown, null, 2))
+  else print(shown.length === 0 ? 'nothing is mounted' : shown.map(describeMount).join('\n\n'))
+}
+
+const stateAdvice = {
+  dead: (mountpoint: string) =>
+    `dead: its daemon has ended without unmounting; jbfs umount ${mountpoint} clears it`,
+  silent: () => 'does not answer; its log may say why',
+  unknown: () => "mounted, but its daemon cannot be asked (is it another user's?)",
+} as const
+
+function describeMount({ mountpoint, source, state, status }: JbfsMount): string {
+  const rows =
+    status === undefined
+      ? [
+          ['destination', printable(source)],
+          ['state', stateAdvice[state as keyof typeof stateAdvice](mountpoint)],
+        ]
+      : rowsOf(status)
+  return [printable(mountpoint), ...rows.map(([title = '', text]) => `  ${title.padEnd(12)} ${text}`)].join(
+    '\n',
+  )
+}
+
+function rowsOf(status: MountStatus): string[][] {
+  const { snapshots } = status
+  const inState = (state: string): number => snapshots.filter((snapshot) => snapshot.state === state).length
+  return [
+    ['destination', printable(status.destination)],
+    ['since', new Date(status.since).toLocaleString('sv-SE')],
+    [
+      'daemon',
+      `process ${status.pid}, transport ${status.transport}, ${formatByteSize(status.residentBytes)} resident`,
+    ],
+    ['kernel', summary(status.operations)],
+    ['store', summary(status.store)],
+    ['cache', summary(status.cache)],
+    ['snapshots', `${snapshots.length} seen, ${inState('open')} open`],
+    ...snapshots
+      .filter(({ problem }) => problem !== undefined)
+      .map(({ state, problem = '' }) => [state, printable(problem)]),
+  ]
+}
+
+/** `{ hits: 3, bytesRead: 2048 }` as `hits 3, bytes read 2.0 KiB`; what is nested goes by its path. Zeros are left out. */
+function summary(counts: object): string {
+  const parts = Object.entries(counts).flatMap(([name, value]: [string, unknown]) => {
+    const title = /^[A-Z_]+$/.test(name)
+      ? name
+      : name.replaceAll(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`)
+    if (typeof value === 'object' && value !== null) {
+      const inner = summary(value)
+      return inner === nothing ? [] : [`${title} (${inner})`]
+    }
+    if (typeof value !== 'number' || value === 0) return []
+    return [`${title} ${/bytes/i.test(name) ? formatByteSize(value) : value}`]
+  })
+  return parts.length === 0 ? nothing : parts.join(', ')
+}
+
+const nothing = 'nothing yet'

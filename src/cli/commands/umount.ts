@@ -1,0 +1,28 @@
+import type { ArgumentsCamelCase, Argv, CommandModule } from 'yargs'
+import { canonicalMountpoint } from '../mountpoint.ts'
+import { unmountAndWait } from '../unmount-and-wait.ts'
+
+interface UmountArguments {
+  mountpoint: string
+  lazy: boolean
+}
+
+export const umountCommand: CommandModule<object, UmountArguments> = {
+  command: 'umount <mountpoint>',
+  aliases: ['unmount'],
+  describe: 'Unmount, and wait until the daemon has ended',
+  builder: (yargs: Argv) =>
+    yargs
+      .positional('mountpoint', { type: 'string', demandOption: true, describe: 'where it is mounted' })
+      .option('lazy', {
+        type: 'boolean',
+        default: false,
+        describe: 'detach now what is in use; the daemon ends with its last user',
+      })
+      .example('$0 umount /mnt/backups', 'also after a crash of the daemon'),
+  handler: runUmount,
+}
+
+async function runUmount({ mountpoint, lazy }: ArgumentsCamelCase<UmountArguments>): Promise<void> {
+  await unmountAndWait(await canonicalMountpoint(mountpoint), { lazy })
+}

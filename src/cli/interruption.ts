@@ -1,0 +1,27 @@
+import { CliError } from './errors.ts'
+
+export interface Interruption extends Disposable {
+  /** Aborts with a `CliError` on the first SIGINT, SIGTERM or SIGHUP. */
+  readonly signal: AbortSignal
+}
+
+/** For commands that clean up when they are interrupted. A second signal of the same kind ends the process as usual. */
+export function interruption(): Interruption {
+  const controller = new AbortController()
+  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+  const onSignal = (signal: NodeJS.Signals): void => {
+    process.off(signal, onSignal)
+    controller.abort(
+      signal === 'SIGINT'
+        ? new CliError('interrupted', 'interrupted')
+        : new CliError('terminated', `terminated by ${signal}`),
+    )
+  }
+  for (const signal of signals) process.on(signal, onSignal)
+  return {
+    signal: controller.signal,
+    [Symbol.dispose]() {
+      for (const signal of signals) process.off(signal, onSignal)
+    },
+  }
+}

@@ -1,0 +1,151 @@
+import { spawn } from 'node:child_process'
+import { lstat, readlink, realpath, stat } from 'node:fs/promises'
+import { basename, dirname, join, resolve } from 'node:path'
+import { codeOf, messageOf } from '../base/errors.ts'
+import { mountAt } from '../base/mountinfo.ts'
+import { unmount } from '../fuse/mount.ts'
+import { CliError } from './errors.ts'
+
+/**
+ * Nothing here asks a mount anything from within this process before it is known to answer: one whose daemon hangs would hang us
+ * too, for good.
+ */
+
+/** As many links as the kernel follows. */
+const mostLinks = 40
+
+/** The path as the table of mounts has it: absolute, links resolved, the last component not touched if something is mounted on it. */
+export async function canonicalMountpoint(typed: string): Promise<string> {
+  let path = resolve(typed)
+  for (let links = 0; links < mostLinks; links++) {
+    if (path === '/') return path
+    const here = join(await realpathOf(dirname(path)), basename(path))
+    if (mountAt(here) !== undefined) return here
+    const target = await linkTarget(here)
+    if (target === undefined) return here
+    path = resolve(dirname(here), target)
+  }
+  throw new CliError('bad-mountpoint', `${typed} goes through too many symbolic links`)
+}
+
+async function realpathOf(folder: string): Promise<string> {
+  try {
+    return await realpath(folder)
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') throw new CliError('bad-mountpoint', `there is no folder ${folder}`)
+    throw new CliError('bad-mountpoint', `cannot reach ${folder}: ${messageOf(error)}`, { cause: error })
+  }
+}
+
+async function linkTarget(path: string): Promise<string | undefined> {
+  try {
+    return (await lstat(path)).isSymbolicLink() ? await readlink(path) : undefined
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return undefined
+    throw new CliError('bad-mountpoint', `cannot look at ${path}: ${messageOf(error)}`, { cause: error })
+  }
+}
+
+/** `dead`: its daemon has gone and every access fails · `silent`: no answer within the timeout. */
+export type MountHealth = 'alive' | 'dead' | 'silent'
+
+/** Asks a mount whether it answers, from another process. A statfs: unlike a stat, the kernel has no answer of its own to it. */
+export function healthOfMount(mountpoint: string, { timeout = 2_000 } = {}): Promise<MountHealth> {
+  return new Promise((resolve, reject) => {
+    const child = spawn('stat', ['-f', '-c', '%T', '--', mountpoint], {
+      stdio: ['ignore', 'ignore', 'pipe'],
+      env: { ...process.env, LC_ALL: 'C' },
+      cwd: '/',
+    })
+    let complaint = ''
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      complaint += text
+    })
+    const timer = setTimeout(() => {
+      // Not waited for: it may be beyond reach of any signal.
+      child.kill('SIGKILL')
+      child.stderr.destroy()
+      child.unref()
+      resolve('silent')
+    }, timeout)
+    child.on('error', reject)
+    child.on('close', () => {
+      clearTimeout(timer)
+      resolve(/not connected|aborted/.test(complaint) ? 'dead' : 'alive')
+    })
+  })
+}
+
+/**
+ * Makes sure that something can be mounted at a canonical path: a folder on which nothing is mounted. What a crashed daemon has left
+ * there is cleared away.
+ */
+export async function prepareMountpoint(mountpoint: string): Promise<void> {
+  await clearDeadMounts(mountpoint)
+  let isFolder: boolean
+  try {
+    isFolder = (await stat(mountpoint)).isDirectory()
+  } catch (error) {
+    if (codeOf(error) !== 'ENOENT')
+      throw new CliError('bad-mountpoint', `cannot look at ${mountpoint}: ${messageOf(error)}`, {
+        cause: error,
+      })
+    throw new CliError('bad-mountpoint', `there is no folder ${mountpoint}: make it with mkdir -p`)
+  }
+  if (!isFolder) throw new CliError('bad-mountpoint', `${mountpoint} is no folder`)
+}
+
+async function clearDeadMounts(mountpoint: string): Promise<void> {
+  for (let mounted = mountAt(mountpoint); mounted !== undefined; mounted = mountAt(mountpoint)) {
+    const { type, source } = mounted
+    if (type !== jbfsType)
+      throw new CliError(
+        'bad-mountpoint',
+        `something else is mounted at ${mountpoint} (${type}): choose another folder`,
+      )
+    const health = await healthOfMount(mountpoint)
+    if (health !== 'dead')
+      throw new CliError(
+        'bad-mountpoint',
+        `${source} is mounted at ${mountpoint} already${health === 'silent' ? ', but does not answer' : ''}: ` +
+          `jbfs umount ${mountpoint}`,
+      )
+    await unmount(mountpoint, { lazy: true })
+  }
+}
+
+/** The type of a jbfs mount in the table of mounts. */
+export const jbfsType = 'fuse.jbfs'
+
+/**
+ * Refuses a mountpoint that is, holds or lies in a folder which the mount itself works with: it would hide it, or show itself in itself,
+ * and its daemon would wait for its own answers. `what` says what the folder is, as in `the cache folder`.
+ */
+export async function refuseOverlap(
+  mountpoint: string,
+  folders: readonly { readonly path: string; readonly what: string; readonly mayHold?: boolean }[],
+): Promise<void> {
+  for (const { path, what, mayHold = false } of folders) {
+    const real = await nearestRealpath(path)
+    const hides = contains(mountpoint, real)
+    if (hides || (!mayHold && contains(real, mountpoint)))
+      throw new CliError(
+        'bad-mountpoint',
+        `${mountpoint} ${hides ? 'is or holds' : 'lies in'} ${what} ${path}: choose another folder`,
+      )
+  }
+}
+
+/** The real path of what may not exist yet: that of the nearest folder above which does, and the rest. */
+async function nearestRealpath(path: string): Promise<string> {
+  try {
+    return await realpath(path)
+  } catch (error) {
+    if (codeOf(error) !== 'ENOENT' || path === '/') return path
+    return join(await nearestRealpath(dirname(path)), basename(path))
+  }
+}
+
+function contains(folder: string, path: string): boolean {
+  return path === folder || path.startsWith(folder === '/' ? '/' : `${folder}/`)
+}

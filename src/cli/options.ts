@@ -1,0 +1,141 @@
+import { statSync } from 'node:fs'
+import { resolve } from 'node:path'
+import type { InferredOptionTypes, Options } from 'yargs'
+import { parseByteSize } from '../base/byte-size.ts'
+import { messageOf } from '../base/errors.ts'
+import { logLevels } from '../daemon/logging.ts'
+import { type StoreOptions, storeDefaults } from '../destination/parse-destination.ts'
+import { CliError } from './errors.ts'
+
+/** Options that several commands share, each said once. */
+
+const storeGroup = 'Object store:'
+
+/** How to reach a destination. Keys are no options: other users see a command line. */
+export const storeFlags = {
+  endpoint: {
+    type: 'string',
+    requiresArg: true,
+    group: storeGroup,
+    describe: "URL of an S3 server that is not Amazon's",
+  },
+  region: {
+    type: 'string',
+    requiresArg: true,
+    group: storeGroup,
+    describe: 'region of the bucket [AWS_REGION]',
+  },
+  addressing: {
+    choices: ['path', 'virtual'],
+    requiresArg: true,
+    group: storeGroup,
+    describe: 'bucket in the path of URLs, or in the host name',
+  },
+  'ca-file': {
+    type: 'string',
+    requiresArg: true,
+    group: storeGroup,
+    describe: 'PEM file of a private certificate authority',
+  },
+  'verify-ssl': {
+    type: 'boolean',
+    default: storeDefaults.verifySsl,
+    group: storeGroup,
+    describe: "check the server's certificate (--no-verify-ssl: do not)",
+  },
+  'http-retries': {
+    type: 'number',
+    requiresArg: true,
+    default: storeDefaults.httpRetries,
+    group: storeGroup,
+    describe: 'further tries of a request that failed',
+  },
+  'max-concurrency': {
+    type: 'number',
+    requiresArg: true,
+    default: storeDefaults.maxConcurrency,
+    group: storeGroup,
+    describe: 'requests at a time',
+  },
+} as const satisfies Record<string, Options>
+
+export const logLevelFlag = {
+  'log-level': {
+    choices: logLevels,
+    requiresArg: true,
+    describe: 'how much to log; debug also shows where an error comes from',
+  },
+} as const satisfies Record<string, Options>
+
+export const jsonFlag = {
+  json: { type: 'boolean', default: false, describe: 'print JSON for programs' },
+} as const satisfies Record<string, Options>
+
+export const destinationArgument = {
+  type: 'string',
+  demandOption: true,
+  describe: 'a folder (path or file:// URL) or s3://bucket/path',
+} as const
+
+export type StoreArguments = InferredOptionTypes<typeof storeFlags>
+
+export function storeOptionsOf(args: StoreArguments): StoreOptions {
+  const { endpoint, addressing } = args
+  const region = args.region ?? process.env.AWS_REGION ?? process.env.AWS_DEFAULT_REGION
+  return {
+    endpoint: endpoint && checkedEndpoint(endpoint),
+    region,
+    addressing,
+    caFile: args['ca-file'] && checkedFile('--ca-file', args['ca-file']),
+    verifySsl: args['verify-ssl'],
+    httpRetries: checkedCount('--http-retries', args['http-retries'], 0),
+    maxConcurrency: checkedCount('--max-concurrency', args['max-concurrency'], 1),
+  }
+}
+
+/** The flags that say the same again, for a process that is started with them. */
+export function storeFlagsOf(store: StoreOptions): string[] {
+  return [
+    ...flag('endpoint', store.endpoint),
+    ...flag('region', store.region),
+    ...flag('addressing', store.addressing),
+    ...flag('ca-file', store.caFile),
+    ...(store.verifySsl ? [] : ['--no-verify-ssl']),
+    ...flag('http-retries', store.httpRetries),
+    ...flag('max-concurrency', store.maxConcurrency),
+  ]
+}
+
+export function flag(name: string, value: string | number | undefined): string[] {
+  return value === undefined ? [] : [`--${name}=${value}`]
+}
+
+/** Bytes of `256M`, given to the option `name`. */
+export function sizeOf(name: string, text: string): number {
+  const bytes = parseByteSize(text)
+  if (bytes === undefined) throw new CliError('usage', `${name} is a size such as 512M or 2G, not "${text}"`)
+  return bytes
+}
+
+function checkedEndpoint(text: string): string {
+  const url = URL.parse(text)
+  if (url === null || !/^https?:$/.test(url.protocol))
+    throw new CliError('usage', `--endpoint is a URL such as https://s3.example.com:9000, not "${text}"`)
+  if (url.username !== '' || url.password !== '')
+    throw new CliError('usage', '--endpoint holds no keys: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY')
+  return text
+}
+
+function checkedFile(name: string, path: string): string {
+  try {
+    if (statSync(path).isFile()) return resolve(path)
+  } catch (error) {
+    throw new CliError('usage', `${name}: ${messageOf(error)}`, { cause: error })
+  }
+  throw new CliError('usage', `${name}: ${path} is no file`)
+}
+
+function checkedCount(name: string, value: number, least: number): number {
+  if (Number.isSafeInteger(value) && value >= least) return value
+  throw new CliError('usage', `${name} is a whole number, ${least} or more`)
+}

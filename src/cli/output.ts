@@ -1,0 +1,44 @@
+/** Text from a store or from a mount, safe to show on a terminal: control characters are escaped as in JSON. */
+export function printable(text: string): string {
+  return text.replaceAll(
+    /[\u0000-\u001f\u007f-\u009f]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  )
+}
+
+export function print(line: string): void {
+  process.stdout.write(`${line}\n`)
+}
+
+/** Ends quietly, with the exit code of a SIGPIPE, when whoever reads the output (`| head`) has gone. */
+export function endWhenUnread(): void {
+  for (const stream of [process.stdout, process.stderr])
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code === 'EPIPE') process.exit(141)
+      throw error
+    })
+}
+
+/** Resolves when all that was printed is with the system; a pipe may be slow. */
+export async function flushOutput(): Promise<void> {
+  for (const stream of [process.stdout, process.stderr])
+    await new Promise<void>((resolve) => stream.write('', () => resolve()))
+}
+
+/** Columns as wide as their widest cell, numbers (`align: 'right'`) flush right. */
+export function formatTable(
+  columns: readonly { readonly title: string; readonly align?: 'right' | undefined }[],
+  rows: readonly (readonly string[])[],
+): string {
+  const widths = columns.map(({ title }, index) =>
+    Math.max(title.length, ...rows.map((row) => row[index]?.length ?? 0)),
+  )
+  const line = (cells: readonly string[]): string =>
+    cells
+      .map((cell, index) =>
+        columns[index]?.align === 'right' ? cell.padStart(widths[index]!) : cell.padEnd(widths[index]!),
+      )
+      .join('  ')
+      .trimEnd()
+  return [line(columns.map(({ title }) => title)), ...rows.map(line)].join('\n')
+}

@@ -1,0 +1,72 @@
+import { readFileSync } from 'node:fs'
+import { setTimeout as delay } from 'node:timers/promises'
+import { codeOf } from '../base/errors.ts'
+import { mountAt } from '../base/mountinfo.ts'
+import { userFolders } from '../base/user-folders.ts'
+import { controlSocketPath, removeControlSocket } from '../daemon/control-socket.ts'
+import { unmount } from '../fuse/mount.ts'
+import { MountError } from '../fuse/mount-error.ts'
+import { CliError } from './errors.ts'
+import { healthOfMount, jbfsType } from './mountpoint.ts'
+import { askMount } from './mounts.ts'
+
+/** Milliseconds a daemon may take to end after its mount has gone; it only closes files and connections. */
+const patience = 30_000
+/** Milliseconds between looks whether it has. */
+const lookInterval = 20
+
+/**
+ * Unmounts what jbfs has mounted at a canonical path, dead or alive, and waits until its daemon has ended; with `lazy` it is detached even
+ * when in use, and not waited for. Throws `not-mounted`, `busy` (with advice), `refused` or `still-running`.
+ */
+export async function unmountAndWait(mountpoint: string, { lazy = false } = {}): Promise<void> {
+  const mounted = mountAt(mountpoint)
+  if (mounted === undefined) throw new CliError('not-mounted', `nothing is mounted at ${mountpoint}`)
+  if (mounted.type !== jbfsType)
+    throw new CliError('not-mounted', `what is mounted at ${mountpoint} is not jbfs but ${mounted.type}`)
+
+  const { runtime } = userFolders({ env: process.env, isRoot: process.getuid?.() === 0 })
+  const socket = controlSocketPath(runtime, mountpoint)
+  const daemon = (await askMount(socket))?.pid
+  if (daemon === undefined && (await healthOfMount(mountpoint)) === 'dead') {
+    await unmount(mountpoint, { lazy: true })
+    removeControlSocket(socket)
+    return
+  }
+  await unmountOrAdvise(mountpoint, lazy)
+  if (daemon !== undefined && !lazy) await ended(daemon)
+}
+
+async function unmountOrAdvise(mountpoint: string, lazy: boolean): Promise<void> {
+  try {
+    await unmount(mountpoint, { lazy })
+  } catch (error) {
+    if (!(error instanceof MountError) || error.code !== 'busy') throw error
+    throw new MountError(
+      'busy',
+      `${mountpoint} is in use: fuser -vm ${mountpoint} (or lsof) shows by whom; ` +
+        `jbfs umount --lazy ${mountpoint} detaches it all the same`,
+      { cause: error },
+    )
+  }
+}
+
+async function ended(pid: number): Promise<void> {
+  const end = performance.now() + patience
+  while (isRunning(pid)) {
+    if (performance.now() > end)
+      throw new CliError('still-running', `it is unmounted, but its daemon (process ${pid}) does not end`)
+    await delay(lookInterval)
+  }
+}
+
+/** A zombie has ended: in a container nobody may be there to collect it. */
+function isRunning(pid: number): boolean {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
+    return !/^ [ZX]/.test(stat.slice(stat.lastIndexOf(')') + 1))
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ESRCH') return false
+    throw error
+  }
+}

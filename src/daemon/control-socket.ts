@@ -1,0 +1,133 @@
+import { createHash } from 'node:crypto'
+import { mkdirSync, rmdirSync, rmSync } from 'node:fs'
+import { connect, createServer, type Server, type Socket } from 'node:net'
+import { dirname, join } from 'node:path'
+import { codeOf, JbfsError, messageOf } from '../base/errors.ts'
+import type { Logger } from '../base/log.ts'
+
+/**
+ * How a running mount is asked about itself: a UNIX socket that only its user can reach. One line of JSON in, `{"ask":"status"}`; one
+ * line of JSON back, then the connection is closed.
+ */
+
+/** Longest path of a UNIX socket (sun_path in unix(7), less the NUL). */
+const longestSocketPath = 107
+const longestRequest = 4096
+const longestAnswer = 16 * 1024 ** 2
+
+/** Where the daemon of `mountpoint` (canonical) listens: a name of fixed length, since the path of a socket may not be long. */
+export function controlSocketPath(runtimeFolder: string, mountpoint: string): string {
+  const name = createHash('sha256').update(mountpoint).digest('hex').slice(0, 16)
+  return join(runtimeFolder, `${name}.sock`)
+}
+
+/** Listens at `path`, in place of a socket that a dead daemon has left. Dispose to stop; the socket is removed. */
+export async function startControlSocket(
+  path: string,
+  status: () => object,
+  logger: Logger,
+): Promise<AsyncDisposable> {
+  if (Buffer.byteLength(path) > longestSocketPath)
+    throw new JbfsError('bad-option', `the path of the control socket is too long: ${path}`)
+  const open = new Set<Socket>()
+  const server = createServer((socket) => {
+    open.add(socket)
+    socket.on('close', () => open.delete(socket))
+    answer(socket, status, logger)
+  })
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+  rmSync(path, { force: true })
+  await listen(server, path)
+  server.on('error', (error) => logger.warn({ error: messageOf(error) }, 'the control socket failed'))
+  return {
+    async [Symbol.asyncDispose]() {
+      const closed = new Promise((resolve) => server.close(resolve))
+      for (const socket of open) socket.destroy()
+      await closed
+      removeIfEmpty(dirname(path))
+    },
+  }
+}
+
+/** Removes what a daemon that was killed has left. */
+export function removeControlSocket(path: string): void {
+  rmSync(path, { force: true })
+  removeIfEmpty(dirname(path))
+}
+
+/**
+ * What the daemon behind `path` says of itself; undefined when none listens there. Rejects with `no-answer` when it does not answer
+ * within `timeout` milliseconds.
+ */
+export function askStatus(path: string, { timeout = 3_000 } = {}): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    let text = ''
+    const socket = connect(path)
+    const fail = (reason: string, cause?: unknown): void => {
+      socket.destroy()
+      reject(new JbfsError('no-answer', `the daemon does not answer: ${reason}`, { cause }))
+    }
+    socket.setEncoding('utf8').setTimeout(timeout, () => fail('timed out'))
+    socket.on('connect', () => socket.write('{"ask":"status"}\n'))
+    socket.on('data', (piece: string) => {
+      text += piece
+      if (text.length > longestAnswer) fail('its answer is too long')
+    })
+    socket.on('end', () => {
+      try {
+        resolve(JSON.parse(text))
+      } catch (error) {
+        fail('its answer is cut off', error)
+      }
+    })
+    socket.on('error', (error) => {
+      const code = codeOf(error)
+      if (code === 'ENOENT' || code === 'ECONNREFUSED') resolve(undefined)
+      else fail(messageOf(error), error)
+    })
+  })
+}
+
+function answer(socket: Socket, status: () => object, logger: Logger): void {
+  let text = ''
+  socket.setEncoding('utf8').setTimeout(10_000, () => socket.destroy())
+  socket.on('error', () => socket.destroy())
+  socket.on('data', (piece: string) => {
+    text += piece
+    const end = text.indexOf('\n')
+    if (end !== -1) {
+      socket.removeAllListeners('data')
+      socket.end(`${JSON.stringify(replyTo(text.slice(0, end), status, logger))}\n`)
+    } else if (text.length > longestRequest) socket.destroy()
+  })
+}
+
+function replyTo(request: string, status: () => object, logger: Logger): object {
+  try {
+    const asked: unknown = JSON.parse(request)
+    const isStatus = typeof asked === 'object' && asked !== null && 'ask' in asked && asked.ask === 'status'
+    return isStatus ? status() : { error: 'the one question is {"ask":"status"}' }
+  } catch (error) {
+    logger.debug({ error: messageOf(error) }, 'a question on the control socket could not be answered')
+    return { error: messageOf(error) }
+  }
+}
+
+function listen(server: Server, path: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(path, () => {
+      server.off('error', reject)
+      resolve()
+    })
+  })
+}
+
+/** Other mounts may have their sockets here, and keep the folder. */
+function removeIfEmpty(folder: string): void {
+  try {
+    rmdirSync(folder)
+  } catch (error) {
+    if (codeOf(error) !== 'ENOTEMPTY' && codeOf(error) !== 'ENOENT') throw error
+  }
+}

@@ -1,0 +1,110 @@
+import { join } from 'node:path'
+import { messageOf } from '../base/errors.ts'
+import type { Logger } from '../base/log.ts'
+import { DiskTier } from '../cache/disk-tier.ts'
+import { ObjectCache } from '../cache/object-cache.ts'
+import { openDestination } from '../destination/destination.ts'
+import { parseDestination } from '../destination/parse-destination.ts'
+import { DestinationTree } from '../filesystem/destination-tree.ts'
+import { SnapshotFilesystem } from '../filesystem/snapshot-filesystem.ts'
+import { mountOverKernel } from '../fuse/kernel-transport.ts'
+import type { Transport } from '../fuse/transport.ts'
+import { listSnapshots } from '../snapshot/catalog.ts'
+import { openSnapshotIndex } from '../snapshot/index-file.ts'
+import { createMetrics } from '../store/with-metrics.ts'
+import { startControlSocket } from './control-socket.ts'
+import { errorToErrno } from './error-to-errno.ts'
+import { unmountOnSignals } from './lifecycle.ts'
+import type { MountOptions } from './mount-options.ts'
+import { startRefresher } from './refresher.ts'
+import { statusOf } from './status.ts'
+
+/** Seconds for which the kernel remembers that a name is absent; published snapshots never gain one. */
+const negativeValid = 60
+
+export interface DaemonContext {
+  readonly logger: Logger
+  /** Called once, when the mount answers. */
+  onReady(): void
+}
+
+/**
+ * Builds a mount from validated options, serves it until it is unmounted by whomever, and takes it down in reverse order. Rejects
+ * before `onReady` when the destination cannot be reached or the mount is refused.
+ */
+export async function runDaemon(options: MountOptions, { logger, onReady }: DaemonContext): Promise<void> {
+  await using cleanup = new AsyncDisposableStack()
+  const metrics = createMetrics()
+  const destination = openDestination(parseDestination(options.destination, options.store), {
+    logger,
+    metrics,
+  })
+  cleanup.defer(() => destination[Symbol.dispose]())
+  const { reader, description } = destination
+  const disk =
+    options.diskCacheBytes > 0
+      ? await DiskTier.open({
+          folder: join(options.cacheDir, 'objects'),
+          maxBytes: options.diskCacheBytes,
+          logger,
+        })
+      : undefined
+  const source = cleanup.use(
+    new ObjectCache({ store: reader, memoryBytes: options.memoryBytes, disk, logger }),
+  )
+  const tree = new DestinationTree({
+    reader,
+    listSnapshots: (repository, { known }) => listSnapshots(reader, repository, { known }),
+    openTree: (entry, repository, { signal }) =>
+      openSnapshotIndex({
+        store: reader,
+        repository,
+        entry,
+        cacheDir: options.cacheDir,
+        logger,
+        signal,
+      }),
+    logger,
+  })
+  cleanup.defer(() => tree.close())
+  // Asked before mounting: wrong keys or a wrong path are an error of the command, not of the first `ls`.
+  const top = await tree.listing(tree.root, {})
+  if (top.children.size === 0)
+    logger.warn({ destination: description }, 'there is nothing at this destination')
+
+  const filesystem = new SnapshotFilesystem({
+    tree,
+    source,
+    uid: process.getuid?.() ?? 0,
+    gid: process.getgid?.() ?? 0,
+  })
+  const transport = await transportOf(options.transport)
+  const mount = await transport({
+    mountpoint: options.mountpoint,
+    source: description,
+    allowOther: options.allowOther,
+    fuseFd: options.fuseFd,
+    operations: filesystem,
+    toErrno: (error, operation) => errorToErrno(error, operation, logger),
+    negativeValid,
+    logger,
+  })
+  cleanup.defer(() => logger.info({ mountpoint: options.mountpoint }, 'unmounted'))
+  cleanup.use(unmountOnSignals(mount, logger))
+  cleanup.use(startRefresher({ filesystem, mount, interval: options.refreshSeconds, logger }))
+  const status = (): object => statusOf({ options, description, mount, metrics, source, tree })
+  try {
+    cleanup.use(await startControlSocket(options.controlSocket, status, logger))
+  } catch (error) {
+    logger.warn({ error: messageOf(error) }, '`jbfs status` will know nothing of this mount')
+  }
+  logger.info({ destination: description, mountpoint: options.mountpoint }, 'mounted')
+  onReady()
+  await mount.done
+}
+
+/** fuse-native is loaded only when it is asked for. */
+async function transportOf(name: MountOptions['transport']): Promise<Transport> {
+  if (name === 'kernel') return mountOverKernel
+  return (await import('../fuse/libfuse-transport.ts')).mountOverLibfuse
+}

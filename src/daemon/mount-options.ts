@@ -1,0 +1,79 @@
+import { isAbsolute } from 'node:path'
+import { JbfsError } from '../base/errors.ts'
+import type { StoreOptions } from '../destination/parse-destination.ts'
+import { type LogLevel, logLevels } from './logging.ts'
+
+export const transports = ['kernel', 'libfuse'] as const
+export type TransportName = (typeof transports)[number]
+
+/** All that decides how a mount is made and served; holds no secret. */
+export interface MountOptions {
+  /** As `formatDestination` writes it. */
+  readonly destination: string
+  readonly store: StoreOptions
+  /** Absolute and canonical. */
+  readonly mountpoint: string
+  readonly readOnly: boolean
+  readonly allowOther: boolean
+  readonly transport: TransportName
+  /** Bytes of file content kept in memory. */
+  readonly memoryBytes: number
+  /** Bytes of file content kept below `cacheDir`; 0 for none. */
+  readonly diskCacheBytes: number
+  /** Absolute. File indexes are kept here too. */
+  readonly cacheDir: string
+  /** Seconds between looks for new snapshots; 0 for never. */
+  readonly refreshSeconds: number
+  /** Absolute path of the socket on which `jbfs status` asks. */
+  readonly controlSocket: string
+  readonly logLevel: LogLevel
+  /** Absolute; undefined for standard error. */
+  readonly logFile?: string | undefined
+  /** An open /dev/fuse on which somebody else has already done mount(2). */
+  readonly fuseFd?: number | undefined
+}
+
+export const mountDefaults = Object.freeze({
+  readOnly: true,
+  allowOther: false,
+  transport: 'kernel',
+  /** Holds two windows of 64 MiB for large files and leaves as much for small ones. */
+  memoryBytes: 256 * 1024 ** 2,
+  diskCacheBytes: 0,
+  refreshSeconds: 60,
+  logLevel: 'info',
+} as const) satisfies Partial<MountOptions>
+
+/** Below this a single large file read would push out its own read-ahead. */
+const leastMemoryBytes = 16 * 1024 ** 2
+
+/** Completes and checks options. Throws `JbfsError` with code `bad-option` and the one line to show. */
+export function mountOptions(
+  given: Partial<MountOptions> &
+    Pick<MountOptions, 'destination' | 'store' | 'mountpoint' | 'cacheDir' | 'controlSocket'>,
+): MountOptions {
+  const options: MountOptions = { ...mountDefaults, ...given }
+  for (const path of [options.mountpoint, options.cacheDir, options.controlSocket, options.logFile])
+    require(path === undefined || isAbsolute(path), `${path} is no absolute path`)
+  require(transports.includes(options.transport), `--transport is one of ${transports.join(', ')}`)
+  require(logLevels.includes(options.logLevel), `--log-level is one of ${logLevels.join(', ')}`)
+  require(isCount(options.memoryBytes) &&
+    options.memoryBytes >= leastMemoryBytes, '--memory is a size of at least 16M')
+  require(isCount(options.diskCacheBytes), '--disk-cache is a size, or 0 for none')
+  require(isCount(options.refreshSeconds), '--refresh is a whole number of seconds, or 0 for never')
+  const { fuseFd } = options
+  require(fuseFd === undefined ||
+    (isCount(fuseFd) && fuseFd > 2), '--fuse-fd is the number of an open descriptor, 3 or more')
+  require(fuseFd === undefined ||
+    options.transport === 'kernel', '--fuse-fd needs --transport kernel: libfuse opens /dev/fuse itself')
+  require(options.readOnly, 'only read-only mounts are possible')
+  return Object.freeze(options)
+}
+
+function isCount(value: number): boolean {
+  return Number.isSafeInteger(value) && value >= 0
+}
+
+function require(condition: boolean, message: string): void {
+  if (!condition) throw new JbfsError('bad-option', message)
+}

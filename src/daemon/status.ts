@@ -1,0 +1,66 @@
+import type { ObjectCache } from '../cache/object-cache.ts'
+import type { DestinationTree } from '../filesystem/destination-tree.ts'
+import type { Mount } from '../fuse/transport.ts'
+import type { StoreMetrics } from '../store/with-metrics.ts'
+import type { MountOptions } from './mount-options.ts'
+
+export interface StatusSources {
+  readonly options: MountOptions
+  readonly description: string
+  readonly mount: Mount
+  readonly metrics: StoreMetrics
+  readonly source: ObjectCache
+  readonly tree: DestinationTree
+}
+
+const started = new Date()
+
+/** What `jbfs status` shows of a mount; bytes and counts since it was mounted. */
+export interface MountStatus {
+  readonly destination: string
+  readonly mountpoint: string
+  readonly pid: number
+  /** ISO 8601. */
+  readonly since: string
+  readonly transport: string
+  readonly residentBytes: number
+  /** FUSE requests by operation. */
+  readonly operations: Readonly<Record<string, number>>
+  readonly store: StoreMetrics
+  readonly cache: ObjectCache['metrics']
+  readonly snapshots: readonly SnapshotStatus[]
+}
+
+export interface SnapshotStatus {
+  readonly repository: string
+  readonly name: string
+  readonly state: 'unopened' | 'open' | 'damaged' | 'foreign'
+  readonly problem?: string
+}
+
+export function statusOf({ options, description, mount, metrics, source, tree }: StatusSources): MountStatus {
+  return {
+    destination: description,
+    mountpoint: options.mountpoint,
+    pid: process.pid,
+    since: started.toISOString(),
+    transport: options.transport,
+    residentBytes: process.memoryUsage.rss(),
+    operations: mount.counts(),
+    store: metrics,
+    cache: source.metrics,
+    snapshots: [...tree.snapshots()].map(({ repository, entry, openedTree, problem }) => ({
+      repository: repository.replace(/\/$/, ''),
+      name: entry.name,
+      state:
+        problem !== undefined
+          ? problem.code === 'foreign'
+            ? 'foreign'
+            : 'damaged'
+          : openedTree
+            ? 'open'
+            : 'unopened',
+      ...(problem && { problem: problem.message }),
+    })),
+  }
+}

@@ -1,0 +1,58 @@
+import { type ObjectKey, objectKey } from '../store/object-store.ts'
+
+/**
+ * Where things lie below a backup directory (`native-notes/format.md` §1): pure functions between names and keys. A repository is
+ * given by the prefix of its keys, '' or ending in a slash.
+ */
+
+/** Who owns the backup directory; lies at its top. */
+export const ownerKey = 'jetbackup.owner'
+
+/** Largest N of a `snap.N`. */
+export const largestSnapshotNumber = 2 ** 31
+
+/** Object stores of the vendor may be sharded as `files<digits>/`. */
+const filesFolder = /^files\d*$/
+
+export function fileKey(repository: string, objectId: string): ObjectKey {
+  return objectKey(`${repository}files/${objectId}`)
+}
+
+export function indexKey(repository: string, number: number): ObjectKey {
+  return objectKey(`${repository}export/${snapshotName(number)}`)
+}
+
+export function manifestKey(repository: string, number: number): ObjectKey {
+  return objectKey(`${repository}${snapshotName(number)}/jetbackup.index`)
+}
+
+/** What all keys of all snapshots' own folders begin with. */
+export function snapshotsPrefix(repository: string): string {
+  return `${repository}snap.`
+}
+
+export function snapshotName(number: number): string {
+  return `snap.${number}`
+}
+
+/** N of `snap.N`; undefined for anything else, `snap.0` and `snap.01` among it. */
+export function parseSnapshotName(name: string): number | undefined {
+  const digits = /^snap\.([1-9]\d{0,9})$/.exec(name)?.[1]
+  const number = Number(digits)
+  return digits !== undefined && number <= largestSnapshotNumber ? number : undefined
+}
+
+/** What the folders directly below a prefix make of it. */
+export interface RepositoryParts {
+  /** It holds snapshots, or what belongs to snapshots. */
+  readonly isRepository: boolean
+  /** Folders that are none of a repository's own. */
+  readonly folders: readonly string[]
+}
+
+export function repositoryParts(names: readonly string[]): RepositoryParts {
+  const isOwn = (name: string): boolean =>
+    name === 'export' || filesFolder.test(name) || parseSnapshotName(name) !== undefined
+  const folders = names.filter((name) => !isOwn(name))
+  return { isRepository: folders.length < names.length, folders }
+}

@@ -1,0 +1,73 @@
+import type { Attr } from '../fuse/protocol.ts'
+import type { Extent, Inode, Timestamp } from '../snapshot/tree.ts'
+
+/** st_blocks counts in these, whatever the block size is (stat(2)). */
+const sectorSize = 512
+
+/** st_blksize: what `cp` and `tar` read at a time. Larger reads mean fewer requests. */
+const preferredRead = 131_072
+
+export const folderSize = 4096
+
+export const FileType = {
+  folder: 0o040000,
+  file: 0o100000,
+  symlink: 0o120000,
+  mask: 0o170000,
+} as const
+
+export function isFolder({ mode }: { readonly mode: number }): boolean {
+  return (mode & FileType.mask) === FileType.folder
+}
+
+/** What stat(2) shows of a snapshot's inode. Backups have no access time; the modification time stands in for it. */
+export function attributesOf(inode: Inode, nodeid: number, extents: readonly Extent[] | undefined): Attr {
+  return makeAttr({ ...inode, ino: nodeid, blocks: blocksOf(inode, extents) })
+}
+
+export interface AttrFields {
+  readonly ino: number
+  readonly mode: number
+  readonly nlink: number
+  readonly uid: number
+  readonly gid: number
+  readonly rdev: number
+  readonly size: number
+  readonly blocks: number
+  readonly mtime: Timestamp
+  readonly ctime: Timestamp
+}
+
+export function makeAttr({ ino, mode, nlink, uid, gid, rdev, size, blocks, mtime, ctime }: AttrFields): Attr {
+  return {
+    ino,
+    size,
+    blocks,
+    atime: mtime.seconds,
+    mtime: mtime.seconds,
+    ctime: ctime.seconds,
+    atimensec: mtime.nanoseconds,
+    mtimensec: mtime.nanoseconds,
+    ctimensec: ctime.nanoseconds,
+    mode,
+    nlink,
+    uid,
+    gid,
+    rdev,
+    blksize: preferredRead,
+    flags: 0,
+  }
+}
+
+/** The sectors that hold data: a file with holes takes what its extents take. */
+function blocksOf(inode: Inode, extents: readonly Extent[] | undefined): number {
+  if (isFolder(inode)) return folderSize / sectorSize
+  if ((inode.mode & FileType.mask) !== FileType.file) return 0
+  const stored = extents?.reduce((sum, extent) => sum + extent.length, 0) ?? inode.size
+  return Math.ceil(stored / sectorSize)
+}
+
+export function timestampOfMillis(millis: number): Timestamp {
+  const seconds = Math.floor(millis / 1000)
+  return { seconds, nanoseconds: Math.floor(millis - seconds * 1000) * 1_000_000 }
+}

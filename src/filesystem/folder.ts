@@ -1,0 +1,59 @@
+import type { ObjectMetadata } from '../store/object-store.ts'
+import type { MountedSnapshot } from './mounted-snapshot.ts'
+
+/** What lies above the snapshots: the backup directory's folders as they are in the store, and what a repository shows. */
+export type Node = Folder | ObjectFile | LatestLink | ManifestFile
+
+/** A folder of the backup directory, or a repository. */
+export interface Folder {
+  readonly kind: 'folder'
+  readonly nodeid: number
+  readonly parent: number
+  /** Of its keys; '' or ending in a slash. */
+  readonly prefix: string
+  /** undefined until it is listed for the first time. */
+  listing: Listing | undefined
+  /** Epoch milliseconds; stands in for the time of a change until there is a listing. */
+  readonly started: number
+  /** Looked into since the last refresh. */
+  touched: boolean
+}
+
+export interface Listing {
+  readonly children: ReadonlyMap<string, Child>
+  readonly isRepository: boolean
+  /** Epoch milliseconds of the last change that was noticed. */
+  readonly changed: number
+}
+
+/** An entry of a folder. */
+export interface Child {
+  readonly name: string
+  /** Readdir's place: rises within the folder and is never used again, so that a listing goes on rightly across changes. */
+  readonly serial: number
+  readonly target: Node | MountedSnapshot
+}
+
+/** An object that belongs to no repository. Another etag is another node. */
+export interface ObjectFile {
+  readonly kind: 'object'
+  readonly nodeid: number
+  readonly metadata: ObjectMetadata
+}
+
+/** `latest`. */
+export interface LatestLink {
+  readonly kind: 'link'
+  readonly nodeid: number
+  readonly target: string
+  /** Epoch seconds. */
+  readonly created: number
+}
+
+/** `jetbackup.index` of a snapshot that holds no file of that name. */
+export interface ManifestFile {
+  readonly kind: 'manifest'
+  readonly nodeid: number
+  readonly bytes: Buffer
+  readonly created: number
+}

@@ -1,0 +1,420 @@
+import type { Blob, BlobSource } from '../cache/blob-source.ts'
+import { FuseError } from '../fuse/errno.ts'
+import type {
+  Attributes,
+  DirectorySink,
+  Entry,
+  FuseOperations,
+  MaybePromise,
+  RequestContext,
+} from '../fuse/operations.ts'
+import type { Attr, Kstatfs } from '../fuse/protocol.ts'
+import type { Extent, FileName, Inode, Tree } from '../snapshot/tree.ts'
+import { attributesOf, FileType, folderSize, makeAttr, timestampOfMillis } from './attributes.ts'
+import type { Change, DestinationTree } from './destination-tree.ts'
+import type { Child, Folder, Node } from './folder.ts'
+import { seek, stretchesOf, zeroPieces } from './holes.ts'
+import { inoOf, nodeidOf, slotOf } from './inode-number.ts'
+import { MountedSnapshot } from './mounted-snapshot.ts'
+import { ReadingOrder } from './reading-order.ts'
+
+export interface SnapshotFilesystemOptions {
+  readonly tree: DestinationTree
+  readonly source: BlobSource
+  /** Owner of what is not part of a snapshot: who mounts. */
+  readonly uid: number
+  readonly gid: number
+}
+
+/** A published snapshot never changes: the kernel need not ask again (seconds). */
+const forever = 2 ** 31
+/** Folders above snapshots change as snapshots are published; asking about them costs nothing but a round trip. */
+const briefly = 1
+
+const rootNodeid = 1
+const manifestName = 'jetbackup.index'
+const blockSize = 4096
+
+/** Readdir's cookies: `.` and `..`, the manifest, then the entries of the index by position. */
+const Cookie = { here: 1, parent: 2, manifest: 3, firstEntry: 4 } as const
+
+/**
+ * The mounted destination: inode-level operations on the snapshots' trees and on the folders above them. Metadata comes from the
+ * indexes alone, content from the `BlobSource`. It knows no protocol and no kernel; a transport drives it.
+ */
+export class SnapshotFilesystem implements FuseOperations {
+  readonly #tree: DestinationTree
+  readonly #source: BlobSource
+  readonly #readingOrder: ReadingOrder
+  readonly #uid: number
+  readonly #gid: number
+
+  constructor({ tree, source, uid, gid }: SnapshotFilesystemOptions) {
+    this.#tree = tree
+    this.#source = source
+    this.#readingOrder = new ReadingOrder(source)
+    this.#uid = uid
+    this.#gid = gid
+  }
+
+  lookup(parent: number, name: string, { signal }: RequestContext): MaybePromise<Entry | undefined> {
+    if (slotOf(parent) === 0) {
+      return then(this.#tree.listing(this.#folder(parent), { signal }), ({ children }) => {
+        const child = children.get(name)
+        return child && this.#childEntry(child)
+      })
+    }
+    const snapshot = this.#snapshot(parent)
+    return then(this.#treeOf(snapshot, signal), (tree) => {
+      const inode = tree?.lookup(inoOf(parent), name as FileName)
+      if (inode !== undefined && tree !== undefined) return this.#remember(snapshot, tree, inode)
+      return this.#isRoot(snapshot, parent) && name === manifestName
+        ? this.#manifestEntry(snapshot)
+        : undefined
+    })
+  }
+
+  forget(nodeid: number, lookups: number): void {
+    if (slotOf(nodeid) !== 0) this.#tree.snapshot(slotOf(nodeid))?.forgotten(lookups)
+  }
+
+  getattr(nodeid: number, { signal }: RequestContext): MaybePromise<Attributes> {
+    if (slotOf(nodeid) === 0) return { attr: this.#nodeAttr(this.#node(nodeid)), attrValid: briefly }
+    const snapshot = this.#snapshot(nodeid)
+    if (this.#isRoot(snapshot, nodeid)) return { attr: this.#rootAttr(snapshot), attrValid: briefly }
+    return then(this.#inode(nodeid, signal), ({ tree, inode }) => ({
+      attr: attributesOf(inode, nodeid, extentsOf(tree, inode)),
+      attrValid: forever,
+    }))
+  }
+
+  readlink(nodeid: number, { signal }: RequestContext): MaybePromise<string> {
+    if (slotOf(nodeid) === 0) {
+      const node = this.#node(nodeid)
+      if (node.kind !== 'link') throw new FuseError('EINVAL')
+      return node.target
+    }
+    return then(this.#inode(nodeid, signal), ({ inode }) => {
+      if (inode.target === undefined) throw new FuseError('EINVAL')
+      return inode.target
+    })
+  }
+
+  read(
+    nodeid: number,
+    offset: number,
+    size: number,
+    { signal }: RequestContext,
+  ): MaybePromise<readonly Uint8Array[]> {
+    if (slotOf(nodeid) === 0) {
+      const node = this.#node(nodeid)
+      if (node.kind === 'manifest') return [node.bytes.subarray(offset, offset + size)]
+      if (node.kind === 'object') return this.#readBlob(node.metadata, offset, size, signal)
+      throw new FuseError(node.kind === 'folder' ? 'EISDIR' : 'EINVAL')
+    }
+    return then(this.#inode(nodeid, signal), ({ tree, inode }) => {
+      if ((inode.mode & FileType.mask) !== FileType.file) throw new FuseError('EINVAL')
+      const length = Math.min(size, inode.size - offset)
+      if (length <= 0) return []
+      if (inode.object === undefined) return zeroPieces(length)
+      const extents = extentsOf(tree, inode)
+      const answer =
+        extents === undefined
+          ? this.#readBlob(inode.object, offset, length, signal)
+          : this.#readStretches(inode.object, extents, offset, length, signal)
+      // After our own request, so that what is wanted now goes out first.
+      if (offset === 0) this.#readingOrder.started(tree, inode.ino)
+      return answer
+    })
+  }
+
+  readdir(
+    nodeid: number,
+    cookie: number,
+    sink: DirectorySink,
+    { signal }: RequestContext,
+  ): MaybePromise<void> {
+    if (slotOf(nodeid) === 0) {
+      const folder = this.#folder(nodeid)
+      return then(this.#tree.listing(folder, { signal }), ({ children }) => {
+        if (!addHere(sink, cookie, nodeid, folder.parent)) return
+        for (const child of children.values()) {
+          // Serials begin at 1 and the cookies of `.` and `..` take the places before.
+          const place = child.serial + Cookie.parent
+          if (place <= cookie) continue
+          const entry = this.#childEntry(child, false)
+          const added = sink.add(child.name, place, entry)
+          if (added === 'full') return
+          if (added === 'counted' && child.target instanceof MountedSnapshot) child.target.remembered()
+        }
+      })
+    }
+    const snapshot = this.#snapshot(nodeid)
+    return then(this.#treeOf(snapshot, signal), (tree) =>
+      this.#readTree(snapshot, tree, nodeid, cookie, sink),
+    )
+  }
+
+  statfs(): Kstatfs {
+    let bytes = 0
+    let inodes = 0
+    for (const { entry } of this.#tree.snapshots()) {
+      bytes += entry.manifest?.jbfs?.bytes ?? 0
+      inodes += (entry.manifest?.jbfs?.files ?? 0) + (entry.manifest?.jbfs?.folders ?? 0)
+    }
+    return {
+      // Never 0, or `df` leaves the mount out.
+      blocks: Math.max(1, Math.ceil(bytes / blockSize)),
+      bfree: 0,
+      bavail: 0,
+      files: Math.max(1, inodes),
+      ffree: 0,
+      bsize: blockSize,
+      namelen: 255,
+      frsize: blockSize,
+      padding: 0,
+      spare0: 0,
+      spare1: 0,
+      spare2: 0,
+    }
+  }
+
+  getxattr(nodeid: number, name: string, { signal }: RequestContext): MaybePromise<Uint8Array | undefined> {
+    if (slotOf(nodeid) === 0) return undefined
+    const snapshot = this.#snapshot(nodeid)
+    if (this.#isRoot(snapshot, nodeid) && name in rootAttributes) {
+      const text = rootAttributes[name]?.(snapshot)
+      return text === undefined ? undefined : Buffer.from(text)
+    }
+    if (this.#isRoot(snapshot, nodeid) && hasNoXattrs(snapshot)) return undefined
+    return then(this.#inode(nodeid, signal), ({ tree, inode }) => {
+      const own = fileAttributes[name]
+      if (own === undefined) return tree.xattr(inode.ino, name)
+      const text = own(snapshot, inode)
+      return text === undefined ? undefined : Buffer.from(text)
+    })
+  }
+
+  /** Only what the backup holds: `rsync -X` and `cp -a` would copy `user.jbfs.*` along and find differences. */
+  listxattr(nodeid: number, { signal }: RequestContext): MaybePromise<readonly string[]> {
+    if (slotOf(nodeid) === 0) return []
+    const snapshot = this.#snapshot(nodeid)
+    if (this.#isRoot(snapshot, nodeid) && hasNoXattrs(snapshot)) return []
+    return then(this.#treeOf(snapshot, signal), (tree) => tree?.xattrNames(inoOf(nodeid)) ?? [])
+  }
+
+  lseek(nodeid: number, offset: number, want: 'data' | 'hole'): number | undefined {
+    if (slotOf(nodeid) === 0) return seek(want, offset, this.#nodeAttr(this.#node(nodeid)).size, undefined)
+    const tree = this.#snapshot(nodeid).openedTree
+    const inode = tree?.inode(inoOf(nodeid))
+    if (tree === undefined || inode === undefined) throw new FuseError('ESTALE')
+    return seek(want, offset, inode.size, extentsOf(tree, inode))
+  }
+
+  /** Looks for newly published states; the caller tells the kernel of the changes. */
+  refresh(signal: AbortSignal): Promise<Change[]> {
+    return this.#tree.refresh({ signal })
+  }
+
+  #readTree(
+    snapshot: MountedSnapshot,
+    tree: Tree | undefined,
+    nodeid: number,
+    cookie: number,
+    sink: DirectorySink,
+  ): void {
+    const ino = inoOf(nodeid)
+    const isRoot = this.#isRoot(snapshot, nodeid)
+    const parent =
+      isRoot || tree === undefined ? snapshot.parent : nodeidOf(snapshot.slot, tree.parentOf(ino))
+    if (!addHere(sink, cookie, nodeid, parent)) return
+    if (isRoot && cookie < Cookie.manifest) {
+      const manifest = tree?.lookup(ino, manifestName as FileName) ? undefined : this.#manifestEntry(snapshot)
+      if (manifest && sink.add(manifestName, Cookie.manifest, manifest) === 'full') return
+    }
+    if (tree === undefined) return
+    const first = Math.max(0, cookie - Cookie.firstEntry + 1)
+    for (const { name, position, inode } of tree.entries(ino, first)) {
+      const entry = this.#entryOf(snapshot, tree, inode)
+      const added = sink.add(name, position + Cookie.firstEntry, entry)
+      if (added === 'full') return
+      if (added === 'counted') snapshot.remembered()
+    }
+  }
+
+  #childEntry({ target }: Child, count = true): Entry {
+    if (!(target instanceof MountedSnapshot))
+      return { attr: this.#nodeAttr(target), attrValid: briefly, entryValid: briefly }
+    if (count) target.remembered()
+    return { attr: this.#rootAttr(target), attrValid: briefly, entryValid: briefly }
+  }
+
+  #remember(snapshot: MountedSnapshot, tree: Tree, inode: Inode): Entry {
+    snapshot.remembered()
+    return this.#entryOf(snapshot, tree, inode)
+  }
+
+  #entryOf({ slot }: MountedSnapshot, tree: Tree, inode: Inode): Entry {
+    const attr = attributesOf(inode, nodeidOf(slot, inode.ino), extentsOf(tree, inode))
+    return { attr, attrValid: forever, entryValid: forever }
+  }
+
+  #manifestEntry(snapshot: MountedSnapshot): Entry | undefined {
+    const file = this.#tree.manifestFile(snapshot)
+    return file && { attr: this.#nodeAttr(file), attrValid: forever, entryValid: forever }
+  }
+
+  /** The folder itself as the manifest tells, so that a repository can be listed without any index. */
+  #rootAttr({ slot, entry }: MountedSnapshot): Attr {
+    const created = { seconds: entry.manifest?.created ?? 0, nanoseconds: 0 }
+    const root = entry.manifest?.jbfs?.root
+    return makeAttr({
+      ino: nodeidOf(slot, 1),
+      mode: FileType.folder | 0o555,
+      nlink: 2,
+      uid: this.#uid,
+      gid: this.#gid,
+      rdev: 0,
+      size: folderSize,
+      blocks: folderSize / 512,
+      mtime: created,
+      ctime: created,
+      ...root,
+    })
+  }
+
+  #nodeAttr(node: Node): Attr {
+    const common = { ino: node.nodeid, uid: this.#uid, gid: this.#gid, rdev: 0 }
+    if (node.kind === 'folder') {
+      const changed = timestampOfMillis(node.listing?.changed ?? node.started)
+      return makeAttr({
+        ...common,
+        mode: FileType.folder | 0o555,
+        // 1 tells tools that the links do not count the sub-folders; before it is listed nobody knows them.
+        nlink: 1,
+        size: folderSize,
+        blocks: folderSize / 512,
+        mtime: changed,
+        ctime: changed,
+      })
+    }
+    if (node.kind === 'object') {
+      const { size, modified } = node.metadata
+      const time = timestampOfMillis(modified)
+      return makeAttr({ ...common, ...fileFields(size), mtime: time, ctime: time })
+    }
+    const created = { seconds: node.created, nanoseconds: 0 }
+    if (node.kind === 'manifest')
+      return makeAttr({ ...common, ...fileFields(node.bytes.length), mtime: created, ctime: created })
+    return makeAttr({
+      ...common,
+      mode: FileType.symlink | 0o777,
+      nlink: 1,
+      size: node.target.length,
+      blocks: 0,
+      mtime: created,
+      ctime: created,
+    })
+  }
+
+  #readBlob(
+    blob: Blob,
+    offset: number,
+    size: number,
+    signal: AbortSignal,
+  ): MaybePromise<readonly Uint8Array[]> {
+    const length = Math.min(size, blob.size - offset)
+    return length <= 0 ? [] : this.#source.read(blob, { offset, length }, { signal })
+  }
+
+  #readStretches(
+    blob: Blob,
+    extents: readonly Extent[],
+    offset: number,
+    length: number,
+    signal: AbortSignal,
+  ): MaybePromise<readonly Uint8Array[]> {
+    const pieces = stretchesOf(extents, { offset, length }).map(({ length, objectOffset }) =>
+      objectOffset === undefined
+        ? zeroPieces(length)
+        : this.#source.read(blob, { offset: objectOffset, length }, { signal }),
+    )
+    return pieces.some((piece) => piece instanceof Promise)
+      ? Promise.all(pieces).then((all) => all.flat())
+      : (pieces as (readonly Uint8Array[])[]).flat()
+  }
+
+  #node(nodeid: number): Node {
+    const node = this.#tree.node(nodeid)
+    if (node === undefined) throw new FuseError('ESTALE')
+    return node
+  }
+
+  #folder(nodeid: number): Folder {
+    const node = this.#node(nodeid)
+    if (node.kind !== 'folder') throw new FuseError('ENOTDIR')
+    return node
+  }
+
+  #snapshot(nodeid: number): MountedSnapshot {
+    const snapshot = this.#tree.snapshot(slotOf(nodeid))
+    if (snapshot === undefined) throw new FuseError('ESTALE')
+    return snapshot
+  }
+
+  #isRoot(snapshot: MountedSnapshot, nodeid: number): boolean {
+    return nodeid === nodeidOf(snapshot.slot, rootNodeid)
+  }
+
+  /** undefined for a snapshot of which only the manifest can be shown. */
+  #treeOf(snapshot: MountedSnapshot, signal: AbortSignal): MaybePromise<Tree | undefined> {
+    return snapshot.problem?.code === 'foreign' ? undefined : snapshot.tree({ signal })
+  }
+
+  #inode(nodeid: number, signal: AbortSignal): MaybePromise<{ tree: Tree; inode: Inode }> {
+    return then(this.#treeOf(this.#snapshot(nodeid), signal), (tree) => {
+      const inode = tree?.inode(inoOf(nodeid))
+      if (tree === undefined || inode === undefined) throw new FuseError('ESTALE')
+      return { tree, inode }
+    })
+  }
+}
+
+/** `user.jbfs.*` of every file. */
+const fileAttributes: Record<string, (snapshot: MountedSnapshot, inode: Inode) => string | undefined> = {
+  'user.jbfs.object': (_, { object }) => object?.id,
+  'user.jbfs.sha256': (_, { object }) => object?.sha256.toString('hex'),
+  'user.jbfs.snapshot': ({ entry }) => entry.name,
+}
+
+/** `user.jbfs.*` of a snapshot's folder, which has them even when its index cannot be opened. */
+const rootAttributes: Record<string, (snapshot: MountedSnapshot) => string | undefined> = {
+  'user.jbfs.snapshot': ({ entry }) => entry.name,
+  'user.jbfs.created': ({ entry }) => entry.manifest && new Date(entry.manifest.created * 1000).toISOString(),
+  'user.jbfs.error': ({ problem }) => problem?.message,
+}
+
+/** `ls -l` asks every snapshot of a repository for its ACL: that alone must not fetch its index. */
+function hasNoXattrs({ entry }: MountedSnapshot): boolean {
+  return entry.problem !== undefined || entry.manifest?.jbfs?.root.xattrs === 0
+}
+
+function fileFields(size: number): { mode: number; nlink: number; size: number; blocks: number } {
+  return { mode: FileType.file | 0o444, nlink: 1, size, blocks: Math.ceil(size / 512) }
+}
+
+function extentsOf(tree: Tree, inode: Inode): readonly Extent[] | undefined {
+  if (!inode.sparse) return undefined
+  return tree.extents(inode.ino) ?? []
+}
+
+/** Adds `.` and `..` where the listing has not got beyond them; false when there is no room. */
+function addHere(sink: DirectorySink, cookie: number, here: number, parent: number): boolean {
+  if (cookie < Cookie.here && !sink.addHere('.', Cookie.here, here)) return false
+  return cookie >= Cookie.parent || sink.addHere('..', Cookie.parent, parent)
+}
+
+/** Goes on with a value at once when it is there already: a turn of the event loop costs more than most answers. */
+function then<T, U>(value: MaybePromise<T>, next: (value: T) => MaybePromise<U>): MaybePromise<U> {
+  return value instanceof Promise ? value.then(next) : next(value)
+}

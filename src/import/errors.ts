@@ -1,0 +1,11 @@
+import { JbfsError } from '../base/errors.ts'
+
+/**
+ * `bad-source` what is to be imported is not there, or is nothing that can be imported · `source-changed` a file went on changing while
+ * it was read · `foreign-repository` the repository holds snapshots that jbfs did not write.
+ */
+export type ImportErrorCode = 'bad-source' | 'source-changed' | 'foreign-repository'
+
+export class ImportError extends JbfsError<ImportErrorCode> {
+  override readonly name = 'ImportError'
+}

@@ -1,0 +1,225 @@
+import { createHash } from 'node:crypto'
+import { createReadStream, createWriteStream } from 'node:fs'
+import { mkdir, open, readdir, rename, rm, stat, utimes } from 'node:fs/promises'
+import { join } from 'node:path'
+import { pipeline } from 'node:stream/promises'
+import { Worker } from 'node:worker_threads'
+import { createZstdDecompress } from 'node:zlib'
+import type { Abortable } from '../base/abort.ts'
+import { messageOf } from '../base/errors.ts'
+import type { Logger } from '../base/log.ts'
+import { workerUrl } from '../base/worker-url.ts'
+import { StoreError } from '../store/errors.ts'
+import { type ObjectReader, objectKey } from '../store/object-store.ts'
+import { type CatalogEntry, readSnapshot } from './catalog.ts'
+import { SnapshotError } from './errors.ts'
+import { IndexTree } from './index-tree.ts'
+import type { IndexReference } from './manifest.ts'
+import type { Tree } from './tree.ts'
+import type { ValidatedTotals } from './validate.ts'
+
+export interface OpenIndexOptions extends Abortable {
+  readonly store: ObjectReader
+  /** Prefix of the repository's keys. */
+  readonly repository: string
+  readonly entry: CatalogEntry
+  /** Indexes are kept below it, by their SHA-256. */
+  readonly cacheDir: string
+  readonly logger: Logger
+}
+
+/** A publish puts the index, then the manifest: whoever reads between the two sees the old manifest with the new index, for a moment. */
+const staleRetries = 3
+/** Tries of a download; each stands on the store's own retries. */
+const downloadTries = 3
+/** No honest index takes as long (ms): a million inodes take two seconds. */
+const validationLimit = 120_000
+/** An index that nobody opened for so long is removed from the cache (ms). */
+const keptUnused = 30 * 24 * 3600 * 1000
+
+/**
+ * Opens the file index of a snapshot: from the cache, or fetched, checked against the manifest's SHA-256, decompressed, validated row by row,
+ * and kept. Rejects with `SnapshotError` (`no-index`, `bad-index`, `foreign`, …) or `StoreError`.
+ */
+export async function openSnapshotIndex(options: OpenIndexOptions): Promise<Tree> {
+  const { store, repository, signal } = options
+  let { entry } = options
+  for (let attempt = 0; ; attempt++) {
+    if (entry.problem !== undefined) throw entry.problem
+    const reference = entry.manifest?.jbfs?.index as IndexReference
+    try {
+      const totals = await fetchIndex(options, reference)
+      return new IndexTree(pathOf(options.cacheDir, reference), repository, totals)
+    } catch (error) {
+      if (!(error instanceof OtherBytes) || attempt === staleRetries) throw error
+      const current = await readSnapshot(store, repository, entry.number, { signal })
+      if (current === undefined || current.manifestEtag === entry.manifestEtag) throw error
+      entry = current
+    }
+  }
+}
+
+/** The bytes in the store are not those that the manifest speaks of. */
+class OtherBytes extends SnapshotError {}
+
+function folderOf(cacheDir: string): string {
+  return join(cacheDir, 'indexes')
+}
+
+function pathOf(cacheDir: string, { sha256 }: IndexReference): string {
+  return join(folderOf(cacheDir), `${sha256}.sqlite`)
+}
+
+/** Makes sure that the index is in the cache, valid. */
+async function fetchIndex(options: OpenIndexOptions, reference: IndexReference): Promise<ValidatedTotals> {
+  const path = pathOf(options.cacheDir, reference)
+  const { jbfs } = options.entry.manifest ?? {}
+  const totals = { inodes: (jbfs?.files ?? 0) + (jbfs?.folders ?? 0), bytes: jbfs?.bytes ?? 0 }
+  if (await isKept(path)) return totals
+  await mkdir(folderOf(options.cacheDir), { recursive: true, mode: 0o700 })
+  const started = performance.now()
+  const temporary = `${path}.${process.pid}.${Math.random().toString(36).slice(2)}`
+  try {
+    await download(options, reference, `${temporary}.zst`)
+    await decompress(`${temporary}.zst`, temporary, reference, options)
+    const validated = await validateInWorker(temporary)
+    if (typeof validated === 'string') throw bad(options, `is not valid: ${validated}`)
+    await sync(temporary)
+    await rename(temporary, path)
+    options.logger.info(
+      {
+        snapshot: nameOf(options),
+        inodes: validated.inodes,
+        milliseconds: Math.round(performance.now() - started),
+      },
+      'file index fetched',
+    )
+    await removeUnused(options)
+    return validated
+  } finally {
+    await rm(`${temporary}.zst`, { force: true })
+    await rm(temporary, { force: true })
+  }
+}
+
+async function isKept(path: string): Promise<boolean> {
+  try {
+    await stat(path)
+    const now = new Date()
+    await utimes(path, now, now)
+    return true
+  } catch {
+    return false
+  }
+}
+
+async function download(options: OpenIndexOptions, reference: IndexReference, path: string): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      await downloadOnce(options, reference, path)
+      return
+    } catch (error) {
+      // The body of a stream can break off after the store's own retries are over.
+      if (!(error instanceof StoreError && error.retryable) || attempt === downloadTries) throw error
+    }
+  }
+}
+
+async function downloadOnce(
+  options: OpenIndexOptions,
+  reference: IndexReference,
+  path: string,
+): Promise<void> {
+  const { store, repository, signal } = options
+  const stream = await store.getStream(objectKey(repository + reference.key), { signal })
+  if (stream === undefined)
+    throw new SnapshotError(
+      'no-index',
+      `${nameOf(options)} cannot be shown: its file index ${reference.key} is missing`,
+    )
+  if (stream.size !== reference.size)
+    throw new OtherBytes(
+      'bad-index',
+      `the file index of ${nameOf(options)} has ${stream.size} bytes, and its manifest says ${reference.size}`,
+    )
+  const hash = createHash('sha256')
+  const hashed = async function* (): AsyncIterable<Buffer> {
+    for await (const chunk of stream.body) {
+      hash.update(chunk)
+      yield chunk
+    }
+  }
+  await pipeline(hashed, createWriteStream(path, { mode: 0o600 }))
+  if (hash.digest('hex') !== reference.sha256)
+    throw new OtherBytes(
+      'bad-index',
+      `the file index of ${nameOf(options)} does not have the SHA-256 of its manifest`,
+    )
+}
+
+/** Decompresses no more than the manifest says it is. */
+async function decompress(
+  from: string,
+  to: string,
+  { rawSize }: IndexReference,
+  options: OpenIndexOptions,
+): Promise<void> {
+  const limited = async function* (source: AsyncIterable<Buffer>): AsyncIterable<Buffer> {
+    let length = 0
+    for await (const chunk of source) {
+      length += chunk.length
+      if (length > rawSize) throw bad(options, `is larger than the ${rawSize} bytes of its manifest`)
+      yield chunk
+    }
+    if (length !== rawSize) throw bad(options, `has ${length} bytes, not the ${rawSize} of its manifest`)
+  }
+  try {
+    await pipeline(
+      createReadStream(from),
+      createZstdDecompress(),
+      limited,
+      createWriteStream(to, { mode: 0o600 }),
+    )
+  } catch (error) {
+    if (error instanceof SnapshotError || (error as NodeJS.ErrnoException).syscall !== undefined) throw error
+    throw bad(options, `cannot be decompressed (${messageOf(error)})`, error)
+  }
+}
+
+function validateInWorker(path: string): Promise<ValidatedTotals | string> {
+  return new Promise((resolve) => {
+    const worker = new Worker(workerUrl('./validate-worker', import.meta.url), { workerData: path })
+    const finish = (result: ValidatedTotals | string): void => {
+      clearTimeout(timer)
+      void worker.terminate()
+      resolve(result)
+    }
+    const timer = setTimeout(() => finish('looking at it takes too long'), validationLimit)
+    worker.on('message', finish)
+    worker.on('error', (error) => finish(`it cannot be read (${messageOf(error)})`))
+  })
+}
+
+async function sync(path: string): Promise<void> {
+  await using file = await open(path, 'r')
+  await file.sync()
+}
+
+async function removeUnused({ cacheDir, logger }: OpenIndexOptions): Promise<void> {
+  try {
+    for (const name of await readdir(folderOf(cacheDir))) {
+      const path = join(folderOf(cacheDir), name)
+      if (Date.now() - (await stat(path)).mtimeMs > keptUnused) await rm(path, { force: true })
+    }
+  } catch (error) {
+    logger.warn({ error: messageOf(error) }, 'old file indexes could not be removed from the cache')
+  }
+}
+
+function nameOf({ repository, entry }: OpenIndexOptions): string {
+  return repository + entry.name
+}
+
+function bad(options: OpenIndexOptions, reason: string, cause?: unknown): SnapshotError {
+  return new SnapshotError('bad-index', `the file index of ${nameOf(options)} ${reason}`, { cause })
+}

@@ -1,0 +1,200 @@
+import { DatabaseSync, type StatementSync } from 'node:sqlite'
+import { pathToFileURL } from 'node:url'
+import { messageOf } from '../base/errors.ts'
+import { fileKey } from '../destination/layout.ts'
+import { SnapshotError } from './errors.ts'
+import { rootIno } from './schema.ts'
+import type { Dentry, Extent, FileName, Ino, Inode, ObjectRef, Timestamp, Tree, TreeTotals } from './tree.ts'
+
+/** Entries fetched at a time: a listing is often left before its end, and a statement must not stay open meanwhile. */
+const chunk = 256
+
+/** Columns of an inode and its object, in the order in which `inodeOf` takes them. */
+const inodeColumns = `inode.ino, mode, nlink, uid, gid, rdev, inode.size, mtime, mtime_ns, ctime, ctime_ns,
+  target, sparse, object.id, object.size, object.sha256`
+const withObject = 'LEFT JOIN object ON object.id = inode.object'
+
+type Value = number | Uint8Array | null
+type Row = readonly Value[]
+
+/** A snapshot's tree, read in place from its validated file index. */
+export class IndexTree implements Tree {
+  readonly root = rootIno as Ino
+  readonly totals: TreeTotals
+  readonly #database: DatabaseSync
+  readonly #repository: string
+  readonly #inode: StatementSync
+  readonly #lookup: StatementSync
+  readonly #entries: StatementSync
+  readonly #parent: StatementSync
+  readonly #extents: StatementSync
+  readonly #xattr: StatementSync
+  readonly #xattrNames: StatementSync
+  readonly #filesAfter: StatementSync
+  readonly #objects: StatementSync
+  readonly #hasXattrs: boolean
+
+  /** Opens the index at `path`; `repository` is the prefix of its objects' keys. */
+  constructor(path: string, repository: string, totals: TreeTotals) {
+    this.#repository = repository
+    this.totals = totals
+    const url = pathToFileURL(path)
+    // Nobody changes it: SQLite need not lock, nor look for a journal.
+    url.search = 'immutable=1'
+    this.#database = new DatabaseSync(url, { readOnly: true, enableForeignKeyConstraints: false })
+    this.#database.exec('PRAGMA trusted_schema = OFF; PRAGMA cache_size = -8192')
+    const prepare = (sql: string): StatementSync => {
+      const statement = this.#database.prepare(sql)
+      statement.setReturnArrays(true)
+      return statement
+    }
+    this.#inode = prepare(`SELECT ${inodeColumns} FROM inode ${withObject} WHERE inode.ino = ?`)
+    this.#lookup = prepare(
+      `SELECT ${inodeColumns} FROM dentry INDEXED BY dentry_name CROSS JOIN inode ON inode.ino = dentry.ino ${withObject}
+       WHERE parent = ? AND name = ?`,
+    )
+    this.#entries = prepare(
+      `SELECT ${inodeColumns}, name, position FROM dentry CROSS JOIN inode ON inode.ino = dentry.ino ${withObject}
+       WHERE parent = ? AND position >= ? ORDER BY position LIMIT ${chunk}`,
+    )
+    this.#parent = prepare('SELECT parent FROM dentry WHERE ino = ?')
+    this.#extents = prepare('SELECT offset, length, object_offset FROM extent WHERE ino = ? ORDER BY offset')
+    this.#xattr = prepare('SELECT value FROM xattr WHERE ino = ? AND name = ?')
+    this.#xattrNames = prepare('SELECT name FROM xattr WHERE ino = ? ORDER BY name')
+    this.#filesAfter = prepare(
+      `SELECT ${inodeColumns} FROM inode JOIN object ON object.id = inode.object
+       WHERE inode.ino > ? ORDER BY inode.ino LIMIT ?`,
+    )
+    this.#objects = prepare('SELECT id, size, sha256 FROM object ORDER BY id')
+    this.#hasXattrs = this.#database.prepare('SELECT 1 FROM xattr LIMIT 1').get() !== undefined
+  }
+
+  inode(ino: Ino): Inode | undefined {
+    return this.#reading(() => this.#optional(this.#inode.get(ino) as Row | undefined))
+  }
+
+  lookup(parent: Ino, name: FileName): Inode | undefined {
+    return this.#reading(() =>
+      this.#optional(this.#lookup.get(parent, Buffer.from(name, 'latin1')) as Row | undefined),
+    )
+  }
+
+  *entries(parent: Ino, position: number): Iterable<Dentry> {
+    let from = position
+    for (;;) {
+      const rows = this.#reading(() => this.#entries.all(parent, from) as unknown as Row[])
+      for (const row of rows) yield this.#reading(() => this.#dentryOf(row))
+      if (rows.length < chunk) return
+      from = (rows.at(-1) as Row).at(-1) as number
+      from++
+    }
+  }
+
+  parentOf(folder: Ino): Ino {
+    const row = this.#reading(() => this.#parent.get(folder) as Row | undefined)
+    return (row?.[0] ?? rootIno) as Ino
+  }
+
+  extents(ino: Ino): readonly Extent[] | undefined {
+    const rows = this.#reading(() => this.#extents.all(ino) as unknown as [number, number, number][])
+    return rows.map(([offset, length, objectOffset]) => ({ offset, length, objectOffset }))
+  }
+
+  xattr(ino: Ino, name: string): Buffer | undefined {
+    if (!this.#hasXattrs) return undefined
+    const row = this.#reading(() => this.#xattr.get(ino, Buffer.from(name, 'latin1')) as Row | undefined)
+    return row && bufferOf(row[0])
+  }
+
+  xattrNames(ino: Ino): readonly string[] {
+    if (!this.#hasXattrs) return []
+    return this.#reading(() => this.#xattrNames.all(ino) as unknown as Row[]).map(([name]) => latin1Of(name))
+  }
+
+  filesAfter(ino: Ino, count: number): readonly Inode[] {
+    return this.#reading(() =>
+      (this.#filesAfter.all(ino, count) as unknown as Row[]).map((row) => this.#inodeOf(row)),
+    )
+  }
+
+  *objects(): Iterable<ObjectRef> {
+    for (const row of this.#objects.iterate()) {
+      const [id, size, sha256] = row as unknown as Row
+      yield this.#objectOf(id, size, sha256)
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.#database.close()
+  }
+
+  #optional(row: Row | undefined): Inode | undefined {
+    return row && this.#inodeOf(row)
+  }
+
+  #dentryOf(row: Row): Dentry {
+    return {
+      inode: this.#inodeOf(row),
+      name: latin1Of(row[16]) as FileName,
+      position: numberOf(row[17]),
+    }
+  }
+
+  #inodeOf(row: Row): Inode {
+    const target = row[11]
+    const objectId = row[13]
+    return {
+      ino: numberOf(row[0]) as Ino,
+      mode: numberOf(row[1]),
+      nlink: numberOf(row[2]),
+      uid: numberOf(row[3]),
+      gid: numberOf(row[4]),
+      rdev: numberOf(row[5]),
+      size: numberOf(row[6]),
+      mtime: timestampOf(row[7], row[8]),
+      ctime: timestampOf(row[9], row[10]),
+      target: target === null ? undefined : latin1Of(target),
+      sparse: numberOf(row[12]) !== 0,
+      object: objectId === null ? undefined : this.#objectOf(objectId, row[14], row[15]),
+    }
+  }
+
+  #objectOf(id: Value | undefined, size: Value | undefined, sha256: Value | undefined): ObjectRef {
+    const hex = bufferOf(id).toString('hex')
+    return { id: hex, key: fileKey(this.#repository, hex), size: numberOf(size), sha256: bufferOf(sha256) }
+  }
+
+  /** Validation has looked at every row once; what a disk or another process does to the file later ends here. */
+  #reading<T>(read: () => T): T {
+    try {
+      return read()
+    } catch (error) {
+      if (error instanceof SnapshotError) throw error
+      throw new SnapshotError('bad-index', `the file index cannot be read: ${messageOf(error)}`, {
+        cause: error,
+      })
+    }
+  }
+}
+
+function numberOf(value: Value | undefined): number {
+  if (typeof value !== 'number') throw unexpected('a number')
+  return value
+}
+
+function bufferOf(value: Value | undefined): Buffer {
+  if (!(value instanceof Uint8Array)) throw unexpected('bytes')
+  return Buffer.from(value.buffer, value.byteOffset, value.length)
+}
+
+function latin1Of(value: Value | undefined): string {
+  return bufferOf(value).toString('latin1')
+}
+
+function timestampOf(seconds: Value | undefined, nanoseconds: Value | undefined): Timestamp {
+  return { seconds: numberOf(seconds), nanoseconds: numberOf(nanoseconds) }
+}
+
+function unexpected(what: string): SnapshotError {
+  return new SnapshotError('bad-index', `a row of the file index does not have ${what} where it should`)
+}

@@ -1,0 +1,71 @@
+import { StoreError } from './errors.ts'
+import type { ObjectReader, ObjectStore } from './object-store.ts'
+
+/** Requests that reached the store, by kind, since it was opened. */
+export interface StoreMetrics {
+  get: number
+  head: number
+  list: number
+  put: number
+  delete: number
+  bytesIn: number
+  bytesOut: number
+  /** Requests tried again. */
+  retries: number
+  /** By `StoreError` code. */
+  readonly errors: Record<string, number>
+}
+
+export function createMetrics(): StoreMetrics {
+  return { get: 0, head: 0, list: 0, put: 0, delete: 0, bytesIn: 0, bytesOut: 0, retries: 0, errors: {} }
+}
+
+/** The same store, counting. */
+export function withMetrics<S extends ObjectReader | ObjectStore>(store: S, metrics: StoreMetrics): S {
+  const failed = (error: unknown): never => {
+    if (error instanceof StoreError) metrics.errors[error.code] = (metrics.errors[error.code] ?? 0) + 1
+    throw error
+  }
+  const counting: ObjectReader & Partial<ObjectStore> = {
+    description: store.description,
+    async get(key, options) {
+      metrics.get++
+      const body = await store.get(key, options).catch(failed)
+      metrics.bytesIn += body?.bytes.length ?? 0
+      return body
+    },
+    async getStream(key, options) {
+      metrics.get++
+      const stream = await store.getStream(key, options).catch(failed)
+      metrics.bytesIn += stream?.size ?? 0
+      return stream
+    },
+    head(key, options) {
+      metrics.head++
+      return store.head(key, options).catch(failed)
+    },
+    async *list(prefix, options) {
+      try {
+        for await (const page of store.list(prefix, options)) {
+          metrics.list++
+          yield page
+        }
+      } catch (error) {
+        failed(error)
+      }
+    },
+  }
+  if ('put' in store) {
+    counting.put = async (key, body, options) => {
+      metrics.put++
+      const metadata = await store.put(key, body, options).catch(failed)
+      metrics.bytesOut += metadata.size
+      return metadata
+    }
+    counting.delete = (keys, options) => {
+      metrics.delete++
+      return store.delete(keys, options).catch(failed)
+    }
+  }
+  return counting as S
+}

@@ -1,0 +1,34 @@
+import test from 'ava'
+import { userFolders } from '../../src/base/user-folders.ts'
+
+test('root has the folders of the system', (t) => {
+  t.deepEqual(userFolders({ env: { XDG_RUNTIME_DIR: '/run/user/0', HOME: '/root' }, isRoot: true }), {
+    runtime: '/run/jbfs',
+    cache: '/var/cache/jbfs',
+    log: '/var/log/jbfs',
+  })
+})
+
+test('a user has those of the XDG specification', (t) => {
+  const env = {
+    HOME: '/home/ann',
+    XDG_RUNTIME_DIR: '/run/user/7',
+    XDG_CACHE_HOME: '/c',
+    XDG_STATE_HOME: '/s',
+  }
+  t.deepEqual(userFolders({ env, isRoot: false }), {
+    runtime: '/run/user/7/jbfs',
+    cache: '/c/jbfs',
+    log: '/s/jbfs/log',
+  })
+})
+
+test('without XDG variables, or with relative ones, they lie in the home folder', (t) => {
+  const expected = {
+    runtime: '/home/ann/.local/state/jbfs/run',
+    cache: '/home/ann/.cache/jbfs',
+    log: '/home/ann/.local/state/jbfs/log',
+  }
+  t.deepEqual(userFolders({ env: { HOME: '/home/ann' }, isRoot: false }), expected)
+  t.deepEqual(userFolders({ env: { HOME: '/home/ann', XDG_CACHE_HOME: 'c' }, isRoot: false }), expected)
+})

@@ -1,0 +1,96 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import test from 'ava'
+import { exitCodeMeanings } from '../../src/cli/exit-codes.ts'
+import { jbfsProgram } from '../support/mounted.ts'
+import { runJbfs, runText } from '../support/run-jbfs.ts'
+
+const commands = ['mount', 'umount', 'status', 'snapshots', 'import', 'demo']
+
+test('--help names every command and every exit code', async (t) => {
+  const { code, stdout, stderr } = await runJbfs(['--help'])
+  t.is(code, 0)
+  t.is(stderr, '')
+  for (const command of commands) t.regex(stdout, new RegExp(`jbfs ${command}\\b`))
+  for (const [exitCode, meaning] of Object.entries(exitCodeMeanings))
+    t.true(stdout.includes(meaning), exitCode)
+})
+
+test('every command has a help text', async (t) => {
+  for (const command of commands) {
+    const { code, stdout } = await runJbfs([command, '--help'])
+    t.is(code, 0, command)
+    t.regex(stdout, new RegExp(`^jbfs ${command}`), command)
+  }
+})
+
+test('--version is that of the package', async (t) => {
+  const manifest = JSON.parse(readFileSync(join(import.meta.dirname, '../../package.json'), 'utf8'))
+  t.is((await runJbfs(['--version'])).stdout, `${manifest.version}\n`)
+})
+
+const wrong: [string, string[], RegExp][] = [
+  ['no command', [], /say what to do/],
+  ['an unknown command', ['mont'], /unknown argument: mont \(see jbfs --help\)/],
+  ['an unknown option', ['mount', '/a', '/b', '--memroy', '1G'], /unknown argument: memroy/],
+  ['a missing argument', ['mount', '/a'], /an argument is missing \(see jbfs mount --help\)/],
+  [
+    'a size that is none',
+    ['mount', '/', '/tmp', '--memory', 'much'],
+    /--memory is a size such as 512M or 2G, not "much"/,
+  ],
+  ['too little memory', ['mount', '/', '/tmp', '--memory', '1M'], /--memory is a size of at least 16M/],
+  ['a transport that is none', ['mount', '/', '/tmp', '--transport', 'smb'], /transport/],
+  ['a negative refresh', ['mount', '/', '/tmp', '--refresh=-1'], /--refresh is a whole number/],
+  [
+    'a descriptor for libfuse',
+    ['mount', '/', '/tmp', '--fuse-fd', '7', '--transport', 'libfuse'],
+    /--fuse-fd needs --transport kernel/,
+  ],
+  ['no such CA file', ['snapshots', 's3://bucket', '--ca-file', '/no/such.pem'], /--ca-file: ENOENT/],
+  [
+    'an endpoint that is no URL',
+    ['snapshots', 's3://bucket', '--endpoint', 'localhost'],
+    /--endpoint is a URL/,
+  ],
+  [
+    'retries that are no number',
+    ['snapshots', 's3://bucket', '--http-retries', 'x'],
+    /--http-retries is a whole number, 0 or more/,
+  ],
+  ['a read-write mount', ['mount', '/', '/tmp', '--no-read-only'], /only read-only mounts/],
+  ['a word that is no destination', ['snapshots', 'no-such-word'], /there is no folder "no-such-word" here/],
+]
+for (const [title, args, message] of wrong)
+  test(`exit code 2 and one line: ${title}`, async (t) => {
+    const { code, stdout, stderr } = await runJbfs(args)
+    t.is(code, 2, stderr)
+    t.is(stdout, '')
+    t.regex(stderr, /^jbfs: [^\n]+\n$/)
+    t.regex(stderr, message)
+  })
+
+test('keys given in an endpoint are refused and not repeated', async (t) => {
+  const { code, stderr } = await runJbfs(['snapshots', 's3://b-1', '--endpoint', 'https://AKIA1:geheim@host'])
+  t.is(code, 2)
+  t.regex(stderr, /AWS_ACCESS_KEY_ID/)
+  t.notRegex(stderr, /geheim|AKIA1/)
+})
+
+test('an error shows where it comes from only with --log-level debug', async (t) => {
+  const args = ['mount', '/', '/no/such/folder']
+  const short = await runJbfs(args)
+  t.is(short.code, 4)
+  t.is(short.stderr, 'jbfs: there is no folder /no/such\n')
+  const long = await runJbfs([...args, '--log-level', 'debug'])
+  t.is(long.code, 4)
+  t.true(long.stderr.startsWith(short.stderr))
+  t.regex(long.stderr, /\n {4}at /)
+})
+
+test('output that nobody reads ends the command quietly', async (t) => {
+  const command = `'${process.execPath}' '${jbfsProgram}' mount --help | true; echo "\${PIPESTATUS[0]}"`
+  const { stdout, stderr } = await runText(['bash', '-c', command])
+  t.regex(stdout, /^(0|141)\n$/)
+  t.is(stderr, '')
+})

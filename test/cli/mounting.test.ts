@@ -1,0 +1,307 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { existsSync, readFileSync } from 'node:fs'
+import { mkdir, readFile, realpath, symlink, writeFile } from 'node:fs/promises'
+import { type AddressInfo, createServer } from 'node:net'
+import { join } from 'node:path'
+import test, { type ExecutionContext } from 'ava'
+import { mountAt } from '../../src/base/mountinfo.ts'
+import { jbfsProgram, temporaryFolder, whyNoMounts } from '../support/mounted.ts'
+import { run } from '../support/run.ts'
+import { runJbfs, runText, type TextResult } from '../support/run-jbfs.ts'
+
+/** `jbfs mount`, `umount` and `status` as a user types them, on a folder with one plain file. */
+
+interface Place {
+  readonly folder: string
+  readonly destination: string
+  readonly mountpoint: string
+  mount(...args: string[]): Promise<TextResult>
+  /** Process id of the daemon, as `jbfs status` has it. */
+  daemon(): Promise<number>
+}
+
+const reason = whyNoMounts()
+
+function mountingTest(title: string, body: (t: ExecutionContext, place: Place) => Promise<void>): void {
+  if (reason !== undefined) {
+    test.skip(`${title} (skipped: ${reason})`, () => {})
+    return
+  }
+  test.serial(title, async (t) => {
+    await using folder = await temporaryFolder()
+    const path = await realpath(folder.path)
+    const [destination, mountpoint] = [join(path, 'destination'), join(path, 'mnt')]
+    await mkdir(destination)
+    await mkdir(mountpoint)
+    await writeFile(join(destination, 'notes.txt'), 'kept\n')
+    const settings = ['--cache-dir', join(path, 'cache'), '--log-file', join(path, 'log/mount.log')]
+    try {
+      await body(t, {
+        folder: path,
+        destination,
+        mountpoint,
+        mount: (...args) => runJbfs(['mount', destination, mountpoint, ...settings, ...args]),
+        daemon: async () => (await statusOf(mountpoint)).status.pid,
+      })
+    } finally {
+      while (mountAt(mountpoint) !== undefined) await run('umount', ['-l', '-c', '-i', mountpoint])
+    }
+  })
+}
+
+async function statusOf(mountpoint: string): Promise<{ state: string; status: { pid: number } }> {
+  const { stdout } = await runJbfs(['status', mountpoint, '--json'])
+  return JSON.parse(stdout)[0]
+}
+
+const silent: TextResult = { code: 0, stdout: '', stderr: '' }
+
+mountingTest('mount returns when the mount answers, umount when the daemon has ended', async (t, place) => {
+  t.deepEqual(await place.mount(), silent)
+  t.is(await readFile(join(place.mountpoint, 'notes.txt'), 'utf8'), 'kept\n')
+  const daemon = await place.daemon()
+  t.true(isRunning(daemon))
+  t.regex(
+    (await runJbfs(['status'])).stdout,
+    new RegExp(`${place.mountpoint}\n +destination +${place.destination}\n`),
+  )
+
+  t.deepEqual(await runJbfs(['umount', place.mountpoint]), silent)
+  t.false(isRunning(daemon))
+  t.is(mountAt(place.mountpoint), undefined)
+  const lines = readFileSync(join(place.folder, 'log/mount.log'), 'utf8').trim().split('\n')
+  t.deepEqual(
+    lines.map((line) => JSON.parse(line).msg),
+    ['mounted', 'unmounted'],
+  )
+})
+
+mountingTest('relative paths and links are taken from where the command is typed', async (t, place) => {
+  await symlink('mnt', join(place.folder, 'link'))
+  const inFolder = { cwd: place.folder }
+  const settings = ['--cache-dir', 'cache', '--log-file', 'daemon.log']
+  t.deepEqual(await runJbfs(['mount', './destination', 'link', ...settings], inFolder), silent)
+  t.is(mountAt(place.mountpoint)?.type, 'fuse.jbfs')
+  t.is(await readFile(join(place.mountpoint, 'notes.txt'), 'utf8'), 'kept\n')
+  t.true(existsSync(join(place.folder, 'daemon.log')))
+  t.deepEqual(await runJbfs(['umount', './link'], inFolder), silent)
+})
+
+mountingTest('what keeps the daemon from mounting is the command’s error', async (t, place) => {
+  const missing = await runJbfs([
+    'mount',
+    join(place.folder, 'none'),
+    place.mountpoint,
+    '--log-file',
+    join(place.folder, 'l'),
+  ])
+  t.is(missing.code, 3)
+  t.regex(missing.stderr, /^jbfs: [^\n]*none[^\n]*\n$/)
+  const args = [
+    '--endpoint',
+    'http://127.0.0.1:9',
+    '--http-retries',
+    '0',
+    '--log-file',
+    join(place.folder, 'l'),
+  ]
+  const env = { AWS_ACCESS_KEY_ID: 'AKIATEST', AWS_SECRET_ACCESS_KEY: 'geheim' }
+  const refused = await runJbfs(['mount', 's3://bucket/path', place.mountpoint, ...args], { env })
+  t.is(refused.code, 3)
+  t.regex(refused.stderr, /^jbfs: s3:\/\/bucket\/path: [^\n]+\n$/)
+  t.notRegex(refused.stderr + readFileSync(join(place.folder, 'l'), 'utf8'), /geheim/)
+  t.is(mountAt(place.mountpoint), undefined)
+})
+
+mountingTest('in the foreground it stays, and unmounts on SIGTERM', async (t, place) => {
+  const mount = place.mount('--foreground')
+  let daemon: number | undefined
+  while (daemon === undefined) daemon = await place.daemon().catch(() => undefined)
+  process.kill(daemon, 'SIGTERM')
+  t.is((await mount).code, 0)
+  t.is(mountAt(place.mountpoint), undefined)
+})
+
+mountingTest('a descriptor that somebody else has mounted is served in the background', async (t, place) => {
+  const script = `exec 5<>/dev/fuse
+mount -i -t fuse.jbfs -o fd=5,rootmode=40000,user_id=0,group_id=0,ro backups "$1" && shift && exec "$@" --fuse-fd 5`
+  const settings = ['--cache-dir', join(place.folder, 'cache'), '--log-file', join(place.folder, 'log')]
+  const command = [process.execPath, jbfsProgram, 'mount', place.destination, place.mountpoint, ...settings]
+  t.deepEqual(await runText(['bash', '-c', script, 'bash', place.mountpoint, ...command]), silent)
+  t.is(await readFile(join(place.mountpoint, 'notes.txt'), 'utf8'), 'kept\n')
+  t.is((await statusOf(place.mountpoint)).state, 'serving')
+  t.deepEqual(await runJbfs(['umount', place.mountpoint]), silent)
+})
+
+mountingTest('keys are in no command line and in no log', async (t, place) => {
+  const env = { AWS_ACCESS_KEY_ID: 'AKIATEST', AWS_SECRET_ACCESS_KEY: 'geheim' }
+  const log = join(place.folder, 'log')
+  const { code } = await runJbfs(
+    [
+      'mount',
+      place.destination,
+      place.mountpoint,
+      '--cache-dir',
+      join(place.folder, 'c'),
+      '--log-file',
+      log,
+      '--log-level',
+      'debug',
+    ],
+    { env },
+  )
+  t.is(code, 0)
+  const cmdline = readFileSync(`/proc/${await place.daemon()}/cmdline`, 'utf8')
+  t.true(cmdline.includes(place.mountpoint))
+  await runJbfs(['umount', place.mountpoint])
+  t.notRegex(cmdline + readFileSync(log, 'utf8'), /geheim|AKIATEST/)
+})
+
+mountingTest('where nothing can be mounted the command says why', async (t, place) => {
+  const { folder, destination, mountpoint } = place
+  await writeFile(join(folder, 'file'), '')
+  await mkdir(join(destination, 'inside'))
+  await mkdir(join(folder, 'cache/inside'), { recursive: true })
+  const cases: [string, RegExp][] = [
+    [join(folder, 'none'), /there is no folder .*none: make it with mkdir -p/],
+    [join(folder, 'none/none'), /there is no folder .*none\n/],
+    [join(folder, 'file'), /file is no folder/],
+    ['/proc', /something else is mounted at \/proc \(proc\)/],
+    [destination, /is or holds the destination/],
+    [join(destination, 'inside'), /lies in the destination/],
+    [join(folder, 'cache/inside'), /lies in the cache folder/],
+    [join(folder, 'log'), /is or holds the folder of the log/],
+    [folder, /is or holds the cache folder/],
+  ]
+  await mkdir(join(folder, 'log'))
+  const settings = ['--cache-dir', join(folder, 'cache'), '--log-file', join(folder, 'log/mount.log')]
+  for (const [path, message] of cases) {
+    const { code, stderr } = await runJbfs(['mount', destination, path, ...settings])
+    t.is(code, 4, stderr)
+    t.regex(stderr, /^jbfs: [^\n]+\n$/)
+    t.regex(stderr, message)
+  }
+  t.deepEqual(await place.mount(), silent)
+  const twice = await place.mount()
+  t.is(twice.code, 4)
+  t.regex(twice.stderr, new RegExp(`is mounted at ${mountpoint} already: jbfs umount`))
+  t.deepEqual(await runJbfs(['umount', mountpoint]), silent)
+  const none = await runJbfs(['umount', mountpoint])
+  t.deepEqual(none, { code: 4, stdout: '', stderr: `jbfs: nothing is mounted at ${mountpoint}\n` })
+  const other = await runJbfs(['umount', '/proc'])
+  t.is(other.code, 4)
+  t.regex(other.stderr, /is not jbfs but proc/)
+  t.is((await runJbfs(['status', mountpoint])).code, 4)
+})
+
+mountingTest('what is in use stays mounted, unless it is detached', async (t, place) => {
+  t.deepEqual(await place.mount(), silent)
+  const daemon = await place.daemon()
+  const user = spawn('cat', [], { cwd: place.mountpoint, stdio: ['pipe', 'ignore', 'ignore'] })
+  const userEnded = new Promise((resolve) => user.on('close', resolve))
+  try {
+    const busy = await runJbfs(['umount', place.mountpoint])
+    t.is(busy.code, 4)
+    t.regex(busy.stderr, /^jbfs: \S+ is in use: fuser -vm [^\n]+--lazy[^\n]+\n$/)
+    t.not(mountAt(place.mountpoint), undefined)
+    t.deepEqual(await runJbfs(['umount', '--lazy', place.mountpoint]), silent)
+    t.is(mountAt(place.mountpoint), undefined)
+    t.true(isRunning(daemon))
+  } finally {
+    user.stdin.end()
+    await userEnded
+  }
+  await ended(daemon)
+  t.pass()
+})
+
+mountingTest('a daemon that was killed: status says so, umount and mount clear it', async (t, place) => {
+  for (const clear of ['umount', 'mount'] as const) {
+    t.deepEqual(await place.mount(), silent)
+    await killWithWatcher(await place.daemon())
+    t.is((await statusOf(place.mountpoint)).state, 'dead')
+    t.regex((await runJbfs(['status', place.mountpoint])).stdout, /dead: .* jbfs umount/)
+    if (clear === 'umount') {
+      t.deepEqual(await runJbfs(['umount', place.mountpoint]), silent)
+      t.is(mountAt(place.mountpoint), undefined)
+      continue
+    }
+    t.deepEqual(await place.mount(), silent)
+    t.is((await statusOf(place.mountpoint)).state, 'serving')
+    t.is(await readFile(join(place.mountpoint, 'notes.txt'), 'utf8'), 'kept\n')
+    t.deepEqual(await runJbfs(['umount', place.mountpoint]), silent)
+  }
+})
+
+mountingTest('a daemon that hangs makes no command hang', async (t, place) => {
+  t.deepEqual(await place.mount(), silent)
+  const daemon = await place.daemon()
+  process.kill(daemon, 'SIGSTOP')
+  try {
+    t.is((await statusOf(place.mountpoint)).state, 'silent')
+    const { code, stderr } = await place.mount()
+    t.is(code, 4)
+    t.regex(stderr, /but does not answer: jbfs umount/)
+    t.deepEqual(await runJbfs(['umount', place.mountpoint]), silent)
+  } finally {
+    process.kill(daemon, 'SIGCONT')
+  }
+  await ended(daemon)
+  t.is(mountAt(place.mountpoint), undefined)
+})
+
+mountingTest('Ctrl-C while a mount is on its way leaves nothing', async (t, place) => {
+  // Nothing answers at this endpoint: the daemon is trying, and will be for long.
+  const server = createServer(() => {})
+  const connected = new Promise<void>((resolve) => server.once('connection', () => resolve()))
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as AddressInfo
+  const child: ChildProcess = spawn(
+    process.execPath,
+    [
+      jbfsProgram,
+      'mount',
+      's3://bucket',
+      place.mountpoint,
+      '--endpoint',
+      `http://127.0.0.1:${port}`,
+      '--log-file',
+      join(place.folder, 'l'),
+    ],
+    { stdio: 'ignore', env: { ...process.env, AWS_ACCESS_KEY_ID: 'a', AWS_SECRET_ACCESS_KEY: 'b' } },
+  )
+  const code = new Promise((resolve) => child.on('close', resolve))
+  await connected
+  const daemon = childrenOf(child.pid as number)[0] as number
+  child.kill('SIGINT')
+  t.is(await code, 130)
+  t.false(isRunning(daemon))
+  t.is(mountAt(place.mountpoint), undefined)
+  server.close()
+})
+
+function childrenOf(pid: number): number[] {
+  const text = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim()
+  return text === '' ? [] : text.split(' ').map(Number)
+}
+
+/** Its watcher would clear the mount within a moment; here it is cleared by a command. */
+async function killWithWatcher(daemon: number): Promise<void> {
+  for (const child of childrenOf(daemon)) process.kill(child, 'SIGKILL')
+  process.kill(daemon, 'SIGKILL')
+  await ended(daemon)
+}
+
+/** Resolves when a process that is not our child has ended. */
+async function ended(pid: number): Promise<void> {
+  while (isRunning(pid)) await new Promise((resolve) => setImmediate(resolve))
+}
+
+/** A zombie has ended, too: in a container nobody may be there to collect it. */
+function isRunning(pid: number): boolean {
+  try {
+    return !/^State:\s+[ZX]/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'))
+  } catch {
+    return false
+  }
+}

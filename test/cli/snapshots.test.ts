@@ -1,0 +1,93 @@
+import { mkdir, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import test from 'ava'
+import { findRepositories } from '../../src/cli/repositories.ts'
+import { DirectoryStore } from '../../src/store/directory-store.ts'
+import type { ObjectReader } from '../../src/store/object-store.ts'
+import { readOnly } from '../../src/store/read-only.ts'
+import { temporaryFolder } from '../support/mounted.ts'
+import { runJbfs } from '../support/run-jbfs.ts'
+
+async function write(folder: string, files: Readonly<Record<string, string>>): Promise<void> {
+  for (const [path, text] of Object.entries(files)) {
+    await mkdir(dirname(join(folder, path)), { recursive: true })
+    await writeFile(join(folder, path), text)
+  }
+}
+
+const foreignManifest = JSON.stringify({
+  created: 1_700_000_000,
+  items: [{ type: 'homedir', path: 'homedir', files: 3, size: 2048 }],
+})
+
+test('repositories are found below folders, and nothing in them is listed', async (t) => {
+  await using folder = await temporaryFolder()
+  await write(folder.path, {
+    'job1/anna/snap.1/jetbackup.index': '{}',
+    'job1/anna/files/6258c0a30008839f00001146': 'x',
+    'job1/bert/files00000001/6258c0a30008839f00001146': 'x',
+    'job2/clara/export/snap.1': 'x',
+    'job2/empty/readme': 'x',
+    'job2/clara/nested/snap.7/jetbackup.index': '{}',
+  })
+  const listed: string[] = []
+  const store = readOnly(new DirectoryStore(folder.path))
+  const watched: ObjectReader = {
+    ...store,
+    list(prefix, options) {
+      listed.push(prefix)
+      return store.list(prefix, options)
+    },
+  }
+  t.deepEqual(await findRepositories(watched, {}), [
+    'job1/anna/',
+    'job1/bert/',
+    'job2/clara/',
+    'job2/clara/nested/',
+  ])
+  t.deepEqual(
+    listed.filter((prefix) => /files|export|snap/.test(prefix)),
+    [],
+  )
+})
+
+test('each snapshot is a row: whose it is, what it holds, what is wrong', async (t) => {
+  await using folder = await temporaryFolder()
+  await write(folder.path, {
+    'a/snap.1/jetbackup.index': 'no json',
+    'a/snap.2/other': '',
+    'b\u001b[31m/snap.10/jetbackup.index': foreignManifest,
+  })
+  const { code, stdout } = await runJbfs(['snapshots', folder.path, '--json'])
+  t.is(code, 0)
+  const rows = JSON.parse(stdout)
+  t.like(rows[0], { repository: 'a', snapshot: 'snap.1', created: null, files: null, state: 'damaged' })
+  t.regex(rows[0].reason, /no JSON/)
+  t.like(rows[1], { snapshot: 'snap.2', state: 'damaged' })
+  t.regex(rows[1].reason, /no manifest/)
+  t.like(rows[2], {
+    snapshot: 'snap.10',
+    created: '2023-11-14T22:13:20.000Z',
+    files: 3,
+    size: 2048,
+    state: 'foreign',
+  })
+
+  const table = (await runJbfs(['snapshots', folder.path])).stdout
+  t.regex(table, /^REPOSITORY +SNAPSHOT +CREATED +FILES +SIZE +STATE\n/)
+  t.regex(table, /\na +snap\.1 +\? +\? +\? +damaged: /)
+  t.regex(table, /\nb\\u001b\[31m +snap\.10 +2023-11-1\d \d\d:\d\d:20 +3 +2\.0 KiB +foreign: /)
+})
+
+test('a destination without snapshots says so, one that is not there fails', async (t) => {
+  await using folder = await temporaryFolder()
+  t.deepEqual(await runJbfs(['snapshots', folder.path]), {
+    code: 0,
+    stdout: `there are no snapshots in ${folder.path}\n`,
+    stderr: '',
+  })
+  t.deepEqual(await runJbfs(['snapshots', folder.path, '--json']), { code: 0, stdout: '[]\n', stderr: '' })
+  const { code, stderr } = await runJbfs(['snapshots', join(folder.path, 'none')])
+  t.is(code, 3)
+  t.regex(stderr, /^jbfs: [^\n]+\n$/)
+})

@@ -1,0 +1,119 @@
+import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { connect, createServer, type Server, type Socket } from 'node:net'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import test, { type TestFn } from 'ava'
+import { silentLogger } from '../../src/base/log.ts'
+import { askStatus, controlSocketPath, startControlSocket } from '../../src/daemon/control-socket.ts'
+
+interface Context {
+  readonly folder: string
+  readonly path: string
+}
+const it = test as TestFn<Context>
+
+it.beforeEach((t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'jbfs-control-'))
+  t.context = { folder, path: controlSocketPath(join(folder, 'run'), '/mnt/backups') }
+})
+it.afterEach.always((t) => rmSync(t.context.folder, { recursive: true, force: true }))
+
+it('a daemon is asked for its status as often as one likes', async (t) => {
+  const { path } = t.context
+  let asked = 0
+  await using _control = await startControlSocket(path, () => ({ asked: ++asked }), silentLogger)
+  t.deepEqual(await askStatus(path), { asked: 1 })
+  const answers = await Promise.all([askStatus(path), askStatus(path)])
+  t.is(answers.length, 2)
+  t.is(asked, 3)
+})
+
+it('only its user reaches the socket, and nothing stays behind', async (t) => {
+  const { path } = t.context
+  {
+    await using _control = await startControlSocket(path, () => ({}), silentLogger)
+    t.is(statSync(dirname(path)).mode & 0o777, 0o700)
+  }
+  t.false(existsSync(dirname(path)))
+  t.is(await askStatus(path), undefined)
+})
+
+it('the folder stays while another mount has its socket there', async (t) => {
+  const other = controlSocketPath(dirname(t.context.path), '/mnt/other')
+  await using _other = await startControlSocket(other, () => ({ other: true }), silentLogger)
+  {
+    await using _control = await startControlSocket(t.context.path, () => ({}), silentLogger)
+  }
+  t.deepEqual(await askStatus(other), { other: true })
+})
+
+it('what a dead daemon has left is replaced', async (t) => {
+  const { path } = t.context
+  mkdirSync(dirname(path))
+  writeFileSync(path, '')
+  await using _control = await startControlSocket(path, () => ({ fresh: true }), silentLogger)
+  t.deepEqual(await askStatus(path), { fresh: true })
+})
+
+it('a daemon that does not answer, or answers in half, is an error and not a wait', async (t) => {
+  const { folder } = t.context
+  const mute = join(folder, 'mute.sock')
+  const cut = join(folder, 'cut.sock')
+  await using _mute = await listening(mute, (socket) => socket.resume())
+  await using _cut = await listening(cut, (socket) => socket.end('{"pid":'))
+  await t.throwsAsync(askStatus(mute, { timeout: 50 }), { code: 'no-answer', message: /timed out/ })
+  await t.throwsAsync(askStatus(cut), { code: 'no-answer', message: /cut off/ })
+})
+
+it('a question that is no question gets an error, and endless ones are cut off', async (t) => {
+  const { path } = t.context
+  await using _control = await startControlSocket(path, () => ({ secret: 1 }), silentLogger)
+  t.regex(await say(path, 'hello\n'), /"error"/)
+  t.regex(await say(path, '{"ask":"all"}\n'), /"error"/)
+  t.is(await say(path, 'x'.repeat(100_000)), '')
+})
+
+it('a status that fails is an error for who asks, not for the daemon', async (t) => {
+  const { path } = t.context
+  const status = (): object => {
+    throw new Error('not now')
+  }
+  await using _control = await startControlSocket(path, status, silentLogger)
+  t.deepEqual(await askStatus(path), { error: 'not now' })
+})
+
+it('a path too long for a socket is refused in words', async (t) => {
+  const path = join(t.context.folder, 'x'.repeat(100), 'a.sock')
+  await t.throwsAsync(
+    startControlSocket(path, () => ({}), silentLogger),
+    { message: /too long/ },
+  )
+})
+
+function say(path: string, text: string): Promise<string> {
+  return new Promise((resolve) => {
+    let answer = ''
+    const socket = connect(path, () => socket.write(text))
+    socket.setEncoding('utf8').on('data', (piece) => {
+      answer += piece
+    })
+    socket.on('error', () => {})
+    socket.on('close', () => resolve(answer))
+  })
+}
+
+async function listening(path: string, onSocket: (socket: Socket) => void): Promise<AsyncDisposable> {
+  const sockets: Socket[] = []
+  const server: Server = createServer((socket) => {
+    sockets.push(socket)
+    socket.on('error', () => {})
+    onSocket(socket)
+  })
+  await new Promise<void>((resolve) => server.listen(path, resolve))
+  return {
+    async [Symbol.asyncDispose]() {
+      for (const socket of sockets) socket.destroy()
+      await new Promise((resolve) => server.close(resolve))
+    },
+  }
+}
