@@ -82,7 +82,7 @@ let next = 0
 await Promise.all(
   Array.from({ length: Number(connections) }, async () => {
     for (let request = requests[next++]; request !== undefined; request = requests[next++])
-      bytes += await read(endpoint, agent, request)
+      bytes = (await read(endpoint, agent, request)) + bytes
   }),
 )
 agent.destroy()

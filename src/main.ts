@@ -1,9 +1,9 @@
 import { codeOf, messageOf } from './base/errors.ts'
 import { runCli } from './cli/cli.ts'
 import { exitCodeOf } from './cli/exit-codes.ts'
-import { endWhenUnread, flushOutput } from './cli/output.ts'
+import { endWhenOutputFails, flushOutput } from './cli/output.ts'
 
-endWhenUnread()
+endWhenOutputFails()
 const args = process.argv.slice(2)
 try {
   await runCli(args)

@@ -1,4 +1,4 @@
-import { constants } from 'node:os'
+import { getSystemErrorMap } from 'node:util'
 import { JbfsError } from './errors.ts'
 import { loadLibc } from './koffi.ts'
 
@@ -37,7 +37,7 @@ type Name = keyof typeof declarations
 type Call = (...args: unknown[]) => number | bigint
 
 const bound = new Map<Name, Call>()
-const errnoNames = new Map(Object.entries(constants.errno).map(([name, value]) => [value, name]))
+const errors = getSystemErrorMap()
 
 /** The call's result; -1 becomes an error, or undefined where its errno is `expected`. */
 function call(name: Name, args: readonly unknown[], expected?: string): number | undefined {
@@ -50,9 +50,9 @@ function call(name: Name, args: readonly unknown[], expected?: string): number |
   const result = Number(bind(...args))
   if (result !== -1) return result
   const errno = libc.koffi.errno()
-  const code = errnoNames.get(errno) ?? `errno-${errno}`
+  const [code, text] = errors.get(-errno) ?? [`errno-${errno}`, 'unknown error']
   if (code === expected) return undefined
-  throw new JbfsError(code, `${name}: ${code}`)
+  throw new JbfsError(code, `${code}: ${text}, ${name}`)
 }
 
 /** As C has it: bytes up to a NUL, which must therefore not be among them. */

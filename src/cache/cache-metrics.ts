@@ -1,12 +1,24 @@
 /** What `jbfs status` shows of the cache, since the mount was made. */
 export interface CacheMetrics {
-  memoryHits: number
-  diskHits: number
-  misses: number
+  /** Reads answered at once. */
+  readonly memoryHits: number
+  /** Objects and blocks taken from disk. */
+  readonly diskHits: number
+  /** Requests sent to the store, ahead of readers too. */
+  readonly misses: number
   /** Objects fetched before they were read. */
-  prefetched: number
+  readonly prefetched: number
   /** Of those, dropped without having been read. */
-  prefetchWasted: number
-  corrupt: number
+  readonly prefetchWasted: number
+  /** Reads that were refused because the store has other bytes than the index says. */
+  readonly corrupt: number
+  /** In memory, without what is on its way. */
   readonly bytesHeld: number
+}
+
+/** Counted where it happens. */
+export type CacheCounters = { -readonly [name in Exclude<keyof CacheMetrics, 'bytesHeld'>]: number }
+
+export function createCounters(): CacheCounters {
+  return { memoryHits: 0, diskHits: 0, misses: 0, prefetched: 0, prefetchWasted: 0, corrupt: 0 }
 }

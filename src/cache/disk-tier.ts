@@ -1,174 +1,253 @@
 import { createHash } from 'node:crypto'
-import { mkdir, open, readdir, rename, rm, stat, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
-import { crc32 } from 'node:zlib'
+import { mkdir, open, readdir, rename, rm, stat, utimes } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { LRUCache } from 'lru-cache'
 import { codeOf, messageOf } from '../base/errors.ts'
 import type { Logger } from '../base/log.ts'
+import { decodeFile, encodeHeader, fileSize } from './disk-block-format.ts'
 
 export interface DiskTierOptions {
-  /** Made if it is not there; several daemons may share it. */
+  /** Made if it is not there. */
   readonly folder: string
   /** Bound on what is kept, bytes. */
   readonly maxBytes: number
   readonly logger: Logger
+  /** Epoch milliseconds. */
+  readonly now?: (() => number) | undefined
 }
 
-/** Before the content of each file: magic, CRC-32 and length of the content, then the name and its length. */
-const magic = 'jbfsblk1'
-const headerSize = 20
-/** Bytes waiting to be written; what comes beyond is not kept. */
-const largestBacklog = 64 << 20
-/** After an eviction this much of the bound is used. */
-const evictTo = 0.9
-/** One line in the log for so many faults. */
-const faultsPerLine = 100
+export const diskTierDefaults = Object.freeze({
+  /** Bytes waiting to be written, which stay in memory for it; what comes beyond is not kept. */
+  largestBacklog: 32 << 20,
+  /** Part of the bound that is used after an eviction. */
+  evictTo: 0.9,
+  /** Part of the bound after whose writing the folder is looked through again: another daemon may write to it too. */
+  rescanAfter: 0.25,
+  /** Milliseconds. The order of use survives a remount only so finely, and most reads write nothing. */
+  useGranularity: 600_000,
+  /** Fewer than would keep the thread pool from reading what somebody waits for. */
+  scanConcurrency: 4,
+  /** Milliseconds. One line in the log for all faults in so long a time. */
+  faultInterval: 60_000,
+  /** Milliseconds after which the temporary file of a daemon that died is removed. */
+  temporaryLifetime: 3_600_000,
+})
+
+/** Room on a disk is given out in such units, bytes. */
+const diskUnit = 4096
+
+interface Kept {
+  readonly size: number
+  /** Epoch milliseconds, as the file's mtime says. */
+  readonly used: number
+}
 
 /**
- * Content kept on disk across mounts, by name. Every file is checked before it is used; any fault is only a miss. Writes and evictions
- * happen in the background, oldest use first.
+ * Content kept on disk across mounts, by name. Each file is checked before it is used, and any fault is only a miss. Files are written and evicted in the
+ * background, the longest unused first; nothing is synced, because what a crash leaves half written does not pass the check.
+ *
+ * Several daemons may share a folder: files appear by rename and never change, and one that is evicted under a reader is a miss. Each keeps to the bound what it knows
+ * of, and looks again at times, so that together they may be over it by as much as they write meanwhile.
  */
-export class DiskTier {
+export class DiskTier implements AsyncDisposable {
   readonly #options: DiskTierOptions
-  /** Path → bytes, the least recently used first. */
-  readonly #files = new Map<string, number>()
-  #bytes = 0
+  readonly #now: () => number
+  /** By path below the folder. */
+  readonly #kept = new LRUCache<string, Kept>({
+    maxSize: Number.MAX_SAFE_INTEGER,
+    sizeCalculation: ({ size }) => Math.ceil((size + 1) / diskUnit) * diskUnit,
+  })
   #backlog = 0
-  #faults = 0
-  #evicting = false
-  #writing: Promise<void> = Promise.resolve()
+  #writtenSinceScan = 0
+  #isScanned = false
+  #isClosed = false
+  #nextComplaint = 0
+  /** What is done in the background, one thing after the other. */
+  #work: Promise<void> = Promise.resolve()
 
   private constructor(options: DiskTierOptions) {
     this.#options = options
+    this.#now = options.now ?? Date.now
   }
 
-  /** Looks through what is kept, which takes a moment for a large cache. */
+  /** What is in the folder already is looked through in the background. Rejects when the folder cannot be made. */
   static async open(options: DiskTierOptions): Promise<DiskTier> {
-    const tier = new DiskTier(options)
     await mkdir(options.folder, { recursive: true, mode: 0o700 })
-    await tier.#scan()
+    const tier = new DiskTier(options)
+    tier.#later(() => tier.#scan())
     return tier
   }
 
-  /** The bytes kept under `name`; undefined when there are none, or they are not `size` whole ones. */
-  async get(name: string, size: number): Promise<Buffer | undefined> {
-    const path = this.#pathOf(name)
-    if (!this.#files.has(path)) return undefined
-    try {
-      await using file = await open(path, 'r')
-      const nameBytes = Buffer.from(name)
-      const content = Buffer.allocUnsafeSlow(headerSize + nameBytes.length + size)
-      const { bytesRead } = await file.read(content, 0, content.length, 0)
-      const bytes = content.subarray(headerSize + nameBytes.length)
-      const isWhole =
-        bytesRead === content.length &&
-        content.subarray(0, headerSize + nameBytes.length).equals(headerOf(nameBytes, bytes))
-      if (!isWhole) {
-        await this.#drop(path)
-        return undefined
-      }
-      this.#used(path, content.length)
-      const now = new Date()
-      await file.utimes(now, now)
-      return bytes
-    } catch (error) {
-      this.#fault(error)
-      return undefined
-    }
+  get bytesKept(): number {
+    return this.#kept.calculatedSize
   }
 
-  /** Keeps a copy, some time later, if there is room for it. */
+  /** False when it certainly has nothing under this name. */
+  mayHave(name: string): boolean {
+    return this.#mayHave(pathOf(name))
+  }
+
+  /** The bytes kept under `name`; undefined when there are none, or they are not the `length` bytes that were put. */
+  async get(name: string, length: number): Promise<Buffer | undefined> {
+    const path = pathOf(name)
+    if (!this.#mayHave(path)) return undefined
+    try {
+      const size = fileSize(name, length)
+      const content = decodeFile(await readUpTo(this.#absolute(path), size), name)
+      if (content?.length === length) {
+        this.#use(path, size)
+        return content
+      }
+      this.delete(name)
+    } catch (error) {
+      this.#kept.delete(path)
+      this.#complain(error)
+    }
+    return undefined
+  }
+
+  /** Keeps the bytes, some time later, if there is room for them. They must not change. */
   put(name: string, bytes: Buffer): void {
-    if (this.#backlog + bytes.length > largestBacklog || bytes.length > this.#options.maxBytes) return
+    const isTooMuch = this.#backlog + bytes.length > diskTierDefaults.largestBacklog
+    if (isTooMuch || fileSize(name, bytes.length) > this.#options.maxBytes || this.#kept.has(pathOf(name)))
+      return
     this.#backlog += bytes.length
-    this.#writing = this.#writing
-      .then(() => this.#write(name, bytes))
-      .catch((error: unknown) => this.#fault(error))
-      .finally(() => {
+    this.#later(async () => {
+      try {
+        await this.#write(name, bytes)
+      } finally {
         this.#backlog -= bytes.length
-      })
+      }
+    })
+  }
+
+  delete(name: string): void {
+    const path = pathOf(name)
+    this.#kept.delete(path)
+    this.#later(() => rm(this.#absolute(path), { force: true }))
   }
 
   /** Resolves when all that was put so far is kept, or given up. */
   settled(): Promise<void> {
-    return this.#writing
+    return this.#work
+  }
+
+  /** Gives up what is still to be written. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#isClosed = true
+    await this.#work
+  }
+
+  #mayHave(path: string): boolean {
+    return !this.#isScanned || this.#kept.has(path)
+  }
+
+  #later(work: () => Promise<void>): void {
+    this.#work = this.#work
+      .then(() => (this.#isClosed ? undefined : work()))
+      .catch((error: unknown) => this.#complain(error))
   }
 
   async #write(name: string, bytes: Buffer): Promise<void> {
-    const path = this.#pathOf(name)
-    const nameBytes = Buffer.from(name)
-    const temporary = `${path}.${process.pid}.tmp`
-    await mkdir(join(path, '..'), { recursive: true, mode: 0o700 })
+    const path = pathOf(name)
+    const target = this.#absolute(path)
+    const temporary = `${target}.${process.pid}.tmp`
+    await mkdir(dirname(target), { recursive: true, mode: 0o700 })
     try {
-      // Not synced: what a crash leaves half written does not pass the check.
-      await writeFile(temporary, Buffer.concat([headerOf(nameBytes, bytes), bytes]), { mode: 0o600 })
-      await rename(temporary, path)
+      await writeAll(temporary, [encodeHeader(name, bytes), bytes])
+      await rename(temporary, target)
     } catch (error) {
       await rm(temporary, { force: true })
       throw error
     }
-    this.#used(path, headerSize + nameBytes.length + bytes.length)
-    if (this.#bytes > this.#options.maxBytes) await this.#evict()
+    const size = fileSize(name, bytes.length)
+    this.#kept.set(path, { size, used: this.#now() })
+    this.#writtenSinceScan += size
+    const { maxBytes } = this.#options
+    if (this.#writtenSinceScan > maxBytes * diskTierDefaults.rescanAfter) await this.#scan()
+    else await this.#evict()
   }
 
   async #evict(): Promise<void> {
-    if (this.#evicting) return
-    this.#evicting = true
-    try {
-      for (const path of this.#files.keys()) {
-        if (this.#bytes <= this.#options.maxBytes * evictTo) break
-        await this.#drop(path)
-      }
-    } finally {
-      this.#evicting = false
+    const { maxBytes } = this.#options
+    if (this.bytesKept <= maxBytes) return
+    while (this.bytesKept > maxBytes * diskTierDefaults.evictTo && !this.#isClosed) {
+      const path = this.#kept.rkeys().next().value
+      if (path === undefined) return
+      this.#kept.delete(path)
+      await rm(this.#absolute(path), { force: true })
     }
-  }
-
-  async #drop(path: string): Promise<void> {
-    this.#bytes -= this.#files.get(path) ?? 0
-    this.#files.delete(path)
-    await rm(path, { force: true })
-  }
-
-  #used(path: string, size: number): void {
-    this.#bytes += size - (this.#files.get(path) ?? 0)
-    this.#files.delete(path)
-    this.#files.set(path, size)
   }
 
   async #scan(): Promise<void> {
+    this.#writtenSinceScan = 0
     const { folder } = this.#options
-    const found: { path: string; size: number; used: number }[] = []
+    const found: [path: string, kept: Kept][] = []
     for (const shard of await readdir(folder)) {
-      for (const name of await readdir(join(folder, shard)).catch(() => [])) {
-        const path = join(folder, shard, name)
-        const { size, mtimeMs } = await stat(path)
-        if (name.endsWith('.tmp')) await rm(path, { force: true })
-        else found.push({ path, size, used: mtimeMs })
+      const paths = (await readdir(join(folder, shard)).catch(() => [])).map((name) => join(shard, name))
+      while (paths.length > 0 && !this.#isClosed) {
+        const looks = paths.splice(0, diskTierDefaults.scanConcurrency).map((path) => this.#look(path))
+        found.push(...(await Promise.all(looks)).filter((look) => look !== undefined))
       }
     }
-    for (const { path, size } of found.sort((a, b) => a.used - b.used)) this.#used(path, size)
-    if (this.#bytes > this.#options.maxBytes) await this.#evict()
+    if (this.#isClosed) return
+    found.sort(([, a], [, b]) => a.used - b.used)
+    this.#kept.clear()
+    for (const [path, kept] of found) this.#kept.set(path, kept)
+    this.#isScanned = true
+    await this.#evict()
   }
 
-  #pathOf(name: string): string {
-    const digest = createHash('sha256').update(name).digest('hex')
-    return join(this.#options.folder, digest.slice(0, 2), digest.slice(2))
+  async #look(path: string): Promise<[path: string, kept: Kept] | undefined> {
+    // Gone again: another daemon evicts too.
+    const stats = await stat(this.#absolute(path)).catch(() => undefined)
+    if (stats === undefined) return undefined
+    const used = Math.max(stats.mtimeMs, this.#kept.peek(path)?.used ?? 0)
+    if (!path.endsWith('.tmp')) return [path, { size: stats.size, used }]
+    if (used < this.#now() - diskTierDefaults.temporaryLifetime)
+      await rm(this.#absolute(path), { force: true })
+    return undefined
   }
 
-  #fault(error: unknown): void {
-    // Another daemon may have evicted it.
-    if (codeOf(error) === 'ENOENT') return
-    if (this.#faults++ % faultsPerLine === 0)
-      this.#options.logger.warn({ error: messageOf(error) }, 'the disk cache does not work as it should')
+  #use(path: string, size: number): void {
+    const now = this.#now()
+    const used = this.#kept.get(path)?.used ?? 0
+    if (used > now - diskTierDefaults.useGranularity) return
+    this.#kept.set(path, { size, used: now })
+    this.#later(() => utimes(this.#absolute(path), now / 1000, now / 1000))
+  }
+
+  #absolute(path: string): string {
+    return join(this.#options.folder, path)
+  }
+
+  #complain(error: unknown): void {
+    // Another daemon has evicted it.
+    if (codeOf(error) === 'ENOENT' || this.#now() < this.#nextComplaint) return
+    this.#nextComplaint = this.#now() + diskTierDefaults.faultInterval
+    const { folder, logger } = this.#options
+    logger.warn({ folder, error: messageOf(error) }, 'the disk cache does not work as it should')
   }
 }
 
-function headerOf(name: Buffer, bytes: Buffer): Buffer {
-  const header = Buffer.alloc(headerSize + name.length)
-  header.write(magic, 'latin1')
-  header.writeUInt32LE(crc32(bytes), 8)
-  header.writeUInt32LE(bytes.length, 12)
-  header.writeUInt32LE(name.length, 16)
-  name.copy(header, headerSize)
-  return header
+/** Any name as a file name; spread over folders, of which none becomes long. */
+function pathOf(name: string): string {
+  const digest = createHash('sha256').update(name).digest('hex')
+  return join(digest.slice(0, 2), digest.slice(2))
+}
+
+/** The whole file, but no more than one byte beyond `size`, which is enough to see that it is longer. */
+async function readUpTo(path: string, size: number): Promise<Buffer> {
+  await using file = await open(path, 'r')
+  const content = Buffer.allocUnsafeSlow(size + 1)
+  const { bytesRead } = await file.read(content, 0, content.length, 0)
+  return content.subarray(0, bytesRead)
+}
+
+async function writeAll(path: string, parts: readonly Buffer[]): Promise<void> {
+  await using file = await open(path, 'w', 0o600)
+  const { bytesWritten } = await file.writev(parts)
+  const size = parts.reduce((sum, { length }) => sum + length, 0)
+  if (bytesWritten < size)
+    throw new Error(`${path}: ${bytesWritten} of ${size} bytes written; the disk may be full`)
 }

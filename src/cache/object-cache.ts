@@ -1,200 +1,138 @@
-import { hash } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
 import type { Abortable } from '../base/abort.ts'
 import type { Logger } from '../base/log.ts'
-import { SingleFlight } from '../base/single-flight.ts'
 import type { ByteRange, ObjectReader } from '../store/object-store.ts'
+import { BlobFetcher } from './blob-fetcher.ts'
+import { blobName } from './blob-name.ts'
 import type { Blob, BlobSource } from './blob-source.ts'
-import type { CacheMetrics } from './cache-metrics.ts'
+import { type CacheCounters, type CacheMetrics, createCounters } from './cache-metrics.ts'
+import { CorruptBlobs } from './corrupt-blobs.ts'
 import type { DiskTier } from './disk-tier.ts'
-import { CacheError } from './errors.ts'
-import { LargeBlobs } from './large-blobs.ts'
+import { LargeBlob, type LargeBlobContext } from './large-blob.ts'
+import { MemoryTier } from './memory-tier.ts'
+import { Prefetcher } from './prefetcher.ts'
+import { type ReadaheadOptions, readaheadDefaults } from './readahead.ts'
+import { WholeBlobs } from './whole-blobs.ts'
 
-export interface ObjectCacheOptions {
+export interface ObjectCacheOptions extends Partial<ObjectCacheSettings> {
   readonly store: ObjectReader
-  /** Bound on what is held, bytes. */
-  readonly memoryBytes: number
+  /** Opened and disposed of by the caller. */
   readonly disk?: DiskTier | undefined
   readonly logger: Logger
+  /** Milliseconds, from anywhere. */
+  readonly now?: (() => number) | undefined
 }
 
-/** Up to here an object is fetched by one request, and can be checked before any of it is delivered. */
-const wholeLimit = 4 << 20
-/** Prefetches under way at a time: at 30 ms a request this is 2,000 files a second. */
-const prefetchConcurrency = 64
-/** What an entry costs beside its bytes, roughly. */
-const entryOverhead = 256
+export interface ObjectCacheSettings {
+  /** Bound on what is held and what is on its way, bytes. */
+  readonly memoryBytes: number
+  /** Objects up to this size are fetched by one request, bytes. */
+  readonly wholeLimit: number
+  /** Prefetches under way at a time, and waiting for it. */
+  readonly prefetchConcurrency: number
+  readonly prefetchQueue: number
+  readonly readahead: ReadaheadOptions
+}
 
-/** Content by byte range: from memory, from disk, else from the store; checked, and fetched ahead of those who read in order. */
-export class ObjectCache implements BlobSource {
-  readonly #options: ObjectCacheOptions
-  readonly #memory: LRUCache<string, Buffer>
-  readonly #flights = new SingleFlight<string, Buffer>()
-  readonly #large: LargeBlobs
-  /** Prefetched and not read yet. */
-  readonly #unread = new Map<string, number>()
-  #unreadBytes = 0
-  readonly #queue: Blob[] = []
-  #prefetching = 0
-  readonly #closed = new AbortController()
-  readonly metrics: CacheMetrics
+export const objectCacheDefaults: ObjectCacheSettings = Object.freeze({
+  /** Two windows of 64 MiB, and as much again for small objects. */
+  memoryBytes: 256 << 20,
+  /** So far one request takes hardly longer than its latency, and all can be checked before any is delivered. */
+  wholeLimit: 4 << 20,
+  /** At 30 ms a request this is 2,000 objects a second. */
+  prefetchConcurrency: 64,
+  /** More than one reader keeps ahead of itself. */
+  prefetchQueue: 512,
+  readahead: readaheadDefaults,
+})
 
-  constructor(options: ObjectCacheOptions) {
-    this.#options = options
-    const memory = new LRUCache<string, Buffer>({
-      maxSize: options.memoryBytes,
-      sizeCalculation: (bytes) => bytes.length + entryOverhead,
-      dispose: (_bytes, key, reason) => {
-        if (reason === 'evict' && this.#noLongerUnread(key)) this.metrics.prefetchWasted++
-      },
-    })
+/** Large blobs whose readers are remembered. */
+const rememberedBlobs = 256
+
+/**
+ * Content by byte range: from memory, from disk, else from the store; fetched ahead of those who read in order. An object that is read whole is checked
+ * against its SHA-256; single reads of a part of an object above `wholeLimit` are not.
+ */
+export class ObjectCache implements BlobSource, AsyncDisposable {
+  readonly #settings: ObjectCacheSettings
+  readonly #memory: MemoryTier
+  readonly #fetcher: BlobFetcher
+  readonly #counters: CacheCounters = createCounters()
+  readonly #whole: WholeBlobs
+  readonly #prefetcher: Prefetcher
+  readonly #large: LRUCache<string, LargeBlob>
+  readonly #largeContext: Omit<LargeBlobContext, 'diskName'>
+  readonly #diskName: (blob: Blob) => string | undefined
+
+  constructor({ store, disk, logger, now = () => performance.now(), ...given }: ObjectCacheOptions) {
+    this.#settings = { ...objectCacheDefaults, ...given }
+    const counters = this.#counters
+    const { memoryBytes, readahead, wholeLimit, prefetchConcurrency, prefetchQueue } = this.#settings
+    const memory = new MemoryTier({ maxBytes: memoryBytes, onWasted: () => counters.prefetchWasted++, now })
+    const corrupt = new CorruptBlobs(store.description, counters, logger)
+    const fetcher = new BlobFetcher(store, corrupt, counters)
+    const context = { memory, disk, fetcher, corrupt, counters }
+    // Of a blob that nothing identifies, nothing may outlive the mount.
+    this.#diskName = (blob) =>
+      blob.sha256 === undefined && blob.etag === undefined
+        ? undefined
+        : `${store.description} ${blobName(blob)}`
     this.#memory = memory
-    this.metrics = {
-      memoryHits: 0,
-      diskHits: 0,
-      misses: 0,
-      prefetched: 0,
-      prefetchWasted: 0,
-      corrupt: 0,
-      get bytesHeld() {
-        return memory.calculatedSize
-      },
-    }
-    this.#large = new LargeBlobs({
-      store: options.store,
+    this.#fetcher = fetcher
+    this.#whole = new WholeBlobs({ ...context, diskName: this.#diskName })
+    this.#prefetcher = new Prefetcher({
       memory,
-      memoryBytes: options.memoryBytes,
-      disk: options.disk,
-      metrics: this.metrics,
-      onCorrupt: (blob) => this.#corrupt(blob),
-      signal: this.#closed.signal,
+      blobs: this.#whole,
+      counters,
+      largest: wholeLimit,
+      concurrency: prefetchConcurrency,
+      queueLength: prefetchQueue,
     })
+    this.#largeContext = {
+      ...context,
+      blockBytes: readahead.blockBytes,
+      readahead: { ...readahead, largest: Math.min(readahead.largest, memoryBytes / 4) },
+    }
+    this.#large = new LRUCache({ max: rememberedBlobs, dispose: (blob) => blob.clear() })
+  }
+
+  get metrics(): CacheMetrics {
+    return { ...this.#counters, bytesHeld: this.#memory.bytesHeld }
   }
 
   read(
     blob: Blob,
     range: ByteRange,
-    { signal }: Abortable = {},
+    options: Abortable = {},
   ): readonly Uint8Array[] | Promise<readonly Uint8Array[]> {
     if (range.length === 0) return []
-    if (blob.size > wholeLimit) return this.#large.read(blob, range, { signal })
-    const cut = (bytes: Buffer): readonly Uint8Array[] => {
-      this.#noLongerUnread(nameOf(blob))
-      this.#startPrefetches()
-      return [bytes.subarray(range.offset, range.offset + range.length)]
-    }
-    const held = this.#memory.get(nameOf(blob))
-    if (held === undefined) return this.#whole(blob, { signal }).then(cut)
-    this.metrics.memoryHits++
+    if (blob.size > this.#settings.wholeLimit) return this.#largeBlob(blob).read(range, options)
+    const cut = (bytes: Buffer): Uint8Array[] => [bytes.subarray(range.offset, range.offset + range.length)]
+    const held = this.#whole.held(blob)
+    if (held === undefined) return this.#whole.arrival(blob, options).then(cut)
+    this.#counters.memoryHits++
     return cut(held)
   }
 
   prefetch(blobs: readonly Blob[]): number {
-    let accepted = 0
-    for (const blob of blobs) {
-      if (
-        this.#memory.has(nameOf(blob)) ||
-        this.#unread.has(nameOf(blob)) ||
-        this.#flights.has(nameOf(blob))
-      ) {
-        accepted++
-        continue
-      }
-      // A quarter of the memory, so that what is fetched ahead never pushes itself out.
-      if (blob.size > wholeLimit || this.#unreadBytes + blob.size > this.#options.memoryBytes / 4) break
-      this.#unread.set(nameOf(blob), blob.size)
-      this.#unreadBytes += blob.size
-      this.#queue.push(blob)
-      accepted++
-    }
-    this.#startPrefetches()
-    return accepted
+    return this.#prefetcher.prefetch(blobs)
   }
 
-  [Symbol.dispose](): void {
-    this.#closed.abort(new DOMException('the cache is closed', 'AbortError'))
-    this.#queue.length = 0
+  /** Aborts all that is under way; its readers get an `AbortError`. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#prefetcher.close()
+    this.#fetcher.close(new DOMException('the cache is closed', 'AbortError'))
+    this.#large.clear()
     this.#memory.clear()
   }
 
-  #startPrefetches(): void {
-    while (this.#prefetching < prefetchConcurrency && !this.#closed.signal.aborted) {
-      const blob = this.#queue.shift()
-      if (blob === undefined) return
-      // Read in the meantime: nothing to fetch ahead any more.
-      if (!this.#unread.has(nameOf(blob))) continue
-      this.#prefetching++
-      this.metrics.prefetched++
-      this.#whole(blob, { signal: this.#closed.signal })
-        // Its own read will try again, and say what is wrong.
-        .catch(() => this.#noLongerUnread(nameOf(blob)))
-        .finally(() => {
-          this.#prefetching--
-          this.#startPrefetches()
-        })
+  #largeBlob(blob: Blob): LargeBlob {
+    const name = blobName(blob)
+    let large = this.#large.get(name)
+    if (large === undefined) {
+      large = new LargeBlob(blob, { ...this.#largeContext, diskName: this.#diskName(blob) })
+      this.#large.set(name, large)
     }
+    return large
   }
-
-  #whole(blob: Blob, options: Abortable): Promise<Buffer> {
-    const name = nameOf(blob)
-    return this.#flights.run(
-      name,
-      async ({ signal }) => {
-        const bytes = (await this.#fromDisk(blob, name)) ?? (await this.#fromStore(blob, name, signal))
-        this.#memory.set(name, bytes)
-        return bytes
-      },
-      options,
-    )
-  }
-
-  async #fromDisk(blob: Blob, name: string): Promise<Buffer | undefined> {
-    const kept = await this.#options.disk?.get(name, blob.size)
-    if (kept === undefined || !isRight(blob, kept)) return undefined
-    this.metrics.diskHits++
-    return kept
-  }
-
-  async #fromStore(blob: Blob, name: string, signal: AbortSignal): Promise<Buffer> {
-    const { store, disk } = this.#options
-    this.metrics.misses++
-    // Something on the way may have mangled it once.
-    for (let attempt = 1; attempt <= 2; attempt++) {
-      const body = await store.get(blob.key, { ifMatch: blob.etag, signal })
-      if (body === undefined)
-        throw new CacheError('missing', `${blob.key} is missing in ${store.description}`)
-      if (!isRight(blob, body.bytes)) continue
-      disk?.put(name, body.bytes)
-      return body.bytes
-    }
-    throw this.#corrupt(blob)
-  }
-
-  #corrupt(blob: Blob): CacheError {
-    this.metrics.corrupt++
-    const { store, logger } = this.#options
-    logger.error({ object: blob.key, size: blob.size }, 'an object has other bytes than its index says')
-    return new CacheError(
-      'corrupt',
-      `${blob.key} in ${store.description} does not have the bytes its index says`,
-    )
-  }
-
-  #noLongerUnread(name: string): boolean {
-    const size = this.#unread.get(name)
-    if (size === undefined) return false
-    this.#unread.delete(name)
-    this.#unreadBytes -= size
-    return true
-  }
-}
-
-/** The same key may hold something else in an object that no index speaks of. */
-function nameOf(blob: Blob): string {
-  return blob.etag === undefined ? blob.key : `${blob.key}@${blob.etag}`
-}
-
-function isRight(blob: Blob, bytes: Buffer): boolean {
-  if (bytes.length !== blob.size) return false
-  return blob.sha256 === undefined || hash('sha256', bytes, 'buffer').equals(blob.sha256)
 }

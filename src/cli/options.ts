@@ -88,8 +88,8 @@ export function storeOptionsOf(args: StoreArguments): StoreOptions {
     addressing,
     caFile: args['ca-file'] && checkedFile('--ca-file', args['ca-file']),
     verifySsl: args['verify-ssl'],
-    httpRetries: checkedCount('--http-retries', args['http-retries'], 0),
-    maxConcurrency: checkedCount('--max-concurrency', args['max-concurrency'], 1),
+    httpRetries: countOf('--http-retries', args['http-retries'], 0),
+    maxConcurrency: countOf('--max-concurrency', args['max-concurrency'], 1),
   }
 }
 
@@ -135,7 +135,8 @@ function checkedFile(name: string, path: string): string {
   throw new CliError('usage', `${name}: ${path} is no file`)
 }
 
-function checkedCount(name: string, value: number, least: number): number {
+/** A whole number, `least` or more, given to the option `name`. */
+export function countOf(name: string, value: number, least: number): number {
   if (Number.isSafeInteger(value) && value >= least) return value
   throw new CliError('usage', `${name} is a whole number, ${least} or more`)
 }

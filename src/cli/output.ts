@@ -10,13 +10,15 @@ export function print(line: string): void {
   process.stdout.write(`${line}\n`)
 }
 
-/** Ends quietly, with the exit code of a SIGPIPE, when whoever reads the output (`| head`) has gone. */
-export function endWhenUnread(): void {
-  for (const stream of [process.stdout, process.stderr])
-    stream.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code === 'EPIPE') process.exit(141)
-      throw error
-    })
+/** Ends quietly, with the exit code of a SIGPIPE, when whoever reads the output (`| head`) has gone, and aloud on a full disk. */
+export function endWhenOutputFails(): void {
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(141)
+    process.stderr.write(`jbfs: cannot write the output: ${error.message}\n`)
+    process.exit(1)
+  })
+  // Where errors are told nobody listens: what is being done goes on.
+  process.stderr.on('error', () => {})
 }
 
 /** Resolves when all that was printed is with the system; a pipe may be slow. */

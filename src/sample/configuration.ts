@@ -106,7 +106,11 @@ function zone(domain: string): string {
 }
 
 function pem({ random }: SampleContext, kind: string, size: number): string {
-  const lines = random.bytes(size).toString('base64').match(/.{1,64}/g) ?? []
+  const lines =
+    random
+      .bytes(size)
+      .toString('base64')
+      .match(/.{1,64}/g) ?? []
   return `-----BEGIN ${kind}-----\n${lines.join('\n')}\n-----END ${kind}-----\n`
 }
 

@@ -45,7 +45,9 @@ function* maildir(
     tree.folder(inside(folder, name), { mode: 0o751, modified: someTimeBefore(context) })
   for (let index = 0; index < count; index++) {
     const received = someTimeBefore(context)
-    const size = random.chance(0.03) ? random.integer(100 << 10, 1 << 20) : random.logarithmic(1 << 10, 48 << 10)
+    const size = random.chance(0.03)
+      ? random.integer(100 << 10, 1 << 20)
+      : random.logarithmic(1 << 10, 48 << 10)
     // As Dovecot names them: its time, process and sequence, then the sizes and, once seen, the flags.
     const unique = `${received}.M${random.integer(0, 999_999)}P${random.integer(300, 32_767)}.server.${domain}`
     const isNew = subfolder === '' && random.chance(0.1)

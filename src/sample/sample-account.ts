@@ -15,7 +15,7 @@ import { wordpress } from './wordpress.ts'
 export interface SampleOptions {
   /** About how many regular files; the settings alone are some 50. 2,000 unless said. */
   readonly files?: number | undefined
-  /** A whole number. The same seed and options make the same tree, to the byte and to the nanosecond. 1 unless said. */
+  /** A whole number. At most 2³² seeds differ. The same seed and options make the same tree, to the byte and to the nanosecond. 1 unless said. */
   readonly seed?: number | undefined
   /** Whether `homedir/hard-cases` is there: what a file system can hold and a backup easily loses. True unless said. */
   readonly hardCases?: boolean | undefined
@@ -41,13 +41,13 @@ const filesPerTurn = 100
 /** About how many files the account has besides its site and its mail. */
 const otherFiles = 50
 
-/** 2025-06-15T15:06:40Z, the day of the first backup; a seed adds up to a year of days. */
-const firstBackup = 1_750_000_000
+/** 2024-06-15T15:00:00Z, the day of the first backup; a seed adds up to a year of days. */
+const firstBackup = 1_718_463_600
 
 /**
  * Writes a made-up cPanel account as JetBackup's human-readable snapshots have it (`jetbackup.index` and the item folders beside
  * it) into `folder`, which must be empty or absent. Needs no network; the hard cases need koffi and some of them root, and what
- * cannot be made is in the summary. On a fault or an abort, all that was written is removed. Throws `not-empty`, the signal's
+ * cannot be made is in the summary. On a fault or an abort, all that was written is removed. Throws `bad-option`, `not-empty`, the signal's
  * reason, or what the file system throws.
  */
 export async function writeSampleAccount(
@@ -55,6 +55,9 @@ export async function writeSampleAccount(
   options: SampleOptions = {},
 ): Promise<SampleSummary> {
   const { files = 2_000, seed = 1 } = options
+  for (const number of [files, seed])
+    if (!Number.isSafeInteger(number) || number < 0)
+      throw new JbfsError('bad-option', `files and seed are whole numbers, and ${number} is not`)
   const root = resolve(folder)
   const isNew = mkdirSync(root, { recursive: true }) !== undefined
   if (!isNew && readdirSync(root).length > 0) throw new JbfsError('not-empty', `${folder} is not empty`)
@@ -72,7 +75,7 @@ async function write(
 ): Promise<SampleSummary> {
   const { files, seed, onProgress, signal } = options
   const random = new Random(seed)
-  const tree = new TreeWriter(root)
+  const tree = new TreeWriter(Buffer.from(root))
   const created = firstBackup + random.integer(0, 365) * 86_400
   const account = `cust${random.hex(4)}`
   const context = { tree, random, text: new Text(random), account, domain: `${account}.example`, created }
@@ -91,12 +94,7 @@ async function write(
   return { ...tree.counts, account, skipped }
 }
 
-function* parts(
-  context: SampleContext,
-  files: number,
-  withHardCases: boolean,
-  skipped: SkippedCase[],
-): Part {
+function* parts(context: SampleContext, files: number, withHardCases: boolean, skipped: SkippedCase[]): Part {
   const bulk = Math.max(0, files - otherFiles)
   const messages = Math.round(bulk * 0.35)
   yield* manifest(context)

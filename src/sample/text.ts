@@ -1,9 +1,47 @@
 import type { Random } from './random.ts'
 
 const words = [
-  ...['function', 'return', 'array', 'class', 'public', 'static', 'echo', 'foreach', 'option', 'post', 'query', 'user'],
-  ...['theme', 'plugin', 'template', 'content', 'comment', 'category', 'widget', 'header', 'footer', 'order', 'price'],
-  ...['the', 'and', 'with', 'for', 'from', 'this', 'that', 'please', 'invoice', 'delivery', 'customer', 'meeting'],
+  ...[
+    'function',
+    'return',
+    'array',
+    'class',
+    'public',
+    'static',
+    'echo',
+    'foreach',
+    'option',
+    'post',
+    'query',
+    'user',
+  ],
+  ...[
+    'theme',
+    'plugin',
+    'template',
+    'content',
+    'comment',
+    'category',
+    'widget',
+    'header',
+    'footer',
+    'order',
+    'price',
+  ],
+  ...[
+    'the',
+    'and',
+    'with',
+    'for',
+    'from',
+    'this',
+    'that',
+    'please',
+    'invoice',
+    'delivery',
+    'customer',
+    'meeting',
+  ],
 ] as const
 
 const corpusSize = 1 << 20

@@ -1,12 +1,4 @@
-import {
-  chmodSync,
-  lstatSync,
-  lutimesSync,
-  mkdirSync,
-  symlinkSync,
-  utimesSync,
-  writeFileSync,
-} from 'node:fs'
+import { chmodSync, lstatSync, lutimesSync, mkdirSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
 import { sep } from 'node:path'
 
 export interface FileOptions {
@@ -38,8 +30,8 @@ export class TreeWriter {
   readonly counts: TreeCounts = { files: 0, folders: 0, bytes: 0 }
   readonly #folderTimes = new Map<string, { readonly path: Buffer; readonly modified: number }>()
 
-  constructor(root: string) {
-    this.root = Buffer.from(root)
+  constructor(root: Buffer) {
+    this.root = root
   }
 
   /** Where `path`, relative to the root and with `/` between the names, is. */
@@ -61,7 +53,7 @@ export class TreeWriter {
   }
 
   file(path: Buffer, content: string | Buffer, { mode = 0o644, modified }: FileOptions): void {
-    const bytes = Buffer.from(content as string)
+    const bytes = typeof content === 'string' ? Buffer.from(content) : content
     writeFileSync(path, bytes, { flag: 'wx' })
     chmodSync(path, mode)
     utimesSync(path, modified, modified)
@@ -74,10 +66,21 @@ export class TreeWriter {
     lutimesSync(path, modified, modified)
   }
 
-  /** Counts a file that was made elsewhere. */
-  countFile(path: Buffer): void {
+  /** Counts a file or folder that was made elsewhere. */
+  count(path: Buffer): void {
+    const stats = lstatSync(path)
+    if (stats.isDirectory()) this.counts.folders++
+    if (!stats.isFile()) return
     this.counts.files++
-    this.counts.bytes += lstatSync(path).size
+    this.counts.bytes += stats.size
+  }
+
+  /** Takes over what a writer has done for a folder inside this one. */
+  absorb(part: TreeWriter): void {
+    this.counts.files += part.counts.files
+    this.counts.folders += part.counts.folders
+    this.counts.bytes += part.counts.bytes
+    for (const [key, value] of part.#folderTimes) this.#folderTimes.set(key, value)
   }
 
   finish(): void {

@@ -33,6 +33,7 @@ function* homeFiles(context: SampleContext): Part {
     tree.folder(inside(home, name), { mode, modified: someTimeBefore(context) })
   const file = (name: string, content: string | Buffer, mode?: number): void =>
     tree.file(inside(home, name), content, { mode, modified: someTimeBefore(context) })
+  tree.folder(home, { mode: 0o711, modified: someTimeBefore(context) })
   folder('.cpanel', 0o700)
   folder('.ssh', 0o700)
   folder('etc', 0o750)
@@ -43,16 +44,12 @@ function* homeFiles(context: SampleContext): Part {
   folder('public_html', 0o750)
   file('.bashrc', '# .bashrc\nif [ -f /etc/bashrc ]; then\n\t. /etc/bashrc\nfi\n')
   file('.contactemail', `owner@${domain}\n`)
-  file('.lastlogin', '198.51.100.7 # 2025-06-01 09:13:44 +0000\n', 0o600)
+  file('.lastlogin', '198.51.100.7 # 2024-06-01 09:13:44 +0000\n', 0o600)
   file('.cpanel/nvdata.cache', '{}', 0o600)
   file('.ssh/known_hosts', text.ofSize(412), 0o600)
-  file(`logs/${domain}-Jun-2025.gz`, gzipSync(text.ofSize(180_000)))
+  file(`logs/${domain}-May-2024.gz`, gzipSync(text.ofSize(180_000)))
   tree.symlink(inside(home, 'www'), 'public_html', someTimeBefore(context))
-  tree.symlink(
-    inside(home, 'access-logs'),
-    `/etc/apache2/logs/domlogs/${domain}`,
-    someTimeBefore(context),
-  )
+  tree.symlink(inside(home, 'access-logs'), `/etc/apache2/logs/domlogs/${domain}`, someTimeBefore(context))
   yield
 }
 
@@ -90,12 +87,14 @@ function* code(context: SampleContext, number: number, count: number): Part {
   }
 }
 
-/** A month of pictures, which do not compress. */
-function* uploads(context: SampleContext, month: number, count: number): Part {
-  const { tree, random } = context
-  const year = tree.at(`homedir/public_html/wp-content/uploads/${2025 - Math.floor(month / 12)}`)
-  if (month % 12 === 0) tree.folder(year, { modified: someTimeBefore(context) })
-  const folder = inside(year, String(12 - (month % 12)).padStart(2, '0'))
+/** The pictures, which do not compress, of the month that lies `age` months before the backup. */
+function* uploads(context: SampleContext, age: number, count: number): Part {
+  const { tree, random, created } = context
+  const backup = new Date(created * 1_000)
+  const month = backup.getUTCFullYear() * 12 + backup.getUTCMonth() - age
+  const year = tree.at(`homedir/public_html/wp-content/uploads/${Math.floor(month / 12)}`)
+  if (age === 0 || month % 12 === 11) tree.folder(year, { modified: someTimeBefore(context) })
+  const folder = inside(year, String((month % 12) + 1).padStart(2, '0'))
   tree.folder(folder, { modified: someTimeBefore(context) })
   for (let index = 0; index < count; index++) {
     const name = `IMG_${String(index).padStart(4, '0')}${random.pick(['', '-150x150', '-1024x768'])}.jpg`

@@ -19,7 +19,10 @@ import type { Abortable } from '../base/abort.ts'
 import { Semaphore } from '../base/semaphore.ts'
 import { StoreError } from './errors.ts'
 import { readSource } from './file-source.ts'
+import { NotPlain } from './lean-connection.ts'
+import { LeanGet, type LeanGetOptions } from './lean-get.ts'
 import {
+  type ByteRange,
   type FileSource,
   type GetOptions,
   type ListOptions,
@@ -77,11 +80,13 @@ export class S3Store implements ObjectStore {
   readonly #client: S3Client
   readonly #bucket: string
   readonly #prefix: string
+  readonly #lean: LeanGet | undefined
 
   constructor(options: S3StoreOptions) {
     this.#bucket = options.bucket
     this.#prefix = options.prefix
     this.description = `s3://${options.bucket}/${options.prefix}`.replace(/\/$/, '')
+    this.#lean = leanGetOf(options, () => this.#client.config.credentials())
     const agentOptions = { keepAlive: true, maxSockets: options.maxConnections }
     this.#client = new S3Client({
       region: options.region,
@@ -111,6 +116,8 @@ export class S3Store implements ObjectStore {
   }
 
   async get(key: ObjectKey, options: GetOptions = {}): Promise<ObjectBody | undefined> {
+    const lean = await this.#leanGet(key, options)
+    if (lean !== undefined) return lean
     const found = await this.getStream(key, options)
     if (found === undefined) return undefined
     const { body, ...metadata } = found
@@ -128,7 +135,7 @@ export class S3Store implements ObjectStore {
       output = await this.#client.send(
         new GetObjectCommand({
           ...this.#at(key),
-          ...(range && { Range: `bytes=${range.offset}-${range.offset + range.length - 1}` }),
+          ...(range && { Range: rangeHeader(range) }),
           ...(ifMatch !== undefined && { IfMatch: ifMatch }),
         }),
         abortable(signal),
@@ -231,6 +238,26 @@ export class S3Store implements ObjectStore {
   /** Closes the kept connections. */
   [Symbol.dispose](): void {
     this.#client.destroy()
+    this.#lean?.close()
+  }
+
+  /** undefined: it has to be asked in the ordinary way. */
+  async #leanGet(key: ObjectKey, { range, ifMatch, signal }: GetOptions): Promise<ObjectBody | undefined> {
+    if (this.#lean === undefined) return undefined
+    const headers: Record<string, string> = {
+      ...(range && { range: rangeHeader(range) }),
+      ...(ifMatch !== undefined && { 'if-match': ifMatch }),
+    }
+    try {
+      const { status, headers: answered, bytes } = await this.#lean.get(this.#prefix + key, headers, signal)
+      const total = status === 206 ? totalOf(answered.get('content-range')) : bytes.length
+      if (total === undefined || (range !== undefined && status !== 206)) return undefined
+      const modified = Date.parse(answered.get('last-modified') ?? '')
+      return { key, size: total, etag: answered.get('etag') ?? '', modified: modified || 0, bytes }
+    } catch (error) {
+      if (error instanceof NotPlain) return undefined
+      throw this.#failed(error, key, signal)
+    }
   }
 
   async #putWhole(key: ObjectKey, bytes: Buffer, { signal, ...conditions }: PutOptions): Promise<string> {
@@ -329,6 +356,49 @@ export class S3Store implements ObjectStore {
   #failed(error: unknown, what: string, signal: AbortSignal | undefined): unknown {
     return signal?.aborted ? signal.reason : s3Error(error, this.description, what)
   }
+}
+
+function rangeHeader({ offset, length }: ByteRange): string {
+  return `bytes=${offset}-${offset + length - 1}`
+}
+
+/** undefined where the SDK knows better: without an endpoint of our own it finds the host. */
+function leanGetOf(
+  {
+    endpoint,
+    region,
+    addressing,
+    bucket,
+    verifyTls,
+    caFile,
+    connectTimeout,
+    responseTimeout,
+  }: S3StoreOptions,
+  credentials: LeanGetOptions['credentials'],
+): LeanGet | undefined {
+  const url = new URL(endpoint ?? `https://s3.${region}.amazonaws.com`)
+  const isVirtual = addressing === 'virtual'
+  // A name with dots is not covered by a wildcard certificate: the SDK has its own way there.
+  if (isVirtual && bucket.includes('.')) return undefined
+  const host = isVirtual ? `${bucket}.${url.hostname}` : url.hostname
+  const base = url.pathname.replace(/\/$/, '')
+  const isTls = url.protocol === 'https:'
+  const tls = {
+    servername: host,
+    rejectUnauthorized: verifyTls,
+    ...(caFile !== undefined && { ca: readFileSync(caFile) }),
+  }
+  return new LeanGet({
+    region,
+    host,
+    port: Number(url.port) || (isTls ? 443 : 80),
+    hostHeader: url.port === '' ? host : `${host}:${url.port}`,
+    basePath: isVirtual ? `${base}/` : `${base}/${bucket}/`,
+    tls: isTls ? tls : undefined,
+    credentials,
+    connectTimeout,
+    responseTimeout,
+  })
 }
 
 function abortable(signal: AbortSignal | undefined): { abortSignal?: AbortSignal } {

@@ -9,6 +9,7 @@ import { mountAt } from '../../base/mountinfo.ts'
 import { unmount } from '../../fuse/mount.ts'
 import { CliError } from '../errors.ts'
 import { interruption } from '../interruption.ts'
+import { countOf } from '../options.ts'
 import { print } from '../output.ts'
 import { unmountAndWait } from '../unmount-and-wait.ts'
 
@@ -36,7 +37,8 @@ const samplePath = 'homedir/public_html/wp-config.php'
 /** Lines of a listing that are shown. */
 const mostLines = 24
 
-async function runDemo({ files }: ArgumentsCamelCase<DemoArguments>): Promise<void> {
+async function runDemo(args: ArgumentsCamelCase<DemoArguments>): Promise<void> {
+  const files = countOf('--files', args.files, 1)
   refuseWithoutFuse()
   const { writeSampleAccount } = await import('../../sample/sample-account.ts')
   using interrupted = interruption()
@@ -53,13 +55,15 @@ async function runDemo({ files }: ArgumentsCamelCase<DemoArguments>): Promise<vo
     print(
       'Put as the first snapshot of a repository into a destination; here a folder, elsewhere an S3 bucket:',
     )
-    await shell.jbfs('import', 'account', './destination/example/snap.1')
+    await shell.jbfs('import', 'account', './destination/example/snap.1', '--cache-dir', 'cache')
     await shell.run('ls', '-l', 'destination/example')
 
     print('Mounted, the destination is folders again:')
     await mkdir(join(folder, 'mnt'))
     await shell.jbfs('mount', './destination', 'mnt', '--cache-dir', 'cache', '--log-file', 'log/mount.log')
-    await shell.run('find', 'mnt', '-maxdepth', '4', '-printf', '%M %u %TY-%Tm-%Td %p %l\\n')
+    await shell.run('find', 'mnt', '-maxdepth', '3', '-printf', '%M %u %TY-%Tm-%Td %p\\n')
+
+    await shell.run('ls', '-l', `${snapshot}/homedir/public_html`)
 
     print('And its files are files:')
     await shell.run('cp', '-a', `${snapshot}/${samplePath}`, 'restored.php')

@@ -1,0 +1,193 @@
+import { connect, type Socket } from 'node:net'
+import { type ConnectionOptions, connect as connectTls } from 'node:tls'
+
+/** The part of an HTTP answer that a GET of an object needs; the bytes lie in a buffer of their own. */
+export interface LeanAnswer {
+  readonly status: number
+  /** Lower-case names. */
+  readonly headers: ReadonlyMap<string, string>
+  readonly bytes: Buffer
+}
+
+/** The answer is not of the plain kind this client understands: the request is to be made again in the ordinary way. */
+export class NotPlain extends Error {
+  override readonly name = 'NotPlain'
+}
+
+export interface LeanServer {
+  readonly host: string
+  readonly port: number
+  /** undefined: plain HTTP. */
+  readonly tls: ConnectionOptions | undefined
+  readonly connectTimeout: number
+  /** Milliseconds without a byte. */
+  readonly responseTimeout: number
+}
+
+/** No server's head is larger. */
+const largestHead = 64 << 10
+const headEnd = Buffer.from('\r\n\r\n')
+
+interface Exchange {
+  readonly resolve: (answer: LeanAnswer) => void
+  readonly reject: (error: Error) => void
+}
+
+/**
+ * One kept connection to an HTTP/1.1 server, for one GET at a time. The socket reads straight into the answer's own buffer: no stream, no
+ * pieces to join. Understands answers 200 and 206 of a stated length; everything else is `NotPlain` and closes the connection.
+ */
+export class LeanConnection {
+  readonly #server: LeanServer
+  readonly #socket: Socket
+  readonly #head = Buffer.allocUnsafeSlow(largestHead)
+  #headLength = 0
+  #answer: (LeanAnswer & { filled: number }) | undefined
+  #exchange: Exchange | undefined
+  #connected = false
+  #usable = true
+  #isFresh = true
+
+  constructor(server: LeanServer) {
+    this.#server = server
+    const onread = {
+      buffer: () => this.#room(),
+      callback: (length: number) => this.#read(length),
+    }
+    const { host, port, tls } = server
+    this.#socket =
+      tls === undefined
+        ? connect({ host, port, noDelay: true, onread })
+        : connectTls({ ...tls, host, port, onread } as ConnectionOptions)
+    this.#socket.setTimeout(server.connectTimeout)
+    this.#socket.on(tls === undefined ? 'connect' : 'secureConnect', () => {
+      this.#connected = true
+      this.#socket.setNoDelay(true)
+      this.#socket.setTimeout(server.responseTimeout)
+    })
+    this.#socket.on('timeout', () => {
+      // Idle in the pool: the server's own limit decides.
+      if (this.#exchange !== undefined || !this.#connected)
+        this.#fail(Object.assign(new Error('the server did not answer in time'), { code: 'ETIMEDOUT' }))
+    })
+    this.#socket.on('error', (error) => this.#fail(error))
+    this.#socket.on('close', () =>
+      this.#fail(Object.assign(new Error('the connection was closed'), { code: 'ECONNRESET' })),
+    )
+  }
+
+  /** Whether another request may be sent once this one is answered. */
+  get usable(): boolean {
+    return this.#usable
+  }
+
+  /** Whether it has answered before: then the server may have closed it while it was idle. */
+  get isFresh(): boolean {
+    return this.#isFresh
+  }
+
+  /** Whether any byte of the present answer has come. */
+  get hasBegun(): boolean {
+    return this.#headLength > 0
+  }
+
+  request(head: string): Promise<LeanAnswer> {
+    this.#headLength = 0
+    this.#answer = undefined
+    this.#socket.ref()
+    // The time in the pool does not count.
+    if (this.#connected) this.#socket.setTimeout(this.#server.responseTimeout)
+    return new Promise((resolve, reject) => {
+      this.#exchange = { resolve, reject }
+      this.#socket.write(head, 'latin1')
+    })
+  }
+
+  destroy(reason?: Error): void {
+    this.#fail(reason ?? new Error('closed'))
+  }
+
+  /** Where the next bytes go: the head, or what is missing of the body. */
+  #room(): Buffer {
+    const answer = this.#answer
+    if (answer === undefined || answer.filled === answer.bytes.length)
+      return this.#head.subarray(this.#headLength)
+    return answer.bytes.subarray(answer.filled)
+  }
+
+  #read(length: number): boolean {
+    if (this.#exchange === undefined) {
+      // Bytes that nobody asked for.
+      this.#fail(new NotPlain('unasked bytes'))
+      return false
+    }
+    if (this.#answer === undefined) this.#readHead(length)
+    else this.#answer.filled += length
+    this.#finishIfWhole()
+    return !this.#socket.destroyed
+  }
+
+  #readHead(length: number): void {
+    const from = Math.max(0, this.#headLength - headEnd.length)
+    this.#headLength += length
+    const received = this.#head.subarray(0, this.#headLength)
+    const end = received.indexOf(headEnd, from)
+    if (end === -1) {
+      if (this.#headLength === largestHead) this.#fail(new NotPlain('the head of the answer is too long'))
+      return
+    }
+    const parsed = parseHead(received.toString('latin1', 0, end))
+    const rest = received.subarray(end + headEnd.length)
+    if (parsed === undefined || rest.length > parsed.length) {
+      this.#fail(new NotPlain('the answer is not plain'))
+      return
+    }
+    const bytes = Buffer.allocUnsafeSlow(parsed.length)
+    rest.copy(bytes)
+    if (parsed.headers.get('connection') === 'close') this.#usable = false
+    this.#answer = { status: parsed.status, headers: parsed.headers, bytes, filled: rest.length }
+  }
+
+  #finishIfWhole(): void {
+    const answer = this.#answer
+    const exchange = this.#exchange
+    if (answer === undefined || exchange === undefined || answer.filled < answer.bytes.length) return
+    this.#exchange = undefined
+    this.#answer = undefined
+    this.#isFresh = false
+    this.#headLength = 0
+    if (this.#usable) this.#socket.unref()
+    else this.#socket.destroy()
+    exchange.resolve(answer)
+  }
+
+  #fail(error: Error): void {
+    this.#usable = false
+    this.#socket.destroy()
+    const exchange = this.#exchange
+    this.#exchange = undefined
+    exchange?.reject(error)
+  }
+}
+
+/** undefined for an answer that is not plain. */
+function parseHead(
+  text: string,
+): { status: number; headers: Map<string, string>; length: number } | undefined {
+  const [first = '', ...lines] = text.split('\r\n')
+  const status = Number(/^HTTP\/1\.1 (200|206) /.exec(`${first} `)?.[1])
+  const headers = new Map<string, string>()
+  for (const line of lines) {
+    const colon = line.indexOf(':')
+    headers.set(line.slice(0, colon).toLowerCase(), line.slice(colon + 1).trim())
+  }
+  const length = Number(headers.get('content-length'))
+  const isPlain =
+    !Number.isNaN(status) &&
+    headers.has('content-length') &&
+    Number.isSafeInteger(length) &&
+    length >= 0 &&
+    !headers.has('transfer-encoding') &&
+    !headers.has('content-encoding')
+  return isPlain ? { status, headers, length } : undefined
+}
