@@ -15,7 +15,6 @@ const SEEK_HOLE = 4
 
 export const S_IFIFO = 0o010000
 export const S_IFCHR = 0o020000
-export const S_IFBLK = 0o060000
 
 /** An instant as Linux keeps it: whole seconds since 1970, negative before, and 0 to 999,999,999 nanoseconds after that second. */
 export interface Timespec {

@@ -8,7 +8,7 @@ import { parseDestination } from '../destination/parse-destination.ts'
 import { DestinationTree } from '../filesystem/destination-tree.ts'
 import { SnapshotFilesystem } from '../filesystem/snapshot-filesystem.ts'
 import { mountOverKernel } from '../fuse/kernel-transport.ts'
-import type { Transport } from '../fuse/transport.ts'
+import type { Mount, Transport } from '../fuse/transport.ts'
 import { listSnapshots } from '../snapshot/catalog.ts'
 import { openSnapshotIndex } from '../snapshot/index-file.ts'
 import { createMetrics } from '../store/with-metrics.ts'
@@ -72,9 +72,13 @@ export async function runDaemon(options: MountOptions, { logger, onReady }: Daem
   if (top.children.size === 0)
     logger.warn({ destination: description }, 'there is nothing at this destination')
 
+  let mounted: Mount | undefined
   const filesystem = new SnapshotFilesystem({
     tree,
     source,
+    // Only advice: the kernel may have forgotten the file.
+    dropPages: (nodeid, offset, length) =>
+      void mounted?.invalidateInode(nodeid, offset, length).catch(() => {}),
     uid: process.getuid?.() ?? 0,
     gid: process.getgid?.() ?? 0,
   })
@@ -89,6 +93,7 @@ export async function runDaemon(options: MountOptions, { logger, onReady }: Daem
     negativeValid,
     logger,
   })
+  mounted = mount
   cleanup.defer(() => logger.info({ mountpoint: options.mountpoint }, 'unmounted'))
   cleanup.use(unmountOnSignals(mount, logger))
   cleanup.use(startRefresher({ filesystem, mount, interval: options.refreshSeconds, logger }))

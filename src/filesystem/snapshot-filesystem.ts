@@ -12,6 +12,7 @@ import type { Attr, Kstatfs } from '../fuse/protocol.ts'
 import type { Extent, FileName, Inode, Tree } from '../snapshot/tree.ts'
 import { attributesOf, FileType, folderSize, makeAttr, timestampOfMillis } from './attributes.ts'
 import type { Change, DestinationTree } from './destination-tree.ts'
+import { DropBehind, type DropPages } from './drop-behind.ts'
 import type { Child, Folder, Node } from './folder.ts'
 import { seek, stretchesOf, zeroPieces } from './holes.ts'
 import { inoOf, nodeidOf, slotOf } from './inode-number.ts'
@@ -21,6 +22,8 @@ import { ReadingOrder } from './reading-order.ts'
 export interface SnapshotFilesystemOptions {
   readonly tree: DestinationTree
   readonly source: BlobSource
+  /** Asks the kernel to give pages back. */
+  readonly dropPages: DropPages
   /** Owner of what is not part of a snapshot: who mounts. */
   readonly uid: number
   readonly gid: number
@@ -46,13 +49,15 @@ export class SnapshotFilesystem implements FuseOperations {
   readonly #tree: DestinationTree
   readonly #source: BlobSource
   readonly #readingOrder: ReadingOrder
+  readonly #dropBehind: DropBehind
   readonly #uid: number
   readonly #gid: number
 
-  constructor({ tree, source, uid, gid }: SnapshotFilesystemOptions) {
+  constructor({ tree, source, dropPages, uid, gid }: SnapshotFilesystemOptions) {
     this.#tree = tree
     this.#source = source
     this.#readingOrder = new ReadingOrder(source)
+    this.#dropBehind = new DropBehind(dropPages)
     this.#uid = uid
     this.#gid = gid
   }
@@ -123,6 +128,7 @@ export class SnapshotFilesystem implements FuseOperations {
           ? this.#readBlob(inode.object, offset, length, signal)
           : this.#readStretches(inode.object, extents, offset, length, signal)
       // After our own request, so that what is wanted now goes out first.
+      this.#dropBehind.noteRead(nodeid, inode.size, offset, length)
       if (offset === 0) this.#readingOrder.started(tree, inode.ino)
       return answer
     })

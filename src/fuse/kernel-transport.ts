@@ -25,7 +25,7 @@ export async function mountOverKernel(options: TransportOptions): Promise<Mount>
     done,
     unmount: ({ lazy = false } = {}) => unmount(mountpoint, { lazy }),
     invalidateEntry: (parent, name) => session.invalidateEntry(parent, name),
-    invalidateInode: (nodeid) => session.invalidateInode(nodeid),
+    invalidateInode: (nodeid, offset, length) => session.invalidateInode(nodeid, offset, length),
     counts: () => Object.fromEntries(session.counts),
   }
 }

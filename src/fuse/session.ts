@@ -111,10 +111,13 @@ export class Session implements DispatchContext {
     return this.#channel.notify(message.bytes)
   }
 
-  /** Tells the kernel to drop a node's attributes and, of a folder, its listing. */
-  invalidateInode(ino: number): Promise<boolean> {
+  /**
+   * Tells the kernel to drop a node's attributes and its pages in a range (`length` 0: to the end), or of a folder its listing. No READ of that
+   * range may wait for this very call.
+   */
+  invalidateInode(ino: number, offset = 0, length = 0): Promise<boolean> {
     const message = notification(NotifyCode.INVAL_INODE, NotifyInvalInodeOut.size)
-    NotifyInvalInodeOut.encode(message.view, OutHeader.size, { ino, off: 0, len: 0 })
+    NotifyInvalInodeOut.encode(message.view, OutHeader.size, { ino, off: offset, len: length })
     return this.#channel.notify(message.bytes)
   }
 

@@ -31,7 +31,7 @@ export interface Mount {
   unmount(options?: { lazy?: boolean }): Promise<void>
   /** See `Session`; a transport that cannot tell the kernel resolves to false. */
   invalidateEntry(parent: number, name: string): Promise<boolean>
-  invalidateInode(nodeid: number): Promise<boolean>
+  invalidateInode(nodeid: number, offset?: number, length?: number): Promise<boolean>
   /** Requests served, by operation. */
   counts(): Readonly<Record<string, number>>
 }

@@ -1,4 +1,4 @@
-import { mkdirSync, rmSync } from 'node:fs'
+import { rmSync } from 'node:fs'
 import { codeOf, messageOf } from '../base/errors.ts'
 import { inodeCases } from './inode-cases.ts'
 import { nameCases } from './name-cases.ts'
@@ -38,8 +38,7 @@ export function* hardCases(context: SampleContext, skipped: SkippedCase[]): Part
     const folder = inside(all, name)
     const part = new TreeWriter(folder)
     try {
-      mkdirSync(folder)
-      part.adoptFolder(folder, 0o755, created)
+      part.folder(folder, { modified: created })
       make(part, context)
       tree.absorb(part)
     } catch (error) {

@@ -1,5 +1,5 @@
 import { chmodSync, lstatSync, mkdirSync, symlinkSync, utimesSync } from 'node:fs'
-import { JbfsError } from '../base/errors.ts'
+import { codeOf, JbfsError, messageOf } from '../base/errors.ts'
 import {
   lchown,
   lgetxattr,
@@ -92,6 +92,14 @@ export const inodeCases: readonly HardCase[] = [
   },
   { name: 'xattrs', make: (tree, { created }) => userAttributes(tree, created) },
   {
+    name: 'xattr-large',
+    make: (tree, { created: modified }) => {
+      tree.file(tree.at('file'), '', { modified })
+      // Still fits where a file system gives the attributes of an inode one block of 4 KiB.
+      setAttribute(tree.at('file'), Buffer.from('user.large'), Buffer.alloc(3_500, everyByte))
+    },
+  },
+  {
     name: 'xattr-name-not-utf8',
     make: (tree, { created: modified }) => {
       tree.file(tree.at('file'), '', { modified })
@@ -130,9 +138,6 @@ function userAttributes(tree: TreeWriter, modified: number): void {
   tree.file(tree.at('many'), '', { modified })
   for (let number = 0; number < 30; number++)
     setAttribute(tree.at('many'), Buffer.from(`user.number.${number}`), Buffer.from([number]))
-  tree.file(tree.at('large'), '', { modified })
-  // A value that still fits where a file system gives an inode's attributes one block of 4 KiB.
-  setAttribute(tree.at('large'), Buffer.from('user.large'), Buffer.alloc(3_500, everyByte))
 }
 
 /** A file, a folder and a symlink with each of the times. */
@@ -173,7 +178,13 @@ function expectMode(path: Buffer, mode: number): void {
 
 /** Sets an attribute, and looks whether the file system kept its value. */
 function setAttribute(path: Buffer, name: Buffer, value: Buffer): void {
-  lsetxattr(path, name, value)
-  if (lgetxattr(path, name)?.equals(value) !== true)
-    throw new JbfsError('not-kept', `the attribute ${name.toString('latin1')} is not kept here`)
+  const notKept = `the attribute ${name.toString('latin1')} is not kept here`
+  try {
+    lsetxattr(path, name, value)
+  } catch (error) {
+    // So ext4 and others say that there is no room for it in the inode, not on the disk.
+    if (codeOf(error) !== 'ENOSPC' && codeOf(error) !== 'E2BIG') throw error
+    throw new JbfsError('not-kept', `${notKept}: ${messageOf(error)}`, { cause: error })
+  }
+  if (lgetxattr(path, name)?.equals(value) !== true) throw new JbfsError('not-kept', notKept)
 }

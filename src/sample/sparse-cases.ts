@@ -1,4 +1,4 @@
-import { closeSync, ftruncateSync, lstatSync, openSync, utimesSync, writeSync } from 'node:fs'
+import { chmodSync, closeSync, ftruncateSync, lstatSync, openSync, utimesSync, writeSync } from 'node:fs'
 import { JbfsError } from '../base/errors.ts'
 import type { HardCase } from './hard-case.ts'
 import type { TreeWriter } from './tree-writer.ts'
@@ -46,7 +46,7 @@ function writeSparse(
   modified: number,
 ): void {
   const path = tree.at(name)
-  const fd = openSync(path, 'wx', 0o644)
+  const fd = openSync(path, 'wx')
   try {
     // Where a file system has no holes, lengthening this file may take all of its size, or fail with EFBIG.
     ftruncateSync(fd, size)
@@ -54,6 +54,7 @@ function writeSparse(
   } finally {
     closeSync(fd)
   }
+  chmodSync(path, 0o644)
   utimesSync(path, modified, modified)
   const onDisk = lstatSync(path).blocks * 512
   if (onDisk > size / 2) throw new JbfsError('not-kept', `holes take space here: ${onDisk} bytes of ${size}`)

@@ -136,7 +136,8 @@ test('hard case: names', (t) => {
   const long = hardCase(t, 'names-long')
   if (long !== undefined) t.true([...long.keys()].every((name) => name.length === 255))
   const odd = hardCase(t, 'names-odd')
-  for (const name of [' leading and trailing space ', 'new\nline', '\n', '-rf']) t.true(odd?.has(name), name)
+  for (const name of [' leading and trailing space ', 'new\nline', '\n', '-rf'])
+    if (odd !== undefined) t.true(odd.has(name), name)
   hardCase(t, 'names-alike')
 })
 
@@ -202,8 +203,9 @@ test('hard case: attributes and ACLs', (t) => {
   if (user !== undefined) {
     t.regex(value(user.get('file'), 'user.binary') ?? '', /^000102.*feff$/)
     t.is(value(user.get('folder'), 'user.empty'), '')
-    t.is(value(user.get('large'), 'user.large')?.length, 7_000)
   }
+  const large = hardCase(t, 'xattr-large')
+  if (large !== undefined) t.is(value(large.get('file'), 'user.large')?.length, 7_000)
   const bytes = hardCase(t, 'xattr-name-not-utf8')
   if (bytes !== undefined) t.is(value(bytes.get('file'), 'user.caf\xe9'), 'e9')
   const trusted = hardCase(t, 'xattrs-trusted')
