@@ -54,6 +54,7 @@ case "${1-}" in
     ;;
   --test)
     install_programs fusermount3:fuse3 rsync:rsync setfattr:attr setfacl:acl tar:tar zstd:zstd openssl:openssl
+    if [ -e scripts/s3-servers.ts ]; then node scripts/s3-servers.ts; fi
     ;;
   *) fail "unknown argument $1" ;;
 esac

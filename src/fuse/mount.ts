@@ -107,7 +107,7 @@ cat >/dev/null
 n=0
 while [ $n -lt 25 ]; do
   e=$(LC_ALL=C stat "$1" 2>&1 >/dev/null) && exit 0
-  case $e in *"not connected"*) exec ${[command, ...args.slice(0, -1)].join(' ')} "$1" ;; esac
+  case $e in *"No such file"*) exit 0 ;; *"not connected"*) exec ${[command, ...args.slice(0, -1)].join(' ')} "$1" ;; esac
   n=$((n + 1))
   sleep 0.2
 done`

@@ -51,13 +51,13 @@ export class IndexTree implements Tree {
     this.#inode = prepare(`SELECT ${inodeColumns} FROM inode ${withObject} WHERE inode.ino = ?`)
     this.#lookup = prepare(
       `SELECT ${inodeColumns} FROM dentry INDEXED BY dentry_name CROSS JOIN inode ON inode.ino = dentry.ino ${withObject}
-       WHERE parent = ? AND name = ?`,
+       WHERE dentry.parent = ? AND name = ?`,
     )
     this.#entries = prepare(
       `SELECT ${inodeColumns}, name, position FROM dentry CROSS JOIN inode ON inode.ino = dentry.ino ${withObject}
-       WHERE parent = ? AND position >= ? ORDER BY position LIMIT ${chunk}`,
+       WHERE dentry.parent = ? AND position >= ? ORDER BY position LIMIT ${chunk}`,
     )
-    this.#parent = prepare('SELECT parent FROM dentry WHERE ino = ?')
+    this.#parent = prepare('SELECT parent FROM inode WHERE ino = ?')
     this.#extents = prepare('SELECT offset, length, object_offset FROM extent WHERE ino = ? ORDER BY offset')
     this.#xattr = prepare('SELECT value FROM xattr WHERE ino = ? AND name = ?')
     this.#xattrNames = prepare('SELECT name FROM xattr WHERE ino = ? ORDER BY name')

@@ -19,7 +19,8 @@ export const tables = [
   ctime_ns INTEGER NOT NULL,
   object BLOB,
   target BLOB,
-  sparse INTEGER NOT NULL
+  sparse INTEGER NOT NULL,
+  parent INTEGER
 ) STRICT`,
   `CREATE TABLE dentry (
   parent INTEGER NOT NULL,
@@ -56,3 +57,6 @@ export const largestIno = 2 ** 32 - 1
 
 /** Ino of the top folder. */
 export const rootIno = 1
+
+/** Sum of st_size over regular files, for an aggregate over `inode`. Many large files with holes can have more than JavaScript can count. */
+export const sumOfSizes = `CAST(min(total(size) FILTER (WHERE (mode & 61440) = 32768), ${Number.MAX_SAFE_INTEGER}) AS INTEGER)`

@@ -1,6 +1,8 @@
+import { statSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import { pathToFileURL } from 'node:url'
-import { applicationId, formatVersion, indexes, largestIno, tables } from './schema.ts'
+import { messageOf } from '../base/errors.ts'
+import { applicationId, formatVersion, indexes, largestIno, sumOfSizes, tables } from './schema.ts'
 
 /** What a valid index holds. */
 export interface ValidatedTotals {
@@ -19,11 +21,14 @@ const typeOf = (column: string): string => `(${column} & 61440)`
 const folder = 16384
 const file = 32768
 const symlink = 40960
+const isFolder = (column: string): string => `(${typeOf(column)} = ${folder})`
+/** XATTR_SIZE_MAX and XATTR_LIST_MAX of Linux, bytes. */
+const largestXattr = 65536
 const largestSafe = 2 ** 53 - 1
 
 /**
- * What must hold in every file index (`native-notes/format.md` §4.3). A folder has exactly one entry and a greater number than the folder
- * it is in: that makes cycles impossible.
+ * What must hold in every file index (`native-notes/format.md` §4.3). Each rule may take it that those before it hold. A folder has exactly one entry
+ * and a greater number than the folder it is in: that makes cycles impossible.
  */
 const rules: readonly Rule[] = [
   {
@@ -36,7 +41,7 @@ const rules: readonly Rule[] = [
   },
   {
     broken: 'an inode has an unknown type',
-    sql: `SELECT ino FROM inode WHERE ${typeOf('mode')} NOT IN (4096, 8192, ${folder}, 24576, ${file}, ${symlink}, 49152) OR mode > 65535`,
+    sql: `SELECT ino FROM inode WHERE ${typeOf('mode')} NOT IN (4096, 8192, ${folder}, 24576, ${file}, ${symlink}, 49152) OR mode NOT BETWEEN 0 AND 65535`,
   },
   {
     broken: 'a size, a link count or an owner is out of range',
@@ -46,7 +51,7 @@ const rules: readonly Rule[] = [
   {
     broken: 'a time is out of range',
     sql: `SELECT ino FROM inode WHERE mtime_ns NOT BETWEEN 0 AND 999999999 OR ctime_ns NOT BETWEEN 0 AND 999999999
-      OR abs(mtime) > ${largestSafe} OR abs(ctime) > ${largestSafe}`,
+      OR mtime NOT BETWEEN -${largestSafe} AND ${largestSafe} OR ctime NOT BETWEEN -${largestSafe} AND ${largestSafe}`,
   },
   {
     broken: 'a name is empty, too long, `.`, `..`, or holds a slash or NUL',
@@ -55,25 +60,31 @@ const rules: readonly Rule[] = [
   },
   {
     broken: 'an entry stands in what is no folder',
-    sql: `SELECT parent FROM dentry LEFT JOIN inode ON inode.ino = parent WHERE position = 0 AND ${typeOf('coalesce(mode, 0)')} != ${folder}`,
+    sql: `SELECT dentry.parent FROM dentry LEFT JOIN inode ON inode.ino = dentry.parent WHERE position = 0 AND ${typeOf('coalesce(mode, 0)')} != ${folder}`,
   },
   {
-    broken: 'an entry names an inode that is not there, or a folder one with a smaller number (a cycle)',
+    broken: 'a folder is not in one with a smaller number (a cycle), or something else has a parent',
+    sql: `SELECT ino FROM inode WHERE CASE WHEN ${isFolder('mode')} AND ino != 1 THEN parent IS NULL OR parent >= ino ELSE parent IS NOT NULL END`,
+  },
+  {
+    broken: 'an entry names an inode that is not there, or a folder that is in another one',
     sql: `SELECT dentry.ino FROM dentry LEFT JOIN inode ON inode.ino = dentry.ino
-      WHERE mode IS NULL OR (${typeOf('mode')} = ${folder} AND dentry.ino <= parent)`,
-  },
-  {
-    broken: 'the positions in a folder do not count from 0, or its entries are not in reading order',
-    sql: `SELECT parent FROM (SELECT parent, position, name, ${typeOf('mode')} = ${folder} AS is_folder,
-        row_number() OVER here - 1 AS expected, lag(name) OVER here AS last_name, lag(${typeOf('mode')} = ${folder}) OVER here AS last_is_folder
-        FROM dentry JOIN inode ON inode.ino = dentry.ino WINDOW here AS (PARTITION BY parent ORDER BY position))
-      WHERE position != expected OR (last_name IS NOT NULL AND (is_folder < last_is_folder OR (is_folder = last_is_folder AND name <= last_name)))`,
+      WHERE mode IS NULL OR (${isFolder('mode')} AND inode.parent IS NOT dentry.parent)`,
   },
   {
     broken: 'a folder has no entry, or more than one',
-    sql: `SELECT 1 WHERE (SELECT count(*) FROM inode WHERE ${typeOf('mode')} = ${folder} AND ino != 1)
-      != (SELECT count(*) FROM dentry JOIN inode ON inode.ino = dentry.ino WHERE ${typeOf('mode')} = ${folder})
-      OR EXISTS (SELECT dentry.ino FROM dentry JOIN inode ON inode.ino = dentry.ino WHERE ${typeOf('mode')} = ${folder} GROUP BY dentry.ino HAVING count(*) > 1)`,
+    sql: `SELECT entries FROM (SELECT count(*) AS entries, count(DISTINCT inode.ino) AS folders
+        FROM dentry CROSS JOIN inode ON inode.ino = dentry.ino WHERE ${isFolder('mode')})
+      WHERE entries != folders OR folders != (SELECT count(*) FROM inode WHERE ${isFolder('mode')} AND ino != 1)`,
+  },
+  {
+    broken: 'the positions in a folder do not count from 0, or its entries are not in reading order',
+    sql: `SELECT this.parent FROM dentry AS this CROSS JOIN inode ON inode.ino = this.ino
+      LEFT JOIN dentry AS last ON last.parent = this.parent AND last.position = this.position - 1
+      LEFT JOIN inode AS last_inode ON last_inode.ino = last.ino
+      WHERE CASE WHEN this.position = 0 THEN 0 WHEN this.position < 0 OR last.name IS NULL THEN 1
+        WHEN ${isFolder('inode.mode')} = ${isFolder('last_inode.mode')} THEN this.name <= last.name
+        ELSE ${isFolder('last_inode.mode')} END`,
   },
   {
     broken: 'a symlink has no target, or something else has one',
@@ -100,8 +111,13 @@ const rules: readonly Rule[] = [
         OR object_offset + length > coalesce(stored, 0) OR offset < last_end`,
   },
   {
-    broken: 'the name of an extended attribute is empty or too long',
-    sql: 'SELECT ino FROM xattr WHERE length(name) NOT BETWEEN 1 AND 255',
+    broken: 'an extended attribute has an impossible name, a value that is too long, or no inode',
+    sql: `SELECT xattr.ino FROM xattr LEFT JOIN inode ON inode.ino = xattr.ino
+      WHERE length(name) NOT BETWEEN 1 AND 255 OR instr(name, x'00') OR length(value) > ${largestXattr} OR mode IS NULL`,
+  },
+  {
+    broken: 'the names of the extended attributes of an inode are too long for a list',
+    sql: `SELECT ino FROM xattr GROUP BY ino HAVING sum(length(name) + 1) > ${largestXattr}`,
   },
 ]
 
@@ -110,32 +126,41 @@ const rules: readonly Rule[] = [
  * million inodes: run it in a worker (`validate-worker.ts`).
  */
 export function validateIndex(path: string): ValidatedTotals | string {
-  const url = pathToFileURL(path)
-  url.search = 'immutable=1'
-  const database = new DatabaseSync(url, { readOnly: true })
   try {
-    database.exec('PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA cache_size = -65536')
-    const pragma = (name: string): unknown => Object.values(database.prepare(`PRAGMA ${name}`).get() ?? {})[0]
-    if (pragma('application_id') !== applicationId) return 'it does not carry the mark of jbfs'
-    if (pragma('user_version') !== formatVersion)
-      return `it has format ${pragma('user_version')}, not ${formatVersion}`
-    const schema = database.prepare('SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY sql').all()
-    const found = schema.map(({ sql }) => sql).join('\n')
-    if (found !== [...tables, ...indexes].toSorted().join('\n'))
-      return 'its tables are not those of the format'
-    const damage = pragma('quick_check(1)')
-    if (damage !== 'ok') return `it is damaged (${String(damage).replaceAll(/\s*\n\s*/g, ' ')})`
-    for (const { broken, sql } of rules) {
-      const row = database.prepare(`${sql} LIMIT 1`).get()
-      if (row !== undefined) return `${broken} (first found: ${Object.values(row)[0]})`
-    }
-    const totals = database
-      .prepare(
-        `SELECT count(*) AS inodes, coalesce(sum(size) FILTER (WHERE ${typeOf('mode')} = ${file}), 0) AS bytes FROM inode`,
-      )
-      .get()
-    return { ...totals } as unknown as ValidatedTotals
-  } finally {
-    database.close()
+    const url = pathToFileURL(path)
+    url.search = 'immutable=1'
+    // A value may be anything that has 64 bits.
+    using database = new DatabaseSync(url, { readOnly: true, readBigInts: true })
+    database.exec('PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA cache_size = -8192')
+    return problemOf(database, statSync(path).size) ?? totalsOf(database)
+  } catch (error) {
+    return `it cannot be read (${messageOf(error)})`
   }
+}
+
+function problemOf(database: DatabaseSync, fileSize: number): string | undefined {
+  const pragma = (name: string): unknown => {
+    const value = Object.values(database.prepare(`PRAGMA ${name}`).get() ?? {})[0]
+    return typeof value === 'bigint' ? Number(value) : value
+  }
+  if (pragma('application_id') !== applicationId) return 'it does not carry the mark of jbfs'
+  if (pragma('user_version') !== formatVersion)
+    return `it has format ${pragma('user_version')}, not ${formatVersion}`
+  if (Number(pragma('page_size')) * Number(pragma('page_count')) !== fileSize)
+    return 'it does not have as many bytes as its header says'
+  const schema = database.prepare('SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY sql').all()
+  const found = schema.map(({ sql }) => sql).join('\n')
+  if (found !== [...tables, ...indexes].toSorted().join('\n')) return 'its tables are not those of the format'
+  const damage = pragma('quick_check(1)')
+  if (damage !== 'ok') return `it is damaged (${String(damage).replaceAll(/\s*\n\s*/g, ' ')})`
+  for (const { broken, sql } of rules) {
+    const row = database.prepare(`${sql} LIMIT 1`).get()
+    if (row !== undefined) return `${broken} (first found: ${Object.values(row)[0]})`
+  }
+  return undefined
+}
+
+function totalsOf(database: DatabaseSync): ValidatedTotals {
+  const totals = database.prepare(`SELECT count(*) AS inodes, ${sumOfSizes} AS bytes FROM inode`).get()
+  return { inodes: Number(totals?.inodes), bytes: Number(totals?.bytes) }
 }

@@ -31,7 +31,7 @@ export interface NewObject {
 }
 
 /**
- * A snapshot that is being put together: the tables of a file index with provisional numbers, rows in any order. Ino 1 is the
+ * A snapshot that is being put together: the tables of a file index with provisional numbers and without `nlink` and `parent`, rows in any order. Ino 1 is the
  * top folder. `writeIndex` makes the final index of it.
  */
 export class WorkingIndex implements Disposable {
@@ -52,7 +52,7 @@ export class WorkingIndex implements Disposable {
     this.database.exec('CREATE UNIQUE INDEX working_name ON dentry (parent, name); BEGIN')
     const insert = (table: string, columns: number): StatementSync =>
       this.database.prepare(`INSERT INTO ${table} VALUES (${Array(columns).fill('?').join(', ')})`)
-    this.#inode = insert('inode', 14)
+    this.#inode = insert('inode', 15)
     this.#dentry = insert('dentry', 4)
     this.#xattr = insert('xattr', 3)
     this.#object = insert('object', 3)
@@ -77,6 +77,7 @@ export class WorkingIndex implements Disposable {
       inode.object === undefined ? null : Buffer.from(inode.object, 'hex'),
       inode.target === undefined ? null : Buffer.from(inode.target, 'latin1'),
       inode.extents === undefined ? 0 : 1,
+      null,
     ]
     this.#inode.run(...values)
     for (const { name, value } of inode.xattrs ?? []) this.#xattr.run(ino, name, value)

@@ -43,12 +43,16 @@ export class DirectoryStore implements ObjectStore {
     this.description = root
   }
 
-  async get(key: ObjectKey, { range, ifMatch, signal }: GetOptions = {}): Promise<ObjectBody | undefined> {
+  async get(
+    key: ObjectKey,
+    { range, ifMatch, into, signal }: GetOptions = {},
+  ): Promise<ObjectBody | undefined> {
     signal?.throwIfAborted()
     return this.#reading(key, async (file, metadata) => {
       if (ifMatch !== undefined && ifMatch !== metadata.etag) throw this.#changed(key)
       const { offset, length } = clip(range, metadata, key)
-      const bytes = Buffer.allocUnsafeSlow(length)
+      const fits = into !== undefined && into.length >= length
+      const bytes = fits ? into.subarray(0, length) : Buffer.allocUnsafeSlow(length)
       let filled = 0
       while (filled < length) {
         const { bytesRead } = await file.read(bytes, filled, length - filled, offset + filled)

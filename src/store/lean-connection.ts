@@ -44,6 +44,7 @@ export class LeanConnection {
   #headLength = 0
   #answer: (LeanAnswer & { filled: number }) | undefined
   #exchange: Exchange | undefined
+  #into: Buffer | undefined
   #connected = false
   #usable = true
   #isFresh = true
@@ -91,7 +92,9 @@ export class LeanConnection {
     return this.#headLength > 0
   }
 
-  request(head: string): Promise<LeanAnswer> {
+  /** `into`: where the bytes are put if they fit. */
+  request(head: string, into?: Buffer): Promise<LeanAnswer> {
+    this.#into = into
     this.#headLength = 0
     this.#answer = undefined
     this.#socket.ref()
@@ -142,7 +145,9 @@ export class LeanConnection {
       this.#fail(new NotPlain('the answer is not plain'))
       return
     }
-    const bytes = Buffer.allocUnsafeSlow(parsed.length)
+    const into = this.#into
+    const fits = into !== undefined && into.length >= parsed.length
+    const bytes = fits ? into.subarray(0, parsed.length) : Buffer.allocUnsafeSlow(parsed.length)
     rest.copy(bytes)
     if (parsed.headers.get('connection') === 'close') this.#usable = false
     this.#answer = { status: parsed.status, headers: parsed.headers, bytes, filled: rest.length }
@@ -154,6 +159,7 @@ export class LeanConnection {
     if (answer === undefined || exchange === undefined || answer.filled < answer.bytes.length) return
     this.#exchange = undefined
     this.#answer = undefined
+    this.#into = undefined
     this.#isFresh = false
     this.#headLength = 0
     if (this.#usable) this.#socket.unref()

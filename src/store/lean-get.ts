@@ -32,7 +32,7 @@ export class LeanGet {
   async get(
     key: string,
     headers: Readonly<Record<string, string>>,
-    signal: AbortSignal | undefined,
+    { into, signal }: { readonly into?: Buffer | undefined; readonly signal?: AbortSignal | undefined },
   ): Promise<LeanAnswer> {
     signal?.throwIfAborted()
     const path = this.#options.basePath + encodeKey(key)
@@ -46,7 +46,7 @@ export class LeanGet {
       const mayBeStale = !connection.isFresh
       try {
         // An abort leaves the answer on its way: the connection is closed below.
-        const answer = await orAborted(connection.request(head), signal)
+        const answer = await orAborted(connection.request(head, into), signal)
         if (connection.usable && this.#idle.length < largestPool) this.#idle.push(connection)
         return answer
       } catch (error) {

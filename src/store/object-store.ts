@@ -37,6 +37,11 @@ export interface GetOptions extends Abortable {
   readonly range?: ByteRange | undefined
   /** Fail with `changed` unless the object still has this etag. */
   readonly ifMatch?: string | undefined
+  /**
+   * Where the bytes may be put, from its start on, if they fit: `bytes` of the answer then lies in it. A store need not. It is
+   * the store's until the promise is fulfilled, and must not be used again when it is rejected.
+   */
+  readonly into?: Buffer | undefined
 }
 
 export interface ObjectBody extends ObjectMetadata {

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { Agent as HttpAgent } from 'node:http'
 import { Agent as HttpsAgent } from 'node:https'
 import type { Readable } from 'node:stream'
+import { getCACertificates } from 'node:tls'
 import {
   AbortMultipartUploadCommand,
   CompleteMultipartUploadCommand,
@@ -103,7 +104,7 @@ export class S3Store implements ObjectStore {
         httpsAgent: new HttpsAgent({
           ...agentOptions,
           rejectUnauthorized: options.verifyTls,
-          ...(options.caFile !== undefined && { ca: readFileSync(options.caFile) }),
+          ...authorities(options),
         }),
         connectionTimeout: options.connectTimeout,
         requestTimeout: options.responseTimeout,
@@ -242,14 +243,18 @@ export class S3Store implements ObjectStore {
   }
 
   /** undefined: it has to be asked in the ordinary way. */
-  async #leanGet(key: ObjectKey, { range, ifMatch, signal }: GetOptions): Promise<ObjectBody | undefined> {
+  async #leanGet(
+    key: ObjectKey,
+    { range, ifMatch, into, signal }: GetOptions,
+  ): Promise<ObjectBody | undefined> {
     if (this.#lean === undefined) return undefined
     const headers: Record<string, string> = {
       ...(range && { range: rangeHeader(range) }),
       ...(ifMatch !== undefined && { 'if-match': ifMatch }),
     }
     try {
-      const { status, headers: answered, bytes } = await this.#lean.get(this.#prefix + key, headers, signal)
+      const answer = await this.#lean.get(this.#prefix + key, headers, { into, signal })
+      const { status, headers: answered, bytes } = answer
       const total = status === 206 ? totalOf(answered.get('content-range')) : bytes.length
       if (total === undefined || (range !== undefined && status !== 206)) return undefined
       const modified = Date.parse(answered.get('last-modified') ?? '')
@@ -358,6 +363,14 @@ export class S3Store implements ObjectStore {
   }
 }
 
+/** Who is trusted: `ca` replaces Node's own list, so the system's stand in it beside the private one. */
+function authorities({ caFile }: Pick<S3StoreOptions, 'caFile'>): { ca?: string[] } {
+  if (caFile === undefined) return {}
+  return {
+    ca: [...getCACertificates('system'), ...getCACertificates('bundled'), readFileSync(caFile, 'utf8')],
+  }
+}
+
 function rangeHeader({ offset, length }: ByteRange): string {
   return `bytes=${offset}-${offset + length - 1}`
 }
@@ -386,7 +399,7 @@ function leanGetOf(
   const tls = {
     servername: host,
     rejectUnauthorized: verifyTls,
-    ...(caFile !== undefined && { ca: readFileSync(caFile) }),
+    ...authorities({ caFile }),
   }
   return new LeanGet({
     region,

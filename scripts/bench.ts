@@ -1,0 +1,287 @@
+/**
+ * jbfs beside a plain parallel program, and beside `rclone mount` and `s3fs` where they are installed, on a real S3 server with 30 ms to the first
+ * byte. Run it before and after a change of the reading path, as root: `npm run bench`. Only ratios within one run mean anything.
+ */
+import { spawn, spawnSync } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { appendFile, cp, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { setTimeout as delay } from 'node:timers/promises'
+import { formatByteSize } from '../src/base/byte-size.ts'
+import { mountAt } from '../src/base/mountinfo.ts'
+import { formatTable } from '../src/cli/output.ts'
+import { mountDestination, whyNoMounts } from '../test/support/mounted.ts'
+import { output, run } from '../test/support/run.ts'
+import { startS3Server } from '../test/support/s3-server.ts'
+
+const latency = 30
+const smallFiles = 10_000
+const largeBytes = 2 * 1024 ** 3
+const randomReads = 300
+const randomReadBytes = 64 << 10
+
+interface Result {
+  readonly program: string
+  /** Seconds; undefined: not measured, with the reason in `why`. */
+  readonly small?: number | undefined
+  readonly large?: number | undefined
+  readonly find?: number | undefined
+  readonly random?: number | undefined
+  /** Bytes of resident memory at most. */
+  readonly peak?: number | undefined
+  readonly requests?: string
+}
+
+/** The proxy in front of the server, in a process of its own. */
+async function startProxy(target: string) {
+  const script = join(import.meta.dirname, '../test/support/fault-proxy.ts')
+  const child = spawn(process.execPath, [script, '--target', target, '--latency', String(latency)], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  })
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
+  const endpoint = (await lines.next()).value as string
+  return {
+    endpoint,
+    /** Requests by kind since the start. */
+    async counts(): Promise<Record<string, number>> {
+      child.stdin.write('\n')
+      return JSON.parse((await lines.next()).value as string) as Record<string, number>
+    },
+    async [Symbol.asyncDispose]() {
+      child.stdin.end()
+      await new Promise((resolve) => child.on('close', resolve))
+    },
+  }
+}
+
+async function timed(work: () => Promise<unknown>): Promise<number> {
+  const started = performance.now()
+  await work()
+  return (performance.now() - started) / 1000
+}
+
+async function writeSource(folder: string): Promise<void> {
+  for (let i = 0; i < smallFiles; i++) {
+    const inside = join(folder, 'small', `folder-${String(Math.floor(i / 50)).padStart(3, '0')}`)
+    if (i % 50 === 0) await mkdir(inside, { recursive: true })
+    await writeFile(
+      join(inside, `file-${String(i).padStart(5, '0')}`),
+      randomBytes(1024 * (1 + ((i * 7919) % 64))),
+    )
+  }
+  const piece = randomBytes(16 << 20)
+  for (let written = 0; written < largeBytes; written += piece.length) {
+    piece.writeBigUInt64LE(BigInt(written))
+    await appendFile(join(folder, 'large'), piece)
+  }
+}
+
+/** What people do with a mounted tree, each step on files the kernel has not seen yet. */
+async function use(tree: string, scratch: string, counts: () => Promise<Record<string, number>>) {
+  // The listing comes first, so that it is not the copy that pays for opening the index.
+  const find = await timed(() => output('find', [tree, '-name', 'no such name']))
+  const before = await counts()
+  const small = await timed(() =>
+    output('cp', ['-r', join(tree, 'small'), join(scratch, 'copied')], { timeout: 900_000 }),
+  )
+  await rm(join(scratch, 'copied'), { recursive: true, force: true })
+  const random = await timed(() => readRandomly(join(tree, 'large')))
+  const large = await timed(() =>
+    output('dd', [`if=${join(tree, 'large')}`, 'of=/dev/null', 'bs=1M'], { timeout: 900_000 }),
+  )
+  const after = await counts()
+  const requests = Object.keys(after)
+    .map((kind) => `${kind} ${(after[kind] ?? 0) - (before[kind] ?? 0)}`)
+    .filter((text) => !text.endsWith(' 0'))
+    .join(', ')
+  return { find, small, random, large, requests }
+}
+
+async function readRandomly(path: string): Promise<void> {
+  const program = `const fs = require('fs'); const fd = fs.openSync(process.argv[1]); const b = Buffer.alloc(${randomReadBytes});
+    let x = 1; for (let i = 0; i < ${randomReads}; i++) { x = (x * 48271) % 2147483647; fs.readSync(fd, b, 0, b.length, Math.floor(x / 2147483647 * ${largeBytes / randomReadBytes - 1}) * ${randomReadBytes}) }`
+  await output(process.execPath, ['-e', program, path], { timeout: 900_000 })
+}
+
+async function peakOf(pid: number | undefined): Promise<number | undefined> {
+  const text = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '')
+  const kib = /VmHWM:\s*(\d+)/.exec(text)?.[1]
+  return kib === undefined ? undefined : Number(kib) * 1024
+}
+
+/** Another program's mount of the same bytes under their own names. */
+async function useOther(
+  program: string,
+  args: readonly string[],
+  env: Record<string, string>,
+  folder: string,
+  counts: () => Promise<Record<string, number>>,
+): Promise<Result> {
+  const mountpoint = join(folder, `mnt-${program}`)
+  await mkdir(mountpoint, { recursive: true })
+  const child = spawn(
+    program,
+    args.map((arg) => arg.replace('MOUNTPOINT', mountpoint)),
+    {
+      stdio: 'ignore',
+      env: { ...process.env, ...env },
+    },
+  )
+  try {
+    for (let i = 0; i < 100 && mountAt(mountpoint) === undefined; i++) await delay(100)
+    if (mountAt(mountpoint) === undefined) return { program: `${program} (did not mount)` }
+    return {
+      program,
+      ...(await use(join(mountpoint, 'plain'), folder, counts)),
+      peak: await peakOf(child.pid),
+    }
+  } finally {
+    if (mountAt(mountpoint) !== undefined) await run('umount', ['-l', mountpoint])
+    child.kill('SIGTERM')
+    await new Promise((resolve) =>
+      child.exitCode === null ? child.on('close', resolve) : resolve(undefined),
+    )
+  }
+}
+
+const isInstalled = (program: string): boolean => spawnSync('which', [program]).status === 0
+
+async function main(): Promise<void> {
+  const reason = whyNoMounts()
+  if (reason !== undefined) throw new Error(`the benchmark mounts: ${reason}`)
+  // In memory where there is room: the disk is not what is measured.
+  const inMemory = (await stat('/dev/shm').catch(() => undefined))?.isDirectory()
+  const scratch = await mkdtemp(join(inMemory ? '/dev/shm' : tmpdir(), 'jbfs-bench-'))
+  const folder = await mkdtemp(join(tmpdir(), 'jbfs-bench-'))
+  try {
+    await using server = await startS3Server('versitygw')
+    const bucket = await server.createBucket()
+    await using proxy = await startProxy(server.endpoint)
+    const counts = (): Promise<Record<string, number>> => proxy.counts()
+    const source = join(folder, 'source')
+    await mkdir(source)
+    console.log(`writing ${smallFiles} small files and one of ${formatByteSize(largeBytes)} …`)
+    await writeSource(source)
+    const env = { ...server.env, TMPDIR: folder }
+    const jbfs = join(import.meta.dirname, '../bin/jbfs.js')
+    const imported = await timed(() =>
+      output(
+        process.execPath,
+        [
+          jbfs,
+          'import',
+          source,
+          `s3://${bucket}/backups/account`,
+          '--endpoint',
+          server.endpoint,
+          '--cache-dir',
+          join(folder, 'cache'),
+        ],
+        { env, timeout: 900_000 },
+      ),
+    )
+    console.log(`imported in ${imported.toFixed(1)} s`)
+    const results: Result[] = [await plain(), await ours()]
+    if (isInstalled('rclone') || isInstalled('s3fs')) {
+      // The same bytes as plain keys: versitygw's objects are files.
+      await cp(source, join(server.dataDir, bucket, 'plain'), { recursive: true })
+      for (const result of [await rclone(), await s3fs()]) if (result !== undefined) results.push(result)
+    }
+    print(results)
+
+    async function plain(): Promise<Result> {
+      const files = join(server.dataDir, bucket, 'backups/account/files')
+      const names = await readdir(files)
+      const sizes = await Promise.all(names.map(async (name) => (await stat(join(files, name))).size))
+      const key = (name: string): string => `backups/account/files/${name}`
+      const large = names.find((_, i) => sizes[i] === largeBytes) as string
+      const small = names.filter((name) => name !== large)
+      const script = join(import.meta.dirname, 'plain-reader.ts')
+      const read = async (...args: string[]): Promise<number> => {
+        const printed = await output(process.execPath, [script, proxy.endpoint, bucket, ...args], {
+          env,
+          input: small.map(key).join('\n'),
+        })
+        return (JSON.parse(printed) as { seconds: number }).seconds
+      }
+      return {
+        program: 'plain parallel GET (64 at a time; 16 × 8 MiB)',
+        small: await read('objects', '64'),
+        large: await read('ranges', '16', key(large), String(largeBytes), String(8 << 20)),
+      }
+    }
+
+    async function ours(): Promise<Result> {
+      const args = ['--endpoint', proxy.endpoint]
+      await using mount = await mountDestination(folder, `s3://${bucket}/backups`, { args, env })
+      const tree = join(mount.path, 'account/latest/')
+      await output('ls', [tree])
+      return { program: 'jbfs', ...(await use(tree, scratch, counts)), peak: await peakOf(mount.daemon.pid) }
+    }
+
+    async function rclone(): Promise<Result | undefined> {
+      if (!isInstalled('rclone')) return undefined
+      const args = ['mount', `bench:${bucket}`, 'MOUNTPOINT', '--read-only', '--vfs-cache-mode', 'off']
+      const settings = {
+        RCLONE_CONFIG: '/dev/null',
+        RCLONE_CONFIG_BENCH_TYPE: 's3',
+        RCLONE_CONFIG_BENCH_PROVIDER: 'Other',
+        RCLONE_CONFIG_BENCH_ENDPOINT: proxy.endpoint,
+        RCLONE_CONFIG_BENCH_ENV_AUTH: 'true',
+        RCLONE_CONFIG_BENCH_FORCE_PATH_STYLE: 'true',
+      }
+      return useOther('rclone', args, { ...server.env, ...settings }, folder, counts)
+    }
+
+    async function s3fs(): Promise<Result | undefined> {
+      if (!isInstalled('s3fs')) return undefined
+      const args = [
+        bucket,
+        'MOUNTPOINT',
+        '-f',
+        '-o',
+        `url=${proxy.endpoint},use_path_request_style,ro,compat_dir`,
+      ]
+      const keys = { AWSACCESSKEYID: server.accessKeyId, AWSSECRETACCESSKEY: server.secretAccessKey }
+      return useOther('s3fs', args, keys, folder, counts)
+    }
+  } finally {
+    await rm(scratch, { recursive: true, force: true })
+    await rm(folder, { recursive: true, force: true })
+  }
+}
+
+function print(results: readonly Result[]): void {
+  const [yardstick] = results
+  const seconds = (value: number | undefined): string => (value === undefined ? '–' : value.toFixed(2))
+  const ratio = (value: number | undefined, base: number | undefined): string =>
+    value === undefined || base === undefined ? '' : ` (${(base / value).toFixed(2)})`
+  const rows = results.map((result) => [
+    result.program,
+    `${seconds(result.small)}${ratio(result.small, yardstick?.small)}`,
+    `${seconds(result.large)}${ratio(result.large, yardstick?.large)}`,
+    seconds(result.find),
+    seconds(result.random),
+    result.peak === undefined ? '–' : formatByteSize(result.peak),
+    result.requests ?? '–',
+  ])
+  console.log(
+    formatTable(
+      [
+        { title: 'program' },
+        { title: `cp -r of ${smallFiles} files, s` },
+        { title: `${formatByteSize(largeBytes)}, s` },
+        { title: 'find, s' },
+        { title: `${randomReads} random 64 KiB, s` },
+        { title: 'peak memory' },
+        { title: 'requests' },
+      ],
+      rows,
+    ),
+  )
+  console.log('In brackets: rate as a part of the plain program’s.')
+}
+
+await main()
