@@ -1,9 +1,9 @@
 import type { Abortable } from '../base/abort.ts'
 import { Semaphore } from '../base/semaphore.ts'
 import { manifestKey, parseSnapshotName, snapshotName, snapshotsPrefix } from '../destination/layout.ts'
-import type { ObjectReader } from '../store/object-store.ts'
-import { SnapshotError } from './errors.ts'
-import { type Manifest, parseManifest } from './manifest.ts'
+import type { ObjectMetadata, ObjectReader } from '../store/object-store.ts'
+import { SnapshotError, type SnapshotErrorCode } from './errors.ts'
+import { largestManifest, type Manifest, parseManifest } from './manifest.ts'
 
 /** One snapshot of a repository, as its manifest tells. */
 export interface CatalogEntry {
@@ -29,23 +29,24 @@ export async function listSnapshots(
   repository: string,
   { signal, known = [] }: Abortable & { readonly known?: readonly CatalogEntry[] } = {},
 ): Promise<CatalogEntry[]> {
-  const etags = new Map<number, string>()
+  const manifests = new Map<number, ObjectMetadata | undefined>()
   const prefix = snapshotsPrefix(repository)
   for await (const { objects } of store.list(prefix, { signal })) {
-    for (const { key, etag } of objects) {
-      const [folder = '', ...rest] = key.slice(repository.length).split('/')
+    for (const object of objects) {
+      const [folder = '', ...rest] = object.key.slice(repository.length).split('/')
       const number = parseSnapshotName(folder)
       if (number === undefined || rest.length === 0) continue
-      if (rest.join('/') === 'jetbackup.index') etags.set(number, etag)
-      else if (!etags.has(number)) etags.set(number, '')
+      if (rest.join('/') === 'jetbackup.index') manifests.set(number, object)
+      else if (!manifests.has(number)) manifests.set(number, undefined)
     }
   }
   const places = new Semaphore(manifestConcurrency)
-  const entries = [...etags].map(async ([number, etag]) => {
+  const entries = [...manifests].map(async ([number, listed]) => {
+    const etag = listed?.etag ?? ''
     const same = known.find((entry) => entry.number === number && entry.manifestEtag === etag)
     if (same !== undefined) return same
     using _place = await places.acquire({ signal })
-    return readEntry(store, repository, number, etag, { signal })
+    return readEntry(store, repository, number, listed, { signal })
   })
   return (await Promise.all(entries)).sort((a, b) => a.number - b.number)
 }
@@ -57,7 +58,8 @@ export async function readSnapshot(
   number: number,
   options: Abortable = {},
 ): Promise<CatalogEntry | undefined> {
-  const entry = await readEntry(store, repository, number, 'any', options)
+  const listed = await store.head(manifestKey(repository, number), options)
+  const entry = await readEntry(store, repository, number, listed, options)
   return entry.problem?.code === 'no-manifest' ? undefined : entry
 }
 
@@ -75,27 +77,27 @@ async function readEntry(
   store: ObjectReader,
   repository: string,
   number: number,
-  listedEtag: string,
+  listed: ObjectMetadata | undefined,
   { signal }: Abortable,
 ): Promise<CatalogEntry> {
   const name = snapshotName(number)
-  const body = listedEtag === '' ? undefined : await store.get(manifestKey(repository, number), { signal })
-  const common = { number, name, manifestEtag: body?.etag ?? '' }
-  if (body === undefined) {
-    const problem = new SnapshotError('no-manifest', `${repository}${name} has no manifest (jetbackup.index)`)
-    return { ...common, manifest: undefined, problem }
-  }
+  const entry = { number, name, manifestEtag: listed?.etag ?? '', manifest: undefined }
+  const problem = (code: SnapshotErrorCode, text: string, cause?: unknown): CatalogEntry => ({
+    ...entry,
+    problem: new SnapshotError(code, `${repository}${name}${text}`, { cause }),
+  })
+  const isTooLarge = listed !== undefined && listed.size > largestManifest
+  if (isTooLarge) return problem('bad-manifest', `: its manifest has ${listed.size} bytes`)
+  const body = listed && (await store.get(manifestKey(repository, number), { signal }))
+  if (body === undefined) return problem('no-manifest', ' has no manifest (jetbackup.index)')
+  entry.manifestEtag = body.etag
   try {
     const manifest = parseManifest(body.bytes)
-    return {
-      ...common,
-      manifest,
-      problem: manifest.jbfs === undefined ? foreign(repository, name) : undefined,
-    }
+    const isOurs = manifest.jbfs !== undefined
+    return { ...entry, manifest, problem: isOurs ? undefined : foreign(repository, name) }
   } catch (error) {
     if (!(error instanceof SnapshotError)) throw error
-    const problem = new SnapshotError(error.code, `${repository}${name}: ${error.message}`, { cause: error })
-    return { ...common, manifest: undefined, problem }
+    return problem(error.code, `: ${error.message}`, error)
   }
 }
 

@@ -4,7 +4,7 @@ import { mkdir, open, readdir, rename, rm, stat, utimes } from 'node:fs/promises
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { Worker } from 'node:worker_threads'
-import { createZstdDecompress } from 'node:zlib'
+import { constants, createZstdDecompress } from 'node:zlib'
 import type { Abortable } from '../base/abort.ts'
 import { messageOf } from '../base/errors.ts'
 import type { Logger } from '../base/log.ts'
@@ -36,6 +36,10 @@ const downloadTries = 3
 const validationLimit = 120_000
 /** An index that nobody opened for so long is removed from the cache (ms). */
 const keptUnused = 30 * 24 * 3600 * 1000
+/** What a daemon that died left of a download is removed after so long (ms). */
+const keptUnfinished = 3600 * 1000
+/** Binary logarithm of the memory that decompression may take: 8 MiB, which every decoder grants (RFC 8878 §3.1.1.1.2). */
+const largestWindowLog = 23
 
 /**
  * Opens the file index of a snapshot: from the cache, or fetched, checked against the manifest's SHA-256, decompressed, validated row by row,
@@ -48,7 +52,7 @@ export async function openSnapshotIndex(options: OpenIndexOptions): Promise<Tree
     if (entry.problem !== undefined) throw entry.problem
     const reference = entry.manifest?.jbfs?.index as IndexReference
     try {
-      const totals = await fetchIndex(options, reference)
+      const totals = await fetchIndex({ ...options, entry }, reference)
       return new IndexTree(pathOf(options.cacheDir, reference), repository, totals)
     } catch (error) {
       if (!(error instanceof OtherBytes) || attempt === staleRetries) throw error
@@ -75,7 +79,7 @@ async function fetchIndex(options: OpenIndexOptions, reference: IndexReference):
   const path = pathOf(options.cacheDir, reference)
   const { jbfs } = options.entry.manifest ?? {}
   const totals = { inodes: (jbfs?.files ?? 0) + (jbfs?.folders ?? 0), bytes: jbfs?.bytes ?? 0 }
-  if (await isKept(path)) return totals
+  if (await isKept(path, reference)) return totals
   await mkdir(folderOf(options.cacheDir), { recursive: true, mode: 0o700 })
   const started = performance.now()
   const temporary = `${path}.${process.pid}.${Math.random().toString(36).slice(2)}`
@@ -102,9 +106,9 @@ async function fetchIndex(options: OpenIndexOptions, reference: IndexReference):
   }
 }
 
-async function isKept(path: string): Promise<boolean> {
+async function isKept(path: string, { rawSize }: IndexReference): Promise<boolean> {
   try {
-    await stat(path)
+    if ((await stat(path)).size !== rawSize) return false
     const now = new Date()
     await utimes(path, now, now)
     return true
@@ -176,7 +180,7 @@ async function decompress(
   try {
     await pipeline(
       createReadStream(from),
-      createZstdDecompress(),
+      createZstdDecompress({ params: { [constants.ZSTD_d_windowLogMax]: largestWindowLog } }),
       limited,
       createWriteStream(to, { mode: 0o600 }),
     )
@@ -209,7 +213,8 @@ async function removeUnused({ cacheDir, logger }: OpenIndexOptions): Promise<voi
   try {
     for (const name of await readdir(folderOf(cacheDir))) {
       const path = join(folderOf(cacheDir), name)
-      if (Date.now() - (await stat(path)).mtimeMs > keptUnused) await rm(path, { force: true })
+      const kept = name.endsWith('.sqlite') ? keptUnused : keptUnfinished
+      if (Date.now() - (await stat(path)).mtimeMs > kept) await rm(path, { force: true })
     }
   } catch (error) {
     logger.warn({ error: messageOf(error) }, 'old file indexes could not be removed from the cache')

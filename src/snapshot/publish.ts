@@ -2,11 +2,13 @@ import { createHash } from 'node:crypto'
 import { createReadStream, createWriteStream } from 'node:fs'
 import { rm, stat } from 'node:fs/promises'
 import { pipeline } from 'node:stream/promises'
+import { setTimeout as delay } from 'node:timers/promises'
 import { constants, createZstdCompress } from 'node:zlib'
 import type { Abortable } from '../base/abort.ts'
 import { indexKey, manifestKey, snapshotName } from '../destination/layout.ts'
 import { StoreError } from '../store/errors.ts'
-import type { ObjectStore } from '../store/object-store.ts'
+import type { FileSource, ObjectStore } from '../store/object-store.ts'
+import { defaultRetryPolicy, retryDelay } from '../store/with-retry.ts'
 import { SnapshotError } from './errors.ts'
 import { type JbfsMember, type Manifest, serializeManifest } from './manifest.ts'
 import { formatVersion } from './schema.ts'
@@ -27,9 +29,13 @@ export interface PublishOptions extends Abortable {
 /** Level 3 is zstd's own default: 1,000,000 inodes in under a second, to a third of their size. */
 const compressionLevel = 3
 
+/** Tries of a conditional put, which the store does not repeat by itself. */
+const putTries = 4
+
 /**
  * Makes a new snapshot visible: its index, then, as the last thing, its manifest. Rejects with `exists` when there is such a snapshot.
- * An index without a manifest is what an interrupted publish left: it is replaced.
+ * An index without a manifest is what an interrupted publish left: it is replaced. Of two publishes of one number at a time at most one succeeds
+ * (`native-notes/format.md` §6).
  */
 export async function publishSnapshot(options: PublishOptions): Promise<void> {
   const { store, repository, number, indexPath, signal } = options
@@ -38,24 +44,57 @@ export async function publishSnapshot(options: PublishOptions): Promise<void> {
     const sha256 = await compress(indexPath, compressed, signal)
     const { size } = await stat(compressed)
     const { size: rawSize } = await stat(indexPath)
-    if ((await store.head(manifestKey(repository, number), { signal })) !== undefined) throw exists(options)
-    await store.put(
-      indexKey(repository, number),
-      { path: compressed, ranges: [{ offset: 0, length: size }] },
-      { signal },
-    )
+    const etag = await putIndex(options, { path: compressed, ranges: [{ offset: 0, length: size }] })
     const key = `export/${snapshotName(number)}`
     const jbfs = {
       format: formatVersion,
       ...options.totals,
       index: { key, encoding: 'zstd', size, rawSize, sha256 } as const,
     }
-    const manifest = serializeManifest({ ...options.manifest, jbfs }, options.base)
-    await store.put(manifestKey(repository, number), manifest, { ifNoneMatch: '*', signal })
-  } catch (error) {
-    throw error instanceof StoreError && error.code === 'exists' ? exists(options, error) : error
+    await putManifest(options, serializeManifest({ ...options.manifest, jbfs }, options.base))
+    const index = await store.head(indexKey(repository, number), { signal })
+    if (index?.etag !== etag) {
+      // Another publish took ours for what an interrupted one had left.
+      await store.delete([manifestKey(repository, number)], { signal })
+      throw exists(options)
+    }
   } finally {
     await rm(compressed, { force: true })
+  }
+}
+
+/** Resolves with the index's etag. */
+async function putIndex(options: PublishOptions, source: FileSource): Promise<string> {
+  const { store, repository, number, signal } = options
+  const key = indexKey(repository, number)
+  return trying(options, async () => {
+    const left = await store.head(key, { signal })
+    if ((await store.head(manifestKey(repository, number), { signal })) !== undefined) throw exists(options)
+    const condition = left === undefined ? ({ ifNoneMatch: '*' } as const) : { ifMatch: left.etag }
+    return (await store.put(key, source, { ...condition, signal })).etag
+  })
+}
+
+async function putManifest(options: PublishOptions, manifest: Buffer): Promise<void> {
+  const { store, repository, number, signal } = options
+  const key = manifestKey(repository, number)
+  await trying(options, async (attempt) => {
+    // The put before may have been done although it seemed to fail.
+    const isDone = attempt > 1 && (await store.get(key, { signal }))?.bytes.equals(manifest)
+    if (!isDone) await store.put(key, manifest, { ifNoneMatch: '*', signal })
+  })
+}
+
+async function trying<T>(options: PublishOptions, put: (attempt: number) => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await put(attempt)
+    } catch (error) {
+      if (!(error instanceof StoreError)) throw error
+      if (error.code === 'exists' || error.code === 'changed') throw exists(options, error)
+      if (!error.retryable || attempt === putTries) throw error
+      await delay(retryDelay(attempt, defaultRetryPolicy), undefined, { signal: options.signal })
+    }
   }
 }
 

@@ -39,7 +39,7 @@ export interface GetOptions extends Abortable {
   readonly ifMatch?: string | undefined
   /**
    * Where the bytes may be put, from its start on, if they fit: `bytes` of the answer then lies in it. A store need not. It is
-   * the store's until the promise is fulfilled, and must not be used again when it is rejected.
+   * the store's until the promise settles, and no longer.
    */
   readonly into?: Buffer | undefined
 }

@@ -1,0 +1,159 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { existsSync } from 'node:fs'
+import { mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3'
+import { type S3ServerName, s3Servers, serverBinary } from './s3-servers.ts'
+
+export interface S3Server extends AsyncDisposable {
+  readonly name: string
+  readonly endpoint: string
+  readonly region: string
+  readonly accessKeyId: string
+  readonly secretAccessKey: string
+  /** For a process that is to find the keys. */
+  readonly env: Readonly<Record<string, string>>
+  /** Where versitygw keeps objects as files; '' for a server that was not started here. */
+  readonly dataDir: string
+  /** Makes a bucket with a name of its own. */
+  createBucket(): Promise<string>
+}
+
+/** Servers that tests can run against here: the one named by JBFS_TEST_S3_ENDPOINT alone, or those that are built. */
+export function availableS3Servers(): readonly string[] {
+  if (process.env.JBFS_TEST_S3_ENDPOINT !== undefined) return ['given']
+  return Object.keys(s3Servers).filter((name) => existsSync(serverBinary(name)))
+}
+
+export const whyNoS3 = 'no S3 server: Go is not installed and JBFS_TEST_S3_ENDPOINT is not set'
+
+const region = 'us-east-1'
+
+/** Starts a server on loopback with its own keys and data; stopped, and its data removed, when disposed of. */
+export async function startS3Server(name: string): Promise<S3Server> {
+  if (name === 'given') return givenServer()
+  const folder = await mkdtemp(join(tmpdir(), 'jbfs-s3-'))
+  const dataDir = join(folder, 'data')
+  const keys = {
+    accessKeyId: `test${randomBytes(6).toString('hex')}`,
+    secretAccessKey: randomBytes(20).toString('hex'),
+  }
+  await mkdir(dataDir)
+  await mkdir(join(folder, 'versions'))
+  const port = await freePort()
+  const child = startProcess(name as S3ServerName, port, folder, keys)
+  const killWithUs = (): void => void child.kill('SIGKILL')
+  process.on('exit', killWithUs)
+  const stop = async (): Promise<void> => {
+    process.off('exit', killWithUs)
+    const closed = new Promise((resolve) => child.on('close', resolve))
+    if (child.exitCode === null && child.signalCode === null) {
+      child.kill('SIGKILL')
+      await closed
+    }
+    await rm(folder, { recursive: true, force: true, maxRetries: 5 })
+  }
+  const endpoint = `http://127.0.0.1:${port}`
+  try {
+    await answering(endpoint, child)
+  } catch (error) {
+    await stop()
+    throw error
+  }
+  return { ...serverOf(name, endpoint, region, keys), dataDir, [Symbol.asyncDispose]: stop }
+}
+
+function startProcess(
+  name: S3ServerName,
+  port: number,
+  folder: string,
+  keys: { accessKeyId: string; secretAccessKey: string },
+): ChildProcess {
+  const address = `127.0.0.1:${port}`
+  const data = join(folder, 'data')
+  // Keys by the environment: other users see a command line.
+  const env = {
+    PATH: process.env.PATH,
+    HOME: folder,
+    ROOT_ACCESS_KEY: keys.accessKeyId,
+    ROOT_SECRET_KEY: keys.secretAccessKey,
+    MINIO_ROOT_USER: keys.accessKeyId,
+    MINIO_ROOT_PASSWORD: keys.secretAccessKey,
+    MINIO_UPDATE: 'off',
+    MINIO_BROWSER: 'off',
+  }
+  const args =
+    name === 'versitygw'
+      ? ['--port', address, '--quiet', 'posix', '--versioning-dir', join(folder, 'versions'), data]
+      : ['server', '--address', address, '--quiet', data]
+  return spawn(serverBinary(name), args, { stdio: 'ignore', env })
+}
+
+function givenServer(): S3Server {
+  const { JBFS_TEST_S3_ENDPOINT: endpoint = '', JBFS_TEST_S3_REGION } = process.env
+  const keys = {
+    accessKeyId: process.env.JBFS_TEST_S3_ACCESS_KEY ?? '',
+    secretAccessKey: process.env.JBFS_TEST_S3_SECRET_KEY ?? '',
+  }
+  return {
+    ...serverOf('given', endpoint, JBFS_TEST_S3_REGION ?? region, keys),
+    dataDir: '',
+    async [Symbol.asyncDispose]() {},
+  }
+}
+
+function serverOf(
+  name: string,
+  endpoint: string,
+  region: string,
+  keys: { accessKeyId: string; secretAccessKey: string },
+): Omit<S3Server, 'dataDir' | typeof Symbol.asyncDispose> {
+  return {
+    name,
+    endpoint,
+    region,
+    ...keys,
+    env: {
+      AWS_ACCESS_KEY_ID: keys.accessKeyId,
+      AWS_SECRET_ACCESS_KEY: keys.secretAccessKey,
+      AWS_REGION: region,
+    },
+    async createBucket() {
+      const bucket = `jbfs-test-${randomBytes(8).toString('hex')}`
+      const client = new S3Client({ endpoint, region, credentials: keys, forcePathStyle: true })
+      try {
+        await client.send(new CreateBucketCommand({ Bucket: bucket }))
+      } finally {
+        client.destroy()
+      }
+      return bucket
+    },
+  }
+}
+
+/** Any answer will do: a server that refuses an unsigned request is there. */
+async function answering(endpoint: string, child: ChildProcess): Promise<void> {
+  const deadline = Date.now() + 30_000
+  for (;;) {
+    const response = await fetch(endpoint).catch(() => undefined)
+    await response?.body?.cancel()
+    // MinIO answers 503 while it starts.
+    if (response !== undefined && response.status < 500) return
+    if (child.exitCode !== null || Date.now() > deadline)
+      throw new Error(`the S3 server at ${endpoint} did not start`)
+    await delay(50)
+  }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer()
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const address = server.address()
+  await new Promise((resolve) => server.close(resolve))
+  if (address === null || typeof address === 'string') throw new Error('no free port')
+  return address.port
+}
