@@ -225,6 +225,8 @@ async function main(): Promise<void> {
       if (!isInstalled('rclone')) return undefined
       const args = ['mount', `bench:${bucket}`, 'MOUNTPOINT', '--read-only', '--vfs-cache-mode', 'off']
       const settings = {
+        // rclone's SDK cannot take it.
+        AWS_CA_BUNDLE: '',
         RCLONE_CONFIG: '/dev/null',
         RCLONE_CONFIG_BENCH_TYPE: 's3',
         RCLONE_CONFIG_BENCH_PROVIDER: 'Other',
@@ -242,7 +244,7 @@ async function main(): Promise<void> {
         'MOUNTPOINT',
         '-f',
         '-o',
-        `url=${proxy.endpoint},use_path_request_style,ro,compat_dir`,
+        `url=${proxy.endpoint},use_path_request_style,ro`,
       ]
       const keys = { AWSACCESSKEYID: server.accessKeyId, AWSSECRETACCESSKEY: server.secretAccessKey }
       return useOther('s3fs', args, keys, folder, counts)

@@ -1,4 +1,5 @@
 import type { Abortable } from '../base/abort.ts'
+import { codeOf } from '../base/errors.ts'
 import type { ByteRange, ObjectReader } from '../store/object-store.ts'
 import type { Blob } from './blob-source.ts'
 import type { CacheCounters } from './cache-metrics.ts'
@@ -19,15 +20,18 @@ export class BlobFetcher {
     this.#counters = counters
   }
 
-  /** All that the store has, which may be of any length. Rejects with `missing`, a `StoreError`, or the abort reason. */
-  async whole(blob: Blob, { signal }: Abortable): Promise<Buffer> {
-    return (await this.#get(blob, undefined, signal)).bytes
+  /**
+   * All of a blob; undefined when the object is not as long, of which no more is fetched than the blob should have. Rejects with `missing`, a
+   * `StoreError`, or the abort reason.
+   */
+  async whole(blob: Blob, { signal }: Abortable): Promise<Buffer | undefined> {
+    return this.#get(blob, { offset: 0, length: blob.size }, signal)
   }
 
-  /** As `whole`, but exactly the bytes of `range`, or `corrupt` when the object is not as long as it should be. */
+  /** As `whole`, but the bytes of `range`, or `corrupt` when the object is not as long as it should be. */
   async range(blob: Blob, range: ByteRange, { signal }: Abortable): Promise<Buffer> {
-    const { size, bytes } = await this.#get(blob, range, signal)
-    if (size !== blob.size || bytes.length !== range.length) throw this.#corrupt.report(blob)
+    const bytes = await this.#get(blob, range, signal)
+    if (bytes === undefined) throw this.#corrupt.report(blob)
     return bytes
   }
 
@@ -37,11 +41,7 @@ export class BlobFetcher {
     for (const controller of this.#underWay) controller.abort(reason)
   }
 
-  async #get(
-    blob: Blob,
-    range: ByteRange | undefined,
-    signal: AbortSignal | undefined,
-  ): Promise<{ size: number; bytes: Buffer }> {
+  async #get(blob: Blob, range: ByteRange, signal: AbortSignal | undefined): Promise<Buffer | undefined> {
     if (this.#closed !== undefined) throw this.#closed
     signal?.throwIfAborted()
     // AbortSignal.any would do, but costs 4 µs a request, and leaves a trace in a signal that lives as long as the mount.
@@ -53,12 +53,20 @@ export class BlobFetcher {
     try {
       const options = { range, ifMatch: blob.etag, signal: controller.signal }
       const body = await this.#store.get(blob.key, options)
-      if (body !== undefined) return { size: body.size, bytes: ownBytes(body.bytes) }
+      if (body === undefined)
+        throw new CacheError('missing', `${blob.key} is missing in ${this.#store.description}`)
+      const isRight = body.size === blob.size && body.bytes.length === range.length
+      return isRight ? ownBytes(body.bytes) : undefined
+    } catch (error) {
+      // A store refuses a range of an object that ends before it.
+      if (codeOf(error) !== 'invalid') throw error
+      const metadata = await this.#store.head(blob.key, { signal: controller.signal })
+      if (metadata === undefined || metadata.size === blob.size) throw error
+      return undefined
     } finally {
       this.#underWay.delete(controller)
       signal?.removeEventListener('abort', onAbort)
     }
-    throw new CacheError('missing', `${blob.key} is missing in ${this.#store.description}`)
   }
 }
 

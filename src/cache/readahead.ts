@@ -26,9 +26,9 @@ export const readaheadDefaults: ReadaheadOptions = Object.freeze({
   largest: 64 << 20,
   /** The kernel's read-ahead that a mount sets. */
   tolerance: 16 << 20,
-  /** Longer ones are no faster, and the reader waits for the end of each. */
-  largestRequest: 8 << 20,
-  requestsPerWindow: 8,
+  /** The reader waits for the end of each: with 4 MiB in 16 parts 2 GiB took 4.1 to 5.0 s, with 8 in 8 or 2 in 32 it took 7 to 9. */
+  largestRequest: 4 << 20,
+  requestsPerWindow: 16,
 })
 
 export class ReadaheadWindow {

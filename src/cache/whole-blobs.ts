@@ -81,7 +81,7 @@ export class WholeBlobs {
     // Once more, because something on the way may have mangled it.
     for (let attempt = 1; attempt <= 2; attempt++) {
       const bytes = await fetcher.whole(blob, { signal })
-      if (!(await isRight(blob, bytes))) continue
+      if (bytes === undefined || !(await isRight(blob, bytes))) continue
       const name = diskName(blob)
       if (name !== undefined) disk?.put(name, bytes)
       corrupt.clear(blob)

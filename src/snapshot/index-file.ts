@@ -6,7 +6,7 @@ import { pipeline } from 'node:stream/promises'
 import { Worker } from 'node:worker_threads'
 import { constants, createZstdDecompress } from 'node:zlib'
 import type { Abortable } from '../base/abort.ts'
-import { messageOf } from '../base/errors.ts'
+import { codeOf, messageOf } from '../base/errors.ts'
 import type { Logger } from '../base/log.ts'
 import { workerUrl } from '../base/worker-url.ts'
 import { StoreError } from '../store/errors.ts'
@@ -52,14 +52,27 @@ export async function openSnapshotIndex(options: OpenIndexOptions): Promise<Tree
     if (entry.problem !== undefined) throw entry.problem
     const reference = entry.manifest?.jbfs?.index as IndexReference
     try {
-      const totals = await fetchIndex({ ...options, entry }, reference)
-      return new IndexTree(pathOf(options.cacheDir, reference), repository, totals)
+      return await openFetched({ ...options, entry }, reference)
     } catch (error) {
       if (!(error instanceof OtherBytes) || attempt === staleRetries) throw error
       const current = await readSnapshot(store, repository, entry.number, { signal })
       if (current === undefined || current.manifestEtag === entry.manifestEtag) throw error
       entry = current
     }
+  }
+}
+
+async function openFetched(options: OpenIndexOptions, reference: IndexReference): Promise<Tree> {
+  const path = pathOf(options.cacheDir, reference)
+  const open = async (): Promise<Tree> =>
+    new IndexTree(path, options.repository, await fetchIndex(options, reference))
+  try {
+    return await open()
+  } catch (error) {
+    if (codeOf(error) !== 'ERR_SQLITE_ERROR') throw error
+    // What was kept is damaged.
+    await rm(path, { force: true })
+    return open()
   }
 }
 
@@ -141,19 +154,22 @@ async function downloadOnce(
       'no-index',
       `${nameOf(options)} cannot be shown: its file index ${reference.key} is missing`,
     )
-  if (stream.size !== reference.size)
-    throw new OtherBytes(
-      'bad-index',
-      `the file index of ${nameOf(options)} has ${stream.size} bytes, and its manifest says ${reference.size}`,
-    )
+  const isAsLong = stream.size === reference.size
   const hash = createHash('sha256')
   const hashed = async function* (): AsyncIterable<Buffer> {
     for await (const chunk of stream.body) {
+      // A body is given up, with its connection, only by who has begun to read it.
+      if (!isAsLong) break
       hash.update(chunk)
       yield chunk
     }
   }
   await pipeline(hashed, createWriteStream(path, { mode: 0o600 }))
+  if (!isAsLong)
+    throw new OtherBytes(
+      'bad-index',
+      `the file index of ${nameOf(options)} has ${stream.size} bytes, and its manifest says ${reference.size}`,
+    )
   if (hash.digest('hex') !== reference.sha256)
     throw new OtherBytes(
       'bad-index',

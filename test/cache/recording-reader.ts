@@ -3,6 +3,7 @@ import { orAborted } from '../../src/base/abort.ts'
 import type { Logger } from '../../src/base/log.ts'
 import { silentLogger } from '../../src/base/log.ts'
 import type { Blob } from '../../src/cache/blob-source.ts'
+import { StoreError } from '../../src/store/errors.ts'
 import {
   type GetOptions,
   type ObjectKey,
@@ -54,12 +55,16 @@ export class RecordingReader {
       signal.throwIfAborted()
       const object = this.objects.get(key)
       if (object === undefined) return undefined
+      if (range && range.offset >= object.length) throw new StoreError('invalid', `${key} ends before`)
       const asked = range ? object.subarray(range.offset, range.offset + range.length) : object
       const bytes = Buffer.from(this.tamper?.(get, asked) ?? asked)
       return { key, size: range ? object.length : bytes.length, etag: '"1"', modified: 0, bytes }
     },
     getStream: () => Promise.reject(new TypeError('the cache reads no streams')),
-    head: () => Promise.reject(new TypeError('the cache knows what it wants')),
+    head: async (key: ObjectKey) => {
+      const object = this.objects.get(key)
+      return object && { key, size: object.length, etag: '"1"', modified: 0 }
+    },
     list: () => {
       throw new TypeError('the cache knows what it wants')
     },
