@@ -84,12 +84,16 @@ async function use(tree: string, scratch: string, counts: () => Promise<Record<s
   const find = await timed(() => output('find', [tree, '-name', 'no such name']))
   const before = await counts()
   const small = await timed(() =>
-    output('cp', ['-r', join(tree, 'small'), join(scratch, 'copied')], { timeout: 900_000 }),
+    output('cp', ['-r', join(tree, 'small'), join(scratch, 'copied')], {
+      timeout: 900_000,
+    }),
   )
   await rm(join(scratch, 'copied'), { recursive: true, force: true })
   const random = await timed(() => readRandomly(join(tree, 'large')))
   const large = await timed(() =>
-    output('dd', [`if=${join(tree, 'large')}`, 'of=/dev/null', 'bs=1M'], { timeout: 900_000 }),
+    output('dd', [`if=${join(tree, 'large')}`, 'of=/dev/null', 'bs=1M'], {
+      timeout: 900_000,
+    }),
   )
   const after = await counts()
   const requests = Object.keys(after)
@@ -186,7 +190,9 @@ async function main(): Promise<void> {
     const results: Result[] = [await plain(), await ours()]
     if (isInstalled('rclone') || isInstalled('s3fs')) {
       // The same bytes as plain keys: versitygw's objects are files.
-      await cp(source, join(server.dataDir, bucket, 'plain'), { recursive: true })
+      await cp(source, join(server.dataDir, bucket, 'plain'), {
+        recursive: true,
+      })
       for (const result of [await rclone(), await s3fs()]) if (result !== undefined) results.push(result)
     }
     print(results)
@@ -218,7 +224,11 @@ async function main(): Promise<void> {
       await using mount = await mountDestination(folder, `s3://${bucket}/backups`, { args, env })
       const tree = join(mount.path, 'account/latest/')
       await output('ls', [tree])
-      return { program: 'jbfs', ...(await use(tree, scratch, counts)), peak: await peakOf(mount.daemon.pid) }
+      return {
+        program: 'jbfs',
+        ...(await use(tree, scratch, counts)),
+        peak: await peakOf(mount.daemon.pid),
+      }
     }
 
     async function rclone(): Promise<Result | undefined> {
@@ -239,14 +249,11 @@ async function main(): Promise<void> {
 
     async function s3fs(): Promise<Result | undefined> {
       if (!isInstalled('s3fs')) return undefined
-      const args = [
-        bucket,
-        'MOUNTPOINT',
-        '-f',
-        '-o',
-        `url=${proxy.endpoint},use_path_request_style,ro`,
-      ]
-      const keys = { AWSACCESSKEYID: server.accessKeyId, AWSSECRETACCESSKEY: server.secretAccessKey }
+      const args = [bucket, 'MOUNTPOINT', '-f', '-o', `url=${proxy.endpoint},use_path_request_style,ro`]
+      const keys = {
+        AWSACCESSKEYID: server.accessKeyId,
+        AWSSECRETACCESSKEY: server.secretAccessKey,
+      }
       return useOther('s3fs', args, keys, folder, counts)
     }
   } finally {

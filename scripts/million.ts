@@ -28,7 +28,12 @@ const { repository, files, distinct } = yargs(process.argv.slice(2))
     }),
   )
   .options({
-    files: { type: 'number', requiresArg: true, default: 1_000_000, describe: 'how many files' },
+    files: {
+      type: 'number',
+      requiresArg: true,
+      default: 1_000_000,
+      describe: 'how many files',
+    },
     distinct: {
       type: 'boolean',
       default: false,
@@ -36,7 +41,11 @@ const { repository, files, distinct } = yargs(process.argv.slice(2))
     },
   })
   .strict()
-  .parseSync() as unknown as { repository: string; files: number; distinct: boolean }
+  .parseSync() as unknown as {
+  repository: string
+  files: number
+  distinct: boolean
+}
 
 /** A mail folder or an image cache has so many files, others so few. */
 const filesOfLargeFolder = 20_000
@@ -46,7 +55,10 @@ const largeFolderEvery = 2_000
 const foldersOfFolder = 40
 
 const text = Buffer.from('One of a million files with the same bytes.\n')
-const shared = { size: text.length, sha256: createHash('sha256').update(text).digest() }
+const shared = {
+  size: text.length,
+  sha256: createHash('sha256').update(text).digest(),
+}
 const mtime = { seconds: 1_700_000_000, nanoseconds: 123_456_789 }
 const owner = { uid: 1000, gid: 1000, rdev: 0, ctime: mtime }
 const folder = { mode: 0o40755, ...owner, size: 4096, mtime }
@@ -68,8 +80,17 @@ function fill(working: WorkingIndex, ids: ObjectIds, sharedId: string): void {
     for (let i = 0; i < count && made < files; i++, made++) {
       const object = distinct ? ids.next() : sharedId
       if (distinct) working.addObject({ id: object, ...shared })
-      const time = { seconds: mtime.seconds + ((made * 7919) % 20_000_000), nanoseconds: (made * 7919) % 1e9 }
-      const ino = working.addInode({ mode: 0o100644, ...owner, size: shared.size, mtime: time, object })
+      const time = {
+        seconds: mtime.seconds + ((made * 7919) % 20_000_000),
+        nanoseconds: (made * 7919) % 1e9,
+      }
+      const ino = working.addInode({
+        mode: 0o100644,
+        ...owner,
+        size: shared.size,
+        mtime: time,
+        object,
+      })
       working.addDentry(parent, `${time.seconds}.M${made}P${i}.server,S=${shared.size}.txt` as FileName, ino)
     }
   }
@@ -95,8 +116,17 @@ try {
     repository: prefix,
     number: 1,
     indexPath,
-    manifest: { created: mtime.seconds, suspended: false, account: basename(path), items: [] },
-    totals: { ...totals, writer: 'million', root: { ...folder, nlink: 2 + foldersOfFolder, xattrs: 0 } },
+    manifest: {
+      created: mtime.seconds,
+      suspended: false,
+      account: basename(path),
+      items: [],
+    },
+    totals: {
+      ...totals,
+      writer: 'million',
+      root: { ...folder, nlink: 2 + foldersOfFolder, xattrs: 0 },
+    },
   })
   const seconds = (from: number, until: number): string => `${((until - from) / 1000).toFixed(1)} s`
   const { size } = await stat(indexPath)

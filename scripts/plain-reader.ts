@@ -87,5 +87,9 @@ await Promise.all(
 )
 agent.destroy()
 console.log(
-  JSON.stringify({ seconds: (performance.now() - started) / 1000, requests: requests.length, bytes }),
+  JSON.stringify({
+    seconds: (performance.now() - started) / 1000,
+    requests: requests.length,
+    bytes,
+  }),
 )

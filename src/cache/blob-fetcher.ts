@@ -6,6 +6,11 @@ import type { CacheCounters } from './cache-metrics.ts'
 import type { CorruptBlobs } from './corrupt-blobs.ts'
 import { CacheError } from './errors.ts'
 
+export interface RangeOptions extends Abortable {
+  /** Where the bytes may be put; see `GetOptions`. */
+  readonly into?: Buffer | undefined
+}
+
 /** Bytes of blobs from the store, until it is closed. */
 export class BlobFetcher {
   readonly #store: ObjectReader
@@ -25,12 +30,12 @@ export class BlobFetcher {
    * `StoreError`, or the abort reason.
    */
   async whole(blob: Blob, { signal }: Abortable): Promise<Buffer | undefined> {
-    return this.#get(blob, { offset: 0, length: blob.size }, signal)
+    return this.#get(blob, { offset: 0, length: blob.size }, { signal })
   }
 
   /** As `whole`, but the bytes of `range`, or `corrupt` when the object is not as long as it should be. */
-  async range(blob: Blob, range: ByteRange, { signal }: Abortable): Promise<Buffer> {
-    const bytes = await this.#get(blob, range, signal)
+  async range(blob: Blob, range: ByteRange, options: RangeOptions): Promise<Buffer> {
+    const bytes = await this.#get(blob, range, options)
     if (bytes === undefined) throw this.#corrupt.report(blob)
     return bytes
   }
@@ -41,7 +46,7 @@ export class BlobFetcher {
     for (const controller of this.#underWay) controller.abort(reason)
   }
 
-  async #get(blob: Blob, range: ByteRange, signal: AbortSignal | undefined): Promise<Buffer | undefined> {
+  async #get(blob: Blob, range: ByteRange, { into, signal }: RangeOptions): Promise<Buffer | undefined> {
     if (this.#closed !== undefined) throw this.#closed
     signal?.throwIfAborted()
     // AbortSignal.any would do, but costs 4 µs a request, and leaves a trace in a signal that lives as long as the mount.
@@ -51,12 +56,13 @@ export class BlobFetcher {
     this.#underWay.add(controller)
     this.#counters.misses++
     try {
-      const options = { range, ifMatch: blob.etag, signal: controller.signal }
+      const options = { range, ifMatch: blob.etag, into, signal: controller.signal }
       const body = await this.#store.get(blob.key, options)
       if (body === undefined)
         throw new CacheError('missing', `${blob.key} is missing in ${this.#store.description}`)
       const isRight = body.size === blob.size && body.bytes.length === range.length
-      return isRight ? ownBytes(body.bytes) : undefined
+      if (!isRight) return undefined
+      return into === undefined ? ownBytes(body.bytes) : body.bytes
     } catch (error) {
       // A store refuses a range of an object that ends before it.
       if (codeOf(error) !== 'invalid') throw error

@@ -13,7 +13,7 @@ export interface BlobSource {
   read(
     blob: Blob,
     range: ByteRange,
-    options?: Abortable,
+    options?: ReadOptions,
   ): readonly Uint8Array[] | Promise<readonly Uint8Array[]>
 
   /**
@@ -21,6 +21,14 @@ export interface BlobSource {
    * throws, what fails is fetched again by its `read`. Returns how many of them (a prefix of the list) are now held or on their way.
    */
   prefetch(blobs: readonly Blob[]): number
+}
+
+export interface ReadOptions extends Abortable {
+  /**
+   * The pieces are only lent: used, or copied, before the event loop's next turn after they have been handed out. Their memory is then used
+   * again, which is much of the speed of large objects. Without it they are the caller's for as long as wanted.
+   */
+  readonly lend?: boolean | undefined
 }
 
 /** An immutable run of bytes in the store. `ObjectRef` of a snapshot is one. */

@@ -28,11 +28,3 @@ export function encodeHeader(name: string, content: Uint8Array): Buffer {
 export function fileSize(name: string, contentLength: number): number {
   return fixedSize + Buffer.byteLength(name) + contentLength
 }
-
-/** The content of a file that holds exactly what was written under `name`; undefined for any other. */
-export function decodeFile(file: Buffer, name: string): Buffer | undefined {
-  const headerSize = fileSize(name, 0)
-  if (file.length < headerSize) return undefined
-  const content = file.subarray(headerSize)
-  return file.subarray(0, headerSize).equals(encodeHeader(name, content)) ? content : undefined
-}

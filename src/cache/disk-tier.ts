@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path'
 import { LRUCache } from 'lru-cache'
 import { codeOf, messageOf } from '../base/errors.ts'
 import type { Logger } from '../base/log.ts'
-import { decodeFile, encodeHeader, fileSize } from './disk-block-format.ts'
+import { encodeHeader, fileSize } from './disk-block-format.ts'
 
 export interface DiskTierOptions {
   /** Made if it is not there. */
@@ -87,15 +87,17 @@ export class DiskTier implements AsyncDisposable {
     return this.#mayHave(pathOf(name))
   }
 
-  /** The bytes kept under `name`; undefined when there are none, or they are not the `length` bytes that were put. */
-  async get(name: string, length: number): Promise<Buffer | undefined> {
+  /**
+   * The bytes kept under `name`, in `into` if that is given; undefined when there are none, or they are not the `length` bytes that were
+   * put.
+   */
+  async get(name: string, length: number, into?: Buffer): Promise<Buffer | undefined> {
     const path = pathOf(name)
     if (!this.#mayHave(path)) return undefined
     try {
-      const size = fileSize(name, length)
-      const content = decodeFile(await readUpTo(this.#absolute(path), size), name)
-      if (content?.length === length) {
-        this.#use(path, size)
+      const content = into?.subarray(0, length) ?? Buffer.allocUnsafeSlow(length)
+      if (await readWhole(this.#absolute(path), name, content)) {
+        this.#use(path, fileSize(name, length))
         return content
       }
       this.delete(name)
@@ -106,19 +108,14 @@ export class DiskTier implements AsyncDisposable {
     return undefined
   }
 
-  /** Keeps the bytes, some time later, if there is room for them. They must not change. */
-  put(name: string, bytes: Buffer): void {
+  /** Keeps the bytes, if there is room for them. Resolves when they are no longer needed; they must not change until then. Never rejects. */
+  async put(name: string, bytes: Buffer): Promise<void> {
     const isTooMuch = this.#backlog + bytes.length > diskTierDefaults.largestBacklog
     if (isTooMuch || fileSize(name, bytes.length) > this.#options.maxBytes || this.#kept.has(pathOf(name)))
       return
     this.#backlog += bytes.length
-    this.#later(async () => {
-      try {
-        await this.#write(name, bytes)
-      } finally {
-        this.#backlog -= bytes.length
-      }
-    })
+    await this.#later(() => this.#write(name, bytes))
+    this.#backlog -= bytes.length
   }
 
   delete(name: string): void {
@@ -142,10 +139,12 @@ export class DiskTier implements AsyncDisposable {
     return !this.#isScanned || this.#kept.has(path)
   }
 
-  #later(work: () => Promise<void>): void {
+  /** Never rejects. */
+  #later(work: () => Promise<void>): Promise<void> {
     this.#work = this.#work
       .then(() => (this.#isClosed ? undefined : work()))
       .catch((error: unknown) => this.#complain(error))
+    return this.#work
   }
 
   async #write(name: string, bytes: Buffer): Promise<void> {
@@ -236,12 +235,13 @@ function pathOf(name: string): string {
   return join(digest.slice(0, 2), digest.slice(2))
 }
 
-/** The whole file, but no more than one byte beyond `size`, which is enough to see that it is longer. */
-async function readUpTo(path: string, size: number): Promise<Buffer> {
+/** Fills `content` from a file, and says whether just that was written there under `name`. */
+async function readWhole(path: string, name: string, content: Buffer): Promise<boolean> {
   await using file = await open(path, 'r')
-  const content = Buffer.allocUnsafeSlow(size + 1)
-  const { bytesRead } = await file.read(content, 0, content.length, 0)
-  return content.subarray(0, bytesRead)
+  const header = Buffer.allocUnsafe(fileSize(name, 0))
+  // One byte more is enough to see that the file is too long.
+  const { bytesRead } = await file.readv([header, content, Buffer.allocUnsafe(1)], 0)
+  return bytesRead === header.length + content.length && header.equals(encodeHeader(name, content))
 }
 
 async function writeAll(path: string, parts: readonly Buffer[]): Promise<void> {

@@ -1,13 +1,17 @@
-import type { Abortable } from '../base/abort.ts'
+import { orAborted } from '../base/abort.ts'
 import type { ByteRange } from '../store/object-store.ts'
 import { BlobSegments, type BlobSegmentsContext, type Segment } from './blob-segments.ts'
-import type { Blob } from './blob-source.ts'
+import type { Blob, ReadOptions } from './blob-source.ts'
 import type { CorruptBlobs } from './corrupt-blobs.ts'
+import type { HashThread } from './hash-thread.ts'
+import type { MemoryTier } from './memory-tier.ts'
 import { type ReadaheadOptions, ReadaheadWindow } from './readahead.ts'
 import { RunningHash } from './running-hash.ts'
 
 export interface LargeBlobContext extends BlobSegmentsContext {
+  readonly memory: MemoryTier
   readonly corrupt: CorruptBlobs
+  readonly hashing: HashThread
   readonly readahead: ReadaheadOptions
 }
 
@@ -43,8 +47,8 @@ export class LargeBlob {
     this.#segments = new BlobSegments(blob, context)
   }
 
-  read(range: ByteRange, { signal }: Abortable): Pieces | Promise<Pieces> {
-    const { blockBytes, corrupt, counters } = this.#context
+  read(range: ByteRange, { signal, lend = false }: ReadOptions): Pieces | Promise<Pieces> {
+    const { blockBytes, corrupt, counters, hashing } = this.#context
     const first = Math.floor(range.offset / blockBytes)
     const last = Math.floor((range.offset + range.length - 1) / blockBytes)
     const isHere = this.#every(first, last, (block) => this.#segments.at(block)?.bytes !== undefined)
@@ -56,20 +60,20 @@ export class LargeBlob {
     if (!isHere && !reader.window.isSequential && !this.#every(first, last, (block) => this.#isNear(block)))
       return this.#exactly(range, signal)
     const wanted = this.#segmentsOf(first, last)
-    const coming = wanted.map((segment) => segment.bytes ?? this.#segments.arrival(segment, { signal }))
+    const isAtOnce =
+      isHere && !hashing.isBehind && !this.#dueCheck(reader) && !(needsCheck && reader.wantsEnd)
+    if (isAtOnce) counters.memoryHits++
+    const answer = isAtOnce
+      ? this.#deliver(wanted, range, lend)
+      : this.#deliverLater(wanted, range, reader, { signal, lend })
     this.#fetchAhead(reader)
-    const check = this.#dueCheck(reader)
-    if (isHere && check === undefined && !(needsCheck && reader.wantsEnd)) {
-      counters.memoryHits++
-      return this.#deliver(wanted, coming as Buffer[], range)
-    }
-    return this.#deliverLater(wanted, coming, range, reader, signal)
+    return answer
   }
 
   /** Forgets all that is held; what is on its way is still given to those who wait. */
   clear(): void {
     this.#segments.clear()
-    this.#readers = []
+    this.#forgetReaders()
   }
 
   /** The reader who goes on with this read, the nearest of several, or a new one. */
@@ -82,8 +86,9 @@ export class LargeBlob {
     const reader = nearest ?? this.#newReader(range)
     this.#readers = this.#readers.filter((other) => other !== reader)
     const alike = this.#readers.filter(({ window }) => window.isSequential === reader.window.isSequential)
-    if (alike.length >= rememberedReaders) this.#readers.splice(this.#readers.indexOf(alike[0] as Reader), 1)
-    this.#readers.push(reader)
+    const [oldest] = alike.length >= rememberedReaders ? alike : []
+    if (oldest !== undefined) forgetCheck(oldest)
+    this.#readers = [...this.#readers.filter((other) => other !== oldest), reader]
     return reader
   }
 
@@ -92,7 +97,7 @@ export class LargeBlob {
     const canCheck = range.offset === 0 && sha256 !== undefined
     return {
       window: new ReadaheadWindow(range, this.#context.readahead),
-      check: canCheck ? new RunningHash(sha256, this.#blockCount) : undefined,
+      check: canCheck ? new RunningHash(this.#context.hashing, sha256, this.#blockCount) : undefined,
       wantsEnd: false,
     }
   }
@@ -108,7 +113,11 @@ export class LargeBlob {
 
   /** The segments of these blocks in order; what is neither held nor on its way is now to be fetched. */
   #segmentsOf(first: number, last: number): Segment[] {
-    for (const missing of this.#segments.missing(first, last)) this.#segments.add(missing.first, missing.last)
+    const { blockBytes, readahead } = this.#context
+    const most = readahead.largestRequest / blockBytes
+    for (const missing of this.#segments.missing(first, last))
+      for (let from = missing.first; from <= missing.last; from += most)
+        this.#segments.add(from, Math.min(from + most - 1, missing.last))
     const segments: Segment[] = []
     for (let block = first; block <= last; block++) {
       const segment = this.#segments.at(block) as Segment
@@ -118,51 +127,77 @@ export class LargeBlob {
   }
 
   #fetchAhead({ window }: Reader): void {
-    const { memory, blockBytes } = this.#context
+    const { blockBytes } = this.#context
     const { size } = this.#blob
     for (let next = window.nextRequest(size); next !== undefined; next = window.nextRequest(size)) {
       const from = next.offset / blockBytes
       const until = Math.ceil((next.offset + next.length) / blockBytes) - 1
       for (const { first, last } of this.#segments.missing(from, until)) {
-        const room = memory.reserveAhead('window', (last - first + 1) * blockBytes)
-        if (room === undefined) {
-          window.refuse(first * blockBytes)
-          return
-        }
-        // Who gets there asks for it again, and is told what is wrong.
-        this.#segments.arrival(this.#segments.add(first, last, room), {}).catch(() => window.reset())
+        const refusedFrom = this.#bringAhead(first, last, window)
+        if (refusedFrom === undefined) continue
+        window.refuse(refusedFrom * blockBytes)
+        return
       }
     }
   }
 
+  /** In requests as large as there is room for; returns the first block for which there is none. */
+  #bringAhead(first: number, last: number, window: ReadaheadWindow): number | undefined {
+    const { blocks } = this.#context
+    let block = first
+    for (let count = 2 ** Math.floor(Math.log2(last - first + 1)); count >= 1; count /= 2) {
+      while (block + count - 1 <= last) {
+        const slab = blocks.reserveAhead(count)
+        if (slab === undefined) break
+        const segment = this.#segments.add(block, block + count - 1, slab)
+        // Who gets there asks for it again, and is told what is wrong.
+        this.#segments.bytes(segment, {}).catch(() => window.reset())
+        block += count
+      }
+    }
+    return block <= last ? block : undefined
+  }
+
   async #exactly(range: ByteRange, signal: AbortSignal | undefined): Promise<Pieces> {
     const { memory, fetcher } = this.#context
-    using _room = await memory.reserve('read', range.length, { signal })
+    using _room = await memory.reserve(range.length, { signal })
     return [await fetcher.range(this.#blob, range, { signal })]
   }
 
   async #deliverLater(
     wanted: readonly Segment[],
-    coming: readonly (Buffer | Promise<Buffer>)[],
     range: ByteRange,
     reader: Reader,
-    signal: AbortSignal | undefined,
+    { signal, lend = false }: ReadOptions,
   ): Promise<Pieces> {
+    const { hashing } = this.#context
+    for (const segment of wanted) this.#segments.use(segment)
+    try {
+      await Promise.all(wanted.map((segment) => this.#segments.bytes(segment, { signal })))
+      const pieces = this.#deliver(wanted, range, lend)
+      if (hashing.isBehind) await orAborted(hashing.caughtUp(), signal)
+      await this.#verify(reader, signal)
+      return pieces
+    } finally {
+      for (const segment of wanted) this.#segments.release(segment)
+    }
+  }
+
+  /** Rejects with `corrupt` when this read completes the blob, and the blob is wrong. */
+  async #verify(reader: Reader, signal: AbortSignal | undefined): Promise<void> {
     const { corrupt } = this.#context
-    const pieces = this.#deliver(wanted, await Promise.all(coming), range)
     const check = this.#dueCheck(reader)
-    if (check !== undefined) await this.#complete(check, signal)
-    if (check?.isRight) {
+    const isRight = check === undefined ? undefined : await this.#complete(check, signal)
+    if (isRight === true) {
       reader.check = undefined
       corrupt.clear(this.#blob)
-    } else if (check?.isRight === false) {
+    } else if (isRight === false) {
       this.#segments.discard()
-      this.#readers = []
+      this.#forgetReaders()
       throw corrupt.report(this.#blob)
     } else if (reader.wantsEnd && reader.check !== undefined && corrupt.has(this.#blob)) {
       throw corrupt.report(this.#blob)
     }
-    return pieces
   }
 
   /** The check that can now be completed by waiting only for what is on its way. */
@@ -172,31 +207,39 @@ export class LargeBlob {
     return this.#every(check.next, this.#blockCount - 1, isComing) ? check : undefined
   }
 
-  async #complete(check: RunningHash, signal: AbortSignal | undefined): Promise<void> {
-    const segments = new Set<Segment>()
+  /** Whether the blob is right; undefined when a part of it did not come. */
+  async #complete(check: RunningHash, signal: AbortSignal | undefined): Promise<boolean | undefined> {
+    const coming = new Set<Segment>()
     for (let block = check.next; block < this.#blockCount; block++) {
       const segment = check.has(block) ? undefined : this.#segments.at(block)
-      if (segment !== undefined) segments.add(segment)
+      if (segment !== undefined) coming.add(segment)
     }
-    const arrivals = [...segments].map(async (segment) => {
-      const bytes = segment.bytes ?? (await this.#segments.arrival(segment, { signal }))
-      this.#offer(segment, bytes, check)
+    const offers = [...coming].map(async (segment) => {
+      this.#segments.use(segment)
+      try {
+        this.#offer(segment, await this.#segments.bytes(segment, { signal }), check)
+      } finally {
+        this.#segments.release(segment)
+      }
     })
-    // One that fails leaves the check open; whoever wants those bytes is told.
-    await Promise.allSettled(arrivals)
+    // Whoever wants the bytes of one that fails is told.
+    await Promise.allSettled(offers)
     signal?.throwIfAborted()
+    const verdict = check.verdict()
+    return verdict && orAborted(verdict, signal)
   }
 
-  #deliver(wanted: readonly Segment[], bytes: readonly Buffer[], range: ByteRange): Pieces {
-    const { memory } = this.#context
-    return wanted.map((segment, i) => {
-      const all = bytes[i] as Buffer
-      for (const reader of this.#readers) this.#check(reader, segment, all)
+  /** Of segments that have come. */
+  #deliver(wanted: readonly Segment[], range: ByteRange, lend: boolean): Pieces {
+    const { blocks } = this.#context
+    return wanted.map((segment) => {
+      const bytes = segment.bytes as Buffer
+      for (const reader of this.#readers) this.#check(reader, segment, bytes)
       const start = range.offset - segment.range.offset
-      const piece = all.subarray(Math.max(0, start), start + range.length)
+      const piece = bytes.subarray(Math.max(0, start), start + range.length)
       segment.delivered += piece.length
-      memory.read(segment.name, segment.delivered < all.length ? 'window' : 'behind')
-      return piece
+      if (segment.isHeld) blocks.hold(segment, segment.delivered < bytes.length ? 'ahead' : 'behind')
+      return lend ? piece : Buffer.from(piece)
     })
   }
 
@@ -207,14 +250,26 @@ export class LargeBlob {
     this.#offer(segment, bytes, check)
     const { largest, tolerance } = this.#context.readahead
     // It has left something out for good.
-    if (check.waiting * this.#context.blockBytes > largest + tolerance) reader.check = undefined
+    if (check.waiting * this.#context.blockBytes > largest + tolerance) forgetCheck(reader)
   }
 
-  #offer({ first, last }: Segment, bytes: Buffer, check: RunningHash): void {
+  #offer(segment: Segment, bytes: Buffer, check: RunningHash): void {
     const { blockBytes } = this.#context
+    const { first, last } = segment
     for (let block = first; block <= last; block++) {
       const start = (block - first) * blockBytes
-      check.offer(block, bytes.subarray(start, start + blockBytes))
+      this.#segments.use(segment)
+      check.offer(block, bytes.subarray(start, start + blockBytes), () => this.#segments.release(segment))
     }
   }
+
+  #forgetReaders(): void {
+    this.#readers.forEach(forgetCheck)
+    this.#readers = []
+  }
+}
+
+function forgetCheck(reader: Reader): void {
+  reader.check?.giveUp()
+  reader.check = undefined
 }

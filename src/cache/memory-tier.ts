@@ -1,28 +1,17 @@
 import { LRUCache } from 'lru-cache'
 import type { Abortable } from '../base/abort.ts'
 
-/**
- * Why something is held, in the order in which it is evicted: `behind` a reader of a large object who has passed it, and whose kernel has it in its
- * page cache · `read` · `window` ahead of such a reader · `prefetched` a whole object that nobody has read yet.
- */
-export const ranks = ['behind', 'read', 'window', 'prefetched'] as const
-export type Rank = (typeof ranks)[number]
-
-export interface Holding {
-  readonly bytes: Buffer
-  /** Called when it has been evicted. */
-  readonly onEvicted?: (() => void) | undefined
-}
-
 /** Room for bytes that are on their way. Dispose when they do not come. */
 export interface Reservation extends Disposable {
   /** The bytes have come, and are held in place of the reservation. */
-  fill(name: string, holding: Holding): void
+  fill(name: string, bytes: Buffer): void
 }
 
 export interface MemoryTierOptions {
-  /** Bound on what is held and what is on its way, bytes. */
-  readonly maxBytes: number
+  /** Bound on what is held and what is on its way, bytes. May become smaller in the course of time. */
+  readonly maxBytes: () => number
+  /** Bound on what is prefetched and unread, or on its way to be. */
+  readonly prefetchedBytes: number
   /** Called when something prefetched is evicted that nobody has read. */
   readonly onWasted: () => void
   /** Milliseconds, from anywhere. */
@@ -32,18 +21,17 @@ export interface MemoryTierOptions {
 export const memoryTierDefaults = Object.freeze({
   /** What an entry costs beside its bytes: measured 900, in ArrayBuffer, Buffer, key and list. */
   entryOverhead: 1024,
-  /** Two windows of the largest size, beside which as much again is left for what was prefetched or read. */
-  windowShare: 1 / 2,
-  /** So that what is fetched ahead never pushes itself out. */
-  prefetchedShare: 1 / 4,
   /** Milliseconds. A copy that was broken off must not keep the room of the next one for ever. */
   unreadLifetime: 30_000,
 })
 
-interface Entry extends Holding {
+type Kind = 'read' | 'prefetched'
+
+interface Entry {
+  readonly bytes: Buffer
   /** Prefetched, and not read since. */
-  unread: boolean
-  since: number
+  readonly isUnread: boolean
+  readonly since: number
 }
 
 interface Waiter {
@@ -51,11 +39,14 @@ interface Waiter {
   grant(): void
 }
 
-/** Bytes in memory by name, within a bound that counts those on their way too: room is reserved before they are fetched. */
+/**
+ * Whole objects in memory by name, within a bound that counts those on their way too: room is reserved before they are fetched. What has been read is evicted
+ * first, the longest unused before others; what is prefetched only for somebody who waits.
+ */
 export class MemoryTier {
   readonly #options: MemoryTierOptions
-  readonly #held: Readonly<Record<Rank, LRUCache<string, Entry>>>
-  readonly #coming: Record<Rank, number> = { behind: 0, read: 0, window: 0, prefetched: 0 }
+  readonly #held: Readonly<Record<Kind, LRUCache<string, Entry>>>
+  readonly #coming: Record<Kind, number> = { read: 0, prefetched: 0 }
   readonly #waiting: Waiter[] = []
 
   constructor(options: MemoryTierOptions) {
@@ -65,77 +56,65 @@ export class MemoryTier {
         maxSize: Number.MAX_SAFE_INTEGER,
         sizeCalculation: ({ bytes }) => bytes.length + memoryTierDefaults.entryOverhead,
       })
-    this.#held = { behind: pool(), read: pool(), window: pool(), prefetched: pool() }
+    this.#held = { read: pool(), prefetched: pool() }
   }
 
   get bytesHeld(): number {
-    return ranks.reduce((sum, rank) => sum + this.#held[rank].calculatedSize, 0)
-  }
-
-  get bytesComing(): number {
-    return ranks.reduce((sum, rank) => sum + this.#coming[rank], 0)
+    return this.#held.read.calculatedSize + this.#held.prefetched.calculatedSize
   }
 
   has(name: string): boolean {
-    return this.#rankOf(name) !== undefined
+    return this.#held.read.has(name) || this.#held.prefetched.has(name)
   }
 
-  /** For a reader: from now on it is held as `rank`. */
-  read(name: string, rank: Rank): Buffer | undefined {
-    const from = this.#rankOf(name)
-    if (from === undefined) return undefined
-    const entry = this.#held[from].get(name) as Entry
-    entry.unread = false
-    entry.since = this.#options.now()
-    if (from !== rank) {
-      this.#held[from].delete(name)
-      this.#held[rank].set(name, entry)
+  /** For a reader. */
+  read(name: string): Buffer | undefined {
+    const read = this.#held.read.get(name)
+    if (read !== undefined) return read.bytes
+    const prefetched = this.#held.prefetched.get(name)
+    if (prefetched !== undefined) {
+      this.#held.prefetched.delete(name)
+      this.#held.read.set(name, { ...prefetched, isUnread: false })
     }
-    return entry.bytes
-  }
-
-  delete(name: string): void {
-    for (const rank of ranks) this.#held[rank].delete(name)
+    return prefetched?.bytes
   }
 
   clear(): void {
-    for (const rank of ranks) this.#held[rank].clear()
+    this.#held.read.clear()
+    this.#held.prefetched.clear()
   }
 
   /**
    * Room for what a reader waits for: evicts what it must, and waits while all of the memory is taken by what is on its way. Rejects with
    * the signal's reason.
    */
-  async reserve(rank: Rank, bytes: number, { signal }: Abortable = {}): Promise<Reservation> {
+  async reserve(bytes: number, { signal }: Abortable = {}): Promise<Reservation> {
     signal?.throwIfAborted()
-    if (this.#waiting.length > 0 || !this.#fits(bytes)) return this.#turn(rank, bytes, signal)
-    return this.#reserve(rank, bytes)
+    if (this.#waiting.length > 0 || !this.#fits(bytes)) return this.#turn(bytes, signal)
+    return this.#reserve('read', bytes)
   }
 
-  /** Room for what nobody waits for yet: undefined when its share is used up or the memory is short. */
-  reserveAhead(rank: 'window' | 'prefetched', bytes: number): Reservation | undefined {
-    const { maxBytes } = this.#options
-    this.#forgetAbandoned(rank)
-    const share = rank === 'window' ? memoryTierDefaults.windowShare : memoryTierDefaults.prefetchedShare
-    const used = this.#held[rank].calculatedSize + this.#coming[rank]
-    if (used + bytes + memoryTierDefaults.entryOverhead > maxBytes * share) return undefined
-    const unread = this.#held.window.calculatedSize + this.#held.prefetched.calculatedSize
-    if (this.#waiting.length > 0 || unread + this.bytesComing + bytes > maxBytes) return undefined
-    return this.#reserve(rank, bytes)
+  /** Room for what nobody waits for yet: undefined when its share is used up or memory is short. */
+  reservePrefetch(bytes: number): Reservation | undefined {
+    this.#forgetAbandoned()
+    const { maxBytes, prefetchedBytes } = this.#options
+    const unread = this.#held.prefetched.calculatedSize
+    const size = bytes + memoryTierDefaults.entryOverhead
+    if (unread + this.#coming.prefetched + size > prefetchedBytes) return undefined
+    if (this.#waiting.length > 0 || unread + this.#bytesComing + size > maxBytes()) return undefined
+    return this.#reserve('prefetched', size)
   }
 
-  #rankOf(name: string): Rank | undefined {
-    for (const rank of ranks) if (this.#held[rank].has(name)) return rank
-    return undefined
+  get #bytesComing(): number {
+    return this.#coming.read + this.#coming.prefetched
   }
 
   /** Something larger than all of the memory comes alone. */
   #fits(bytes: number): boolean {
-    const coming = this.bytesComing
-    return coming === 0 || coming + bytes <= this.#options.maxBytes
+    return this.#bytesComing === 0 || this.#bytesComing + bytes <= this.#options.maxBytes()
   }
 
-  #turn(rank: Rank, bytes: number, signal: AbortSignal | undefined): Promise<Reservation> {
+  #turn(bytes: number, signal: AbortSignal | undefined): Promise<Reservation> {
     return new Promise((resolve, reject) => {
       const onAbort = (): void => {
         this.#waiting.splice(this.#waiting.indexOf(waiter), 1)
@@ -146,7 +125,7 @@ export class MemoryTier {
         bytes,
         grant: () => {
           signal?.removeEventListener('abort', onAbort)
-          resolve(this.#reserve(rank, bytes))
+          resolve(this.#reserve('read', bytes))
         },
       }
       signal?.addEventListener('abort', onAbort, { once: true })
@@ -161,21 +140,18 @@ export class MemoryTier {
     }
   }
 
-  #reserve(rank: Rank, bytes: number): Reservation {
-    this.#coming[rank] += bytes
+  #reserve(kind: Kind, size: number): Reservation {
+    this.#coming[kind] += size
     this.#evict()
-    let open = true
+    let isOpen = true
     const close = (): void => {
-      if (!open) return
-      open = false
-      this.#coming[rank] -= bytes
+      if (isOpen) this.#coming[kind] -= size
+      isOpen = false
     }
     return {
-      fill: (name, holding) => {
-        if (!open) return
+      fill: (name, bytes) => {
         close()
-        this.delete(name)
-        this.#held[rank].set(name, { ...holding, unread: rank === 'prefetched', since: this.#options.now() })
+        this.#held[kind].set(name, { bytes, isUnread: kind === 'prefetched', since: this.#options.now() })
         this.#evict()
         this.#admit()
       },
@@ -187,29 +163,22 @@ export class MemoryTier {
   }
 
   #evict(): void {
-    let surplus = this.bytesHeld + this.bytesComing - this.#options.maxBytes
-    for (const rank of ranks) {
-      const held = this.#held[rank]
-      while (surplus > 0) {
-        const before = held.calculatedSize
-        const entry = held.pop()
-        if (entry === undefined) break
-        surplus -= before - held.calculatedSize
-        if (entry.unread) this.#options.onWasted()
-        entry.onEvicted?.()
-      }
+    while (this.bytesHeld + this.#bytesComing > this.#options.maxBytes()) {
+      const entry = this.#held.read.pop() ?? this.#held.prefetched.pop()
+      if (entry === undefined) return
+      if (entry.isUnread) this.#options.onWasted()
     }
   }
 
-  #forgetAbandoned(rank: 'window' | 'prefetched'): void {
-    const held = this.#held[rank]
+  #forgetAbandoned(): void {
+    const { read, prefetched } = this.#held
     const before = this.#options.now() - memoryTierDefaults.unreadLifetime
     for (;;) {
-      const name = held.rkeys().next().value
-      const entry = name === undefined ? undefined : held.peek(name)
+      const name = prefetched.rkeys().next().value
+      const entry = name === undefined ? undefined : prefetched.peek(name)
       if (name === undefined || entry === undefined || entry.since > before) return
-      held.delete(name)
-      this.#held.behind.set(name, entry)
+      prefetched.delete(name)
+      read.set(name, entry)
     }
   }
 }

@@ -1,13 +1,15 @@
 import { LRUCache } from 'lru-cache'
-import type { Abortable } from '../base/abort.ts'
 import type { Logger } from '../base/log.ts'
 import type { ByteRange, ObjectReader } from '../store/object-store.ts'
 import { BlobFetcher } from './blob-fetcher.ts'
 import { blobName } from './blob-name.ts'
-import type { Blob, BlobSource } from './blob-source.ts'
+import type { Blob, BlobSource, ReadOptions } from './blob-source.ts'
+import { BlockArena } from './block-arena.ts'
+import { BlockMemory } from './block-memory.ts'
 import { type CacheCounters, type CacheMetrics, createCounters } from './cache-metrics.ts'
 import { CorruptBlobs } from './corrupt-blobs.ts'
 import type { DiskTier } from './disk-tier.ts'
+import { HashThread } from './hash-thread.ts'
 import { LargeBlob, type LargeBlobContext } from './large-blob.ts'
 import { MemoryTier } from './memory-tier.ts'
 import { Prefetcher } from './prefetcher.ts'
@@ -46,6 +48,12 @@ export const objectCacheDefaults: ObjectCacheSettings = Object.freeze({
   readahead: readaheadDefaults,
 })
 
+/** Part of the memory that blocks of large objects may take. What they have once taken they keep: so much is left for small objects. */
+const arenaShare = 3 / 4
+/** Of the arena, so that two readers have room, with what they are being given and what is behind them. */
+const largestWindowShare = 1 / 3
+/** Of the memory. What is fetched ahead must never push itself out. */
+const prefetchedShare = 1 / 4
 /** Large blobs whose readers are remembered. */
 const rememberedBlobs = 256
 
@@ -56,10 +64,12 @@ const rememberedBlobs = 256
 export class ObjectCache implements BlobSource, AsyncDisposable {
   readonly #settings: ObjectCacheSettings
   readonly #memory: MemoryTier
+  readonly #blocks: BlockMemory
   readonly #fetcher: BlobFetcher
   readonly #counters: CacheCounters = createCounters()
   readonly #whole: WholeBlobs
   readonly #prefetcher: Prefetcher
+  readonly #hashing = new HashThread()
   readonly #large: LRUCache<string, LargeBlob>
   readonly #largeContext: Omit<LargeBlobContext, 'diskName'>
   readonly #diskName: (blob: Blob) => string | undefined
@@ -68,7 +78,16 @@ export class ObjectCache implements BlobSource, AsyncDisposable {
     this.#settings = { ...objectCacheDefaults, ...given }
     const counters = this.#counters
     const { memoryBytes, readahead, wholeLimit, prefetchConcurrency, prefetchQueue } = this.#settings
-    const memory = new MemoryTier({ maxBytes: memoryBytes, onWasted: () => counters.prefetchWasted++, now })
+    const arenaBytes = memoryBytes * arenaShare
+    const requestBlocks = Math.min(readahead.largestRequest, arenaBytes / 4) / readahead.blockBytes
+    const chunkBlocks = 2 ** Math.max(0, Math.floor(Math.log2(requestBlocks)))
+    const arena = new BlockArena({ blockBytes: readahead.blockBytes, chunkBlocks, maxBytes: arenaBytes })
+    const memory = new MemoryTier({
+      maxBytes: () => memoryBytes - arena.bytes,
+      prefetchedBytes: memoryBytes * prefetchedShare,
+      onWasted: () => counters.prefetchWasted++,
+      now,
+    })
     const corrupt = new CorruptBlobs(store.description, counters, logger)
     const fetcher = new BlobFetcher(store, corrupt, counters)
     const context = { memory, disk, fetcher, corrupt, counters }
@@ -77,6 +96,7 @@ export class ObjectCache implements BlobSource, AsyncDisposable {
       blob.sha256 === undefined && blob.etag === undefined
         ? undefined
         : `${store.description} ${blobName(blob)}`
+    this.#blocks = new BlockMemory(arena, now)
     this.#memory = memory
     this.#fetcher = fetcher
     this.#whole = new WholeBlobs({ ...context, diskName: this.#diskName })
@@ -90,20 +110,27 @@ export class ObjectCache implements BlobSource, AsyncDisposable {
     })
     this.#largeContext = {
       ...context,
+      blocks: this.#blocks,
+      hashing: this.#hashing,
       blockBytes: readahead.blockBytes,
-      readahead: { ...readahead, largest: Math.min(readahead.largest, memoryBytes / 4) },
+      readahead: {
+        ...readahead,
+        largest: Math.min(readahead.largest, arenaBytes * largestWindowShare),
+        largestRequest: chunkBlocks * readahead.blockBytes,
+      },
     }
     this.#large = new LRUCache({ max: rememberedBlobs, dispose: (blob) => blob.clear() })
   }
 
   get metrics(): CacheMetrics {
-    return { ...this.#counters, bytesHeld: this.#memory.bytesHeld }
+    const blockBytes = this.#blocks.blocksHeld * this.#settings.readahead.blockBytes
+    return { ...this.#counters, bytesHeld: this.#memory.bytesHeld + blockBytes }
   }
 
   read(
     blob: Blob,
     range: ByteRange,
-    options: Abortable = {},
+    options: ReadOptions = {},
   ): readonly Uint8Array[] | Promise<readonly Uint8Array[]> {
     if (range.length === 0) return []
     if (blob.size > this.#settings.wholeLimit) return this.#largeBlob(blob).read(range, options)
@@ -124,6 +151,7 @@ export class ObjectCache implements BlobSource, AsyncDisposable {
     this.#fetcher.close(new DOMException('the cache is closed', 'AbortError'))
     this.#large.clear()
     this.#memory.clear()
+    await this.#hashing[Symbol.asyncDispose]()
   }
 
   #largeBlob(blob: Blob): LargeBlob {

@@ -53,7 +53,7 @@ export class Prefetcher {
     const name = blobName(blob)
     if (blob.size === 0 || blobs.has(blob) || this.#queue.has(name)) return true
     if (blob.size > largest || this.#queue.size >= queueLength) return false
-    const room = memory.reserveAhead('prefetched', blob.size)
+    const room = memory.reservePrefetch(blob.size)
     if (room === undefined) return false
     this.#queue.set(name, { blob, room })
     return true

@@ -35,7 +35,7 @@ export class WholeBlobs {
 
   /** For a reader, when it is held. */
   held(blob: Blob): Buffer | undefined {
-    return this.#context.memory.read(blobName(blob), 'read')
+    return this.#context.memory.read(blobName(blob))
   }
 
   /** For a reader, as soon as it has come. The request ends when nobody waits any more. */
@@ -54,9 +54,9 @@ export class WholeBlobs {
   #bring(blob: Blob, reserved: Reservation | undefined, options: Abortable): Promise<Buffer> {
     const name = blobName(blob)
     const work = async ({ signal }: { signal: AbortSignal }): Promise<Buffer> => {
-      using room = reserved ?? (await this.#context.memory.reserve('read', blob.size, { signal }))
+      using room = reserved ?? (await this.#context.memory.reserve(blob.size, { signal }))
       const bytes = (await this.#fromDisk(blob)) ?? (await this.#fromStore(blob, signal))
-      if (!signal.aborted) room.fill(name, { bytes })
+      if (!signal.aborted) room.fill(name, bytes)
       return bytes
     }
     return this.#flights.run(name, work, options)

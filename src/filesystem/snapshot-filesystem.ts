@@ -330,7 +330,7 @@ export class SnapshotFilesystem implements FuseOperations {
     signal: AbortSignal,
   ): MaybePromise<readonly Uint8Array[]> {
     const length = Math.min(size, blob.size - offset)
-    return length <= 0 ? [] : this.#source.read(blob, { offset, length }, { signal })
+    return length <= 0 ? [] : this.#source.read(blob, { offset, length }, { signal, lend: true })
   }
 
   #readStretches(

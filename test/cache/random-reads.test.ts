@@ -51,6 +51,7 @@ test('reads in any order, of any blob, in parallel, give the right bytes', async
     backwards: fc.boolean(),
     prefetch: fc.boolean(),
     abort: fc.integer({ min: 0, max: 9 }),
+    lend: fc.boolean(),
   })
   await fc.assert(
     fc.asyncProperty(
@@ -62,31 +63,36 @@ test('reads in any order, of any blob, in parallel, give the right bytes', async
           ? await DiskTier.open({ folder: join(root, 'cache'), maxBytes: 200_000, logger: silentLogger })
           : undefined
         await using cache = new ObjectCache({ store, memoryBytes, disk, logger: silentLogger, ...small })
-        const readings = steps.map(async ({ blob: index, at, length, run, backwards, prefetch, abort }) => {
-          const blob = blobs[index] as Blob
-          const content = contents[index] as Buffer
-          if (prefetch) cache.prefetch(blobs)
-          const start = Math.floor(at * content.length)
-          const offsets = Array.from({ length: run }, (_, i) => start + i * length).filter(
-            (o) => o < content.length,
-          )
-          if (backwards) offsets.reverse()
-          await Promise.all(
-            offsets.map(async (offset, i) => {
-              const range = { offset, length: Math.min(length, content.length - offset) }
-              const controller = new AbortController()
-              const reading = cache.read(blob, range, { signal: controller.signal })
-              if (i === abort) {
-                controller.abort()
-                await Promise.allSettled([reading])
-                return
-              }
-              const bytes = Buffer.concat(await reading)
-              if (!bytes.equals(content.subarray(offset, offset + range.length)))
-                throw new Error(`wrong bytes of ${blob.key} at ${offset}`)
-            }),
-          )
-        })
+        const readings = steps.map(
+          async ({ blob: index, at, length, run, backwards, prefetch, abort, lend }) => {
+            const blob = blobs[index] as Blob
+            const content = contents[index] as Buffer
+            if (prefetch) cache.prefetch(blobs)
+            const start = Math.floor(at * content.length)
+            const offsets = Array.from({ length: run }, (_, i) => start + i * length).filter(
+              (o) => o < content.length,
+            )
+            if (backwards) offsets.reverse()
+            await Promise.all(
+              offsets.map(async (offset, i) => {
+                const range = { offset, length: Math.min(length, content.length - offset) }
+                const controller = new AbortController()
+                const reading = cache.read(blob, range, { signal: controller.signal, lend })
+                if (i === abort) {
+                  controller.abort()
+                  await Promise.allSettled([reading])
+                  return
+                }
+                const pieces = await reading
+                // What is not lent stays what it is.
+                if (!lend) await new Promise(setImmediate)
+                const bytes = Buffer.concat(pieces)
+                if (!bytes.equals(content.subarray(offset, offset + range.length)))
+                  throw new Error(`wrong bytes of ${blob.key} at ${offset}`)
+              }),
+            )
+          },
+        )
         await Promise.all(readings)
         if (cache.metrics.bytesHeld > memoryBytes) throw new Error(`${cache.metrics.bytesHeld} bytes held`)
         if (cache.metrics.corrupt > 0) throw new Error('found corrupt')
