@@ -1,14 +1,12 @@
 import { createHash } from 'node:crypto'
 import { createReadStream, createWriteStream } from 'node:fs'
-import { mkdir, open, readdir, rename, rm, stat, utimes } from 'node:fs/promises'
+import { mkdir, open, rename, rm, stat, utimes } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
-import { Worker } from 'node:worker_threads'
 import { constants, createZstdDecompress } from 'node:zlib'
 import type { Abortable } from '../base/abort.ts'
 import { codeOf, messageOf } from '../base/errors.ts'
 import type { Logger } from '../base/log.ts'
-import { workerUrl } from '../base/worker-url.ts'
 import { StoreError } from '../store/errors.ts'
 import { type ObjectReader, objectKey } from '../store/object-store.ts'
 import { type CatalogEntry, readSnapshot } from './catalog.ts'
@@ -16,7 +14,9 @@ import { SnapshotError } from './errors.ts'
 import { IndexTree } from './index-tree.ts'
 import type { IndexReference } from './manifest.ts'
 import type { Tree } from './tree.ts'
+import { removeUnusedIndexes } from './unused-indexes.ts'
 import type { ValidatedTotals } from './validate.ts'
+import { validateUntrusted } from './validate-untrusted.ts'
 
 export interface OpenIndexOptions extends Abortable {
   readonly store: ObjectReader
@@ -32,12 +32,6 @@ export interface OpenIndexOptions extends Abortable {
 const staleRetries = 3
 /** Tries of a download; each stands on the store's own retries. */
 const downloadTries = 3
-/** No honest index takes as long (ms): a million inodes take two seconds. */
-const validationLimit = 120_000
-/** An index that nobody opened for so long is removed from the cache (ms). */
-const keptUnused = 30 * 24 * 3600 * 1000
-/** What a daemon that died left of a download is removed after so long (ms). */
-const keptUnfinished = 3600 * 1000
 /** Binary logarithm of the memory that decompression may take: 8 MiB, which every decoder grants (RFC 8878 §3.1.1.1.2). */
 const largestWindowLog = 23
 
@@ -99,7 +93,7 @@ async function fetchIndex(options: OpenIndexOptions, reference: IndexReference):
   try {
     await download(options, reference, `${temporary}.zst`)
     await decompress(`${temporary}.zst`, temporary, reference, options)
-    const validated = await validateInWorker(temporary)
+    const validated = await validateUntrusted(temporary, { signal: options.signal })
     if (typeof validated === 'string') throw bad(options, `is not valid: ${validated}`)
     await sync(temporary)
     await rename(temporary, path)
@@ -206,20 +200,6 @@ async function decompress(
   }
 }
 
-function validateInWorker(path: string): Promise<ValidatedTotals | string> {
-  return new Promise((resolve) => {
-    const worker = new Worker(workerUrl('./validate-worker', import.meta.url), { workerData: path })
-    const finish = (result: ValidatedTotals | string): void => {
-      clearTimeout(timer)
-      void worker.terminate()
-      resolve(result)
-    }
-    const timer = setTimeout(() => finish('looking at it takes too long'), validationLimit)
-    worker.on('message', finish)
-    worker.on('error', (error) => finish(`it cannot be read (${messageOf(error)})`))
-  })
-}
-
 async function sync(path: string): Promise<void> {
   await using file = await open(path, 'r')
   await file.sync()
@@ -227,11 +207,7 @@ async function sync(path: string): Promise<void> {
 
 async function removeUnused({ cacheDir, logger }: OpenIndexOptions): Promise<void> {
   try {
-    for (const name of await readdir(folderOf(cacheDir))) {
-      const path = join(folderOf(cacheDir), name)
-      const kept = name.endsWith('.sqlite') ? keptUnused : keptUnfinished
-      if (Date.now() - (await stat(path)).mtimeMs > kept) await rm(path, { force: true })
-    }
+    await removeUnusedIndexes(folderOf(cacheDir))
   } catch (error) {
     logger.warn({ error: messageOf(error) }, 'old file indexes could not be removed from the cache')
   }

@@ -68,6 +68,13 @@ export interface IndexReference {
 /** Larger ones are not read: a manifest has a few lines. */
 export const largestManifest = 4 << 20
 
+/**
+ * A few kilobytes of zstd can fill any disk: an index is no larger than this (bytes), or than so many times what it takes in the store. A real one
+ * shrinks to a fifth.
+ */
+const alwaysAllowed = 2 ** 30
+const largestRatio = 100
+
 type Json = { readonly [member: string]: unknown }
 
 /** Throws `bad-manifest` or `too-new`. */
@@ -155,6 +162,8 @@ function indexOf(value: unknown): IndexReference {
     throw bad('jbfs.index.key is not export/snap.N')
   if (encoding !== 'zstd') throw bad(`jbfs.index.encoding is ${JSON.stringify(encoding)}, not "zstd"`)
   if (!isCount(size) || !isCount(rawSize)) throw bad('jbfs.index has no sizes')
+  if (rawSize > Math.max(alwaysAllowed, largestRatio * size))
+    throw bad(`jbfs.index.rawSize is ${rawSize}, which nothing real of ${size} bytes decompresses to`)
   if (typeof sha256 !== 'string' || !/^[0-9a-f]{64}$/.test(sha256)) throw bad('jbfs.index.sha256 is none')
   return { key, encoding, size, rawSize, sha256 }
 }

@@ -123,7 +123,7 @@ const rules: readonly Rule[] = [
 
 /**
  * Looks at every row of an untrusted index. Returns its totals, or completes "the file index is not valid: …". Blocks for about two seconds a
- * million inodes: run it in a worker (`validate-worker.ts`).
+ * million inodes, and a hostile file may keep it busy for ever: `validateUntrusted` runs it elsewhere.
  */
 export function validateIndex(path: string): ValidatedTotals | string {
   try {

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { readdir, readFile, truncate, utimes, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, truncate, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { constants, zstdCompressSync } from 'node:zlib'
 import test, { type ExecutionContext } from 'ava'
@@ -124,6 +124,24 @@ test('what died in the cache, or was not used for a month, is removed', async (t
   t.false(left.includes(`${name}.77.abc.zst`))
 })
 
+test('of more indexes than there is room for, those opened longest ago are removed', async (t) => {
+  const prepared = await prepare(t)
+  const folder = join(prepared.cacheDir, 'indexes')
+  await mkdir(folder, { recursive: true })
+  for (const [i, gibibytes] of [1, 14, 2, 1].entries()) {
+    const path = join(folder, `${i}.sqlite`)
+    await writeFile(path, '')
+    await truncate(path, gibibytes * 2 ** 30)
+    const hoursAgo = Date.now() / 1000 - (i + 1) * 3600
+    await utimes(path, hoursAgo, hoursAgo)
+  }
+  using tree = await open(prepared)
+  t.deepEqual(names(tree), ['file'])
+  const left = await kept(prepared)
+  t.deepEqual(left.filter((name) => name.length < 10).sort(), ['0.sqlite', '1.sqlite'])
+  t.is(left.length, 3)
+})
+
 test('a snapshot that has a problem is not opened', async (t) => {
   const prepared = await prepare(t)
   await prepared.store.put(manifestKey(repository, 1), Buffer.from('{"created": 1}'))
@@ -185,7 +203,7 @@ const hostile: readonly (readonly [what: string, compressed: Buffer, rawSize: nu
     4096,
     /is larger than the 4096 bytes/,
   ],
-  ['less than the manifest says', zstdCompressSync(Buffer.alloc(4096)), 2 ** 50, /has 4096 bytes, not the/],
+  ['less than the manifest says', zstdCompressSync(Buffer.alloc(4096)), 2 ** 30, /has 4096 bytes, not the/],
   [
     'what takes 128 MiB of memory to decompress',
     zstdCompressSync(Buffer.alloc(1 << 20), {

@@ -91,6 +91,7 @@ const wrongMembers: readonly (readonly [member: string, value: unknown])[] = [
   ['index', { ...index, encoding: 'gzip' }],
   ['index', { ...index, size: -1 }],
   ['index', { ...index, rawSize: 'large' }],
+  ['index', { ...index, rawSize: 2 ** 30 + 1 }],
   ['index', { ...index, sha256: sha256.toUpperCase() }],
   ['index', { ...index, sha256: sha256.slice(2) }],
 ]

@@ -1,0 +1,61 @@
+import { fork } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import type { Abortable } from '../base/abort.ts'
+import { messageOf } from '../base/errors.ts'
+import { Semaphore } from '../base/semaphore.ts'
+import { workerUrl } from '../base/worker-url.ts'
+import type { ValidatedTotals } from './validate.ts'
+
+/** No honest index takes as long (ms): a million inodes take under three seconds. */
+const timeLimit = 120_000
+
+/** Whoever walks through many snapshots must not start as many processes. */
+const places = new Semaphore(2)
+
+interface ValidationOptions extends Abortable {
+  /** Milliseconds. */
+  readonly limit?: number | undefined
+}
+
+/**
+ * As `validateIndex`, in a process of its own, which is killed when it takes too long: nothing ends a thread that a hostile file keeps busy
+ * inside SQLite, and a thread that crashes there takes the mount along. The process is given no environment, so no keys either.
+ */
+export async function validateUntrusted(
+  path: string,
+  options: ValidationOptions = {},
+): Promise<ValidatedTotals | string> {
+  using _place = await places.acquire(options)
+  return await validateElsewhere(path, options)
+}
+
+function validateElsewhere(
+  path: string,
+  { signal, limit = timeLimit }: ValidationOptions,
+): Promise<ValidatedTotals | string> {
+  return new Promise((resolve, reject) => {
+    signal?.throwIfAborted()
+    const child = fork(fileURLToPath(workerUrl('./validate-process', import.meta.url)), [path], {
+      env: {},
+      execArgv: [],
+      stdio: 'ignore',
+    })
+    const kill = (): void => void child.kill('SIGKILL')
+    const settle = (settled: () => void): void => {
+      clearTimeout(timer)
+      process.off('exit', kill)
+      signal?.removeEventListener('abort', onAbort)
+      kill()
+      settled()
+    }
+    const finish = (result: ValidatedTotals | string): void => settle(() => resolve(result))
+    const onAbort = (): void => settle(() => reject(signal?.reason))
+    const timer = setTimeout(() => finish('looking at it takes too long'), limit)
+    process.once('exit', kill)
+    signal?.addEventListener('abort', onAbort, { once: true })
+    child.on('message', (result) => finish(result as ValidatedTotals | string))
+    // Comes after the last message.
+    child.on('disconnect', () => finish('looking at it makes SQLite fail'))
+    child.on('error', (error) => finish(`it cannot be looked at (${messageOf(error)})`))
+  })
+}
