@@ -48,7 +48,7 @@ export class DirectoryStore implements ObjectStore {
     { range, ifMatch, into, signal }: GetOptions = {},
   ): Promise<ObjectBody | undefined> {
     signal?.throwIfAborted()
-    return this.#reading(key, async (file, metadata) => {
+    return this.#reading(key, signal, async (file, metadata) => {
       if (ifMatch !== undefined && ifMatch !== metadata.etag) throw this.#changed(key)
       const { offset, length } = clip(range, metadata, key)
       const fits = into !== undefined && into.length >= length
@@ -96,7 +96,7 @@ export class DirectoryStore implements ObjectStore {
 
   async head(key: ObjectKey, { signal }: Abortable = {}): Promise<ObjectMetadata | undefined> {
     signal?.throwIfAborted()
-    return this.#reading(key, async (_, metadata) => metadata)
+    return this.#reading(key, signal, async (_, metadata) => metadata)
   }
 
   async *list(prefix: string, { delimiter, signal }: ListOptions = {}): AsyncIterable<ListPage> {
@@ -207,6 +207,7 @@ export class DirectoryStore implements ObjectStore {
 
   async #reading<T>(
     key: ObjectKey,
+    signal: AbortSignal | undefined,
     read: (file: FileHandle, metadata: ObjectMetadata) => Promise<T>,
   ): Promise<T | undefined> {
     const opened = await this.#open(key)
@@ -215,7 +216,7 @@ export class DirectoryStore implements ObjectStore {
     try {
       return await read(file, opened.metadata)
     } catch (error) {
-      throw this.#failed(error, key, undefined)
+      throw this.#failed(error, key, signal)
     }
   }
 

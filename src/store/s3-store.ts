@@ -174,8 +174,6 @@ export class S3Store implements ObjectStore {
           new ListObjectsV2Command({
             Bucket: this.#bucket,
             Prefix: this.#prefix + prefix,
-            // Keys may hold what XML cannot.
-            EncodingType: 'url',
             ...(delimiter && { Delimiter: delimiter }),
             ...(token && { ContinuationToken: token }),
           }),
@@ -354,8 +352,8 @@ export class S3Store implements ObjectStore {
     return { Bucket: this.#bucket, Key: this.#prefix + key }
   }
 
-  #below(encoded: string | undefined): ObjectKey {
-    return objectKey(decodeURIComponent((encoded ?? '').replaceAll('+', ' ')).slice(this.#prefix.length))
+  #below(key: string | undefined): ObjectKey {
+    return objectKey((key ?? '').slice(this.#prefix.length))
   }
 
   #failed(error: unknown, what: string, signal: AbortSignal | undefined): unknown {

@@ -1,0 +1,239 @@
+import { randomBytes } from 'node:crypto'
+import { rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { ExecutionContext, TestFn } from 'ava'
+import { type ListPage, type ObjectKey, type ObjectStore, objectKey } from '../../src/store/object-store.ts'
+
+export interface StoreFixture extends AsyncDisposable {
+  readonly store: ObjectStore
+}
+
+export interface ConformanceOptions {
+  /** For titles. */
+  readonly name: string
+  /** An empty store of its own for each test. */
+  readonly open: () => Promise<StoreFixture>
+  /** Why it cannot be tested here. */
+  readonly skipped?: string | undefined
+  /** Keys that this store refuses as `invalid`. */
+  readonly refused?: readonly string[]
+}
+
+const text = (store: ObjectStore, key: string): Promise<string | undefined> =>
+  store.get(objectKey(key)).then((body) => body?.bytes.toString())
+
+async function listed(
+  pages: AsyncIterable<ListPage>,
+): Promise<{ keys: string[]; prefixes: string[]; pages: number }> {
+  const all = { keys: [] as string[], prefixes: [] as string[], pages: 0 }
+  for await (const { objects, prefixes } of pages) {
+    all.keys.push(...objects.map(({ key }) => key))
+    all.prefixes.push(...prefixes)
+    all.pages++
+  }
+  return all
+}
+
+/** What every object store must do; run on the directory store and on S3 against each real server. */
+export function objectStoreSuite(
+  test: TestFn,
+  { name, open, skipped, refused = [] }: ConformanceOptions,
+): void {
+  const storeTest = (
+    title: string,
+    body: (t: ExecutionContext, store: ObjectStore) => Promise<void>,
+  ): void => {
+    if (skipped !== undefined) {
+      test.skip(`${name}: ${title} (skipped: ${skipped})`, () => {})
+      return
+    }
+    test.serial(`${name}: ${title}`, async (t) => {
+      await using fixture = await open()
+      await body(t, fixture.store)
+    })
+  }
+  const put = (store: ObjectStore, key: string, content = key): Promise<unknown> =>
+    store.put(objectKey(key), Buffer.from(content))
+
+  storeTest('what is put is got, with its size and etag', async (t, store) => {
+    const written = await store.put(objectKey('a/b'), Buffer.from('content'))
+    const body = await store.get(objectKey('a/b'))
+    t.is(body?.bytes.toString(), 'content')
+    t.is(body?.size, 7)
+    t.is(body?.etag, written.etag)
+    const head = await store.head(objectKey('a/b'))
+    t.like(head, { key: objectKey('a/b'), size: 7, etag: written.etag })
+    t.true(Math.abs((head?.modified ?? 0) - Date.now()) < 60_000)
+    await put(store, 'a/b', 'another')
+    t.not((await store.head(objectKey('a/b')))?.etag, written.etag)
+  })
+
+  storeTest('an empty object is one', async (t, store) => {
+    await put(store, 'empty', '')
+    t.is((await store.get(objectKey('empty')))?.bytes.length, 0)
+    t.is((await store.head(objectKey('empty')))?.size, 0)
+  })
+
+  storeTest('ranges are exact, and cut at the end', async (t, store) => {
+    await put(store, 'key', '0123456789')
+    const range = async (offset: number, length: number): Promise<unknown> => {
+      const body = await store.get(objectKey('key'), { range: { offset, length } })
+      return [body?.bytes.toString(), body?.size]
+    }
+    t.deepEqual(await range(0, 3), ['012', 10])
+    t.deepEqual(await range(9, 1), ['9', 10])
+    t.deepEqual(await range(7, 100), ['789', 10])
+    await t.throwsAsync(range(10, 1), { code: 'invalid' })
+  })
+
+  storeTest('a missing key is a value', async (t, store) => {
+    const missing = objectKey('no/such/key')
+    t.is(await store.get(missing), undefined)
+    t.is(await store.get(missing, { range: { offset: 0, length: 1 } }), undefined)
+    t.is(await store.getStream(missing), undefined)
+    t.is(await store.head(missing), undefined)
+    await store.delete([missing])
+    await put(store, 'file')
+    t.is(await store.get(objectKey('file/below')), undefined)
+  })
+
+  storeTest('a listing is in order, and rolls up at the delimiter', async (t, store) => {
+    for (const key of ['b', 'a/2', 'a/1', 'a!', 'a0', 'c/d/e', 'ä']) await put(store, key)
+    const flat = await listed(store.list(''))
+    t.deepEqual(flat.keys, ['a!', 'a/1', 'a/2', 'a0', 'b', 'c/d/e', 'ä'])
+    const top = await listed(store.list('', { delimiter: '/' }))
+    t.deepEqual(
+      [top.keys, top.prefixes],
+      [
+        ['a!', 'a0', 'b', 'ä'],
+        ['a/', 'c/'],
+      ],
+    )
+    t.deepEqual((await listed(store.list('a/', { delimiter: '/' }))).keys, ['a/1', 'a/2'])
+    t.deepEqual((await listed(store.list('a'))).keys, ['a!', 'a/1', 'a/2', 'a0'])
+    t.deepEqual((await listed(store.list('c/d/e/f'))).keys, [])
+    t.deepEqual((await listed(store.list('nothing/'))).keys, [])
+  })
+
+  storeTest('a listing goes on beyond 1,000 keys, and deleting many works', async (t, store) => {
+    const keys = Array.from({ length: 2150 }, (_, i) => objectKey(`many/${String(i).padStart(5, '0')}`))
+    for (let i = 0; i < keys.length; i += 50)
+      await Promise.all(keys.slice(i, i + 50).map((key) => store.put(key, Buffer.from('x'))))
+    const all = await listed(store.list('many/', { delimiter: '/' }))
+    t.deepEqual(all.keys, keys)
+    t.true(all.pages >= 3)
+    await store.delete(keys.slice(0, 2100))
+    t.is((await listed(store.list('many/'))).keys.length, 50)
+  })
+
+  storeTest('odd keys are kept apart', async (t, store) => {
+    const odd = [
+      'sp ace',
+      'pl+us',
+      'per%20cent',
+      'que?stion',
+      'ha#sh',
+      'am&p=er',
+      'quo\'te"s',
+      'ünï/cödé',
+      '(paren)*!',
+      `${'long'.repeat(60)}/x`,
+      'colon:semi;comma,@$',
+    ]
+    for (const key of odd) {
+      if (refused.includes(key)) continue
+      await put(store, key)
+      t.is(await text(store, key), key)
+      t.is((await store.head(objectKey(key)))?.size, Buffer.byteLength(key))
+    }
+    const kept = odd.filter((key) => !refused.includes(key))
+    t.deepEqual((await listed(store.list(''))).keys.toSorted(), kept.toSorted())
+  })
+
+  for (const key of refused)
+    storeTest(`the key ${JSON.stringify(key)} is refused`, async (t, store) => {
+      await t.throwsAsync(put(store, key, 'x'), { code: 'invalid' })
+      await t.throwsAsync(store.get(objectKey(key)), { code: 'invalid' })
+    })
+
+  storeTest('If-None-Match: of many writers exactly one wins', async (t, store) => {
+    const key = objectKey('once')
+    const attempts = Array.from({ length: 10 }, (_, i) =>
+      store.put(key, Buffer.from(`writer ${i}`), { ifNoneMatch: '*' }).then(
+        () => i,
+        (error: { code: string }) => error.code,
+      ),
+    )
+    const results = await Promise.all(attempts)
+    const winners = results.filter((result) => typeof result === 'number')
+    t.is(winners.length, 1)
+    t.deepEqual(new Set(results.filter((result) => typeof result === 'string')), new Set(['exists']))
+    t.is(await text(store, 'once'), `writer ${winners[0]}`)
+  })
+
+  storeTest('If-Match: only what was read is replaced, and read', async (t, store) => {
+    const key = objectKey('key')
+    const { etag } = await store.put(key, Buffer.from('one'))
+    await store.put(key, Buffer.from('two'), { ifMatch: etag })
+    await t.throwsAsync(store.put(key, Buffer.from('three'), { ifMatch: etag }), { code: 'changed' })
+    t.is(await text(store, 'key'), 'two')
+    await t.throwsAsync(store.get(key, { ifMatch: etag }), { code: 'changed' })
+    const now = await store.head(key)
+    t.is((await store.get(key, { ifMatch: now?.etag }))?.bytes.toString(), 'two')
+  })
+
+  storeTest('an abort before, and one under way, rejects with its reason', async (t, store) => {
+    const key: ObjectKey = objectKey('large')
+    await store.put(key, randomBytes(8 << 20))
+    const reason = new Error('enough')
+    const signal = AbortSignal.abort(reason)
+    await t.throwsAsync(store.get(key, { signal }), { is: reason })
+    await t.throwsAsync(store.head(key, { signal }), { is: reason })
+    await t.throwsAsync(listed(store.list('', { signal })), { is: reason })
+    await t.throwsAsync(store.put(objectKey('never'), Buffer.from('x'), { signal }), { is: reason })
+    t.is(await store.head(objectKey('never')), undefined)
+    const controller = new AbortController()
+    const reading = store.get(key, { signal: controller.signal })
+    controller.abort(reason)
+    await t.throwsAsync(reading, { is: reason })
+    t.is((await store.get(key))?.size, 8 << 20)
+  })
+
+  storeTest('large objects go up in parts, from memory and from ranges of a file', async (t, store) => {
+    const bytes = randomBytes(40 << 20)
+    await store.put(objectKey('memory'), bytes)
+    t.true((await store.get(objectKey('memory')))?.bytes.equals(bytes))
+    const path = join(tmpdir(), `jbfs-conformance-${randomBytes(6).toString('hex')}`)
+    await writeFile(path, bytes)
+    try {
+      const ranges = [
+        { offset: 5, length: 20 << 20 },
+        { offset: (39 << 20) + 3, length: 1000 },
+      ]
+      const expected = Buffer.concat(
+        ranges.map(({ offset, length }) => bytes.subarray(offset, offset + length)),
+      )
+      await store.put(objectKey('file'), { path, ranges })
+      const stream = await store.getStream(objectKey('file'))
+      const pieces: Buffer[] = []
+      for await (const piece of stream?.body ?? []) pieces.push(Buffer.from(piece))
+      t.true(Buffer.concat(pieces).equals(expected))
+      await store.put(objectKey('small file'), { path, ranges: [{ offset: 1, length: 3 }] })
+      t.true((await store.get(objectKey('small file')))?.bytes.equals(bytes.subarray(1, 4)))
+    } finally {
+      await rm(path)
+    }
+  })
+
+  storeTest('a put of a file that has become shorter leaves nothing', async (t, store) => {
+    const path = join(tmpdir(), `jbfs-conformance-${randomBytes(6).toString('hex')}`)
+    await writeFile(path, 'short')
+    try {
+      await t.throwsAsync(store.put(objectKey('key'), { path, ranges: [{ offset: 0, length: 20 << 20 }] }))
+      t.is(await store.head(objectKey('key')), undefined)
+    } finally {
+      await rm(path)
+    }
+  })
+}

@@ -1,0 +1,30 @@
+import test from 'ava'
+import { S3Store, s3Defaults } from '../../src/store/s3-store.ts'
+import { objectStoreSuite } from '../conformance/object-store.ts'
+import { availableS3Servers, type S3Server, startS3Server, whyNoS3 } from '../support/s3-server.ts'
+
+const servers = new Map<string, Promise<S3Server>>()
+
+test.after.always(async () => {
+  for (const server of servers.values()) await (await server)[Symbol.asyncDispose]()
+})
+
+async function open(name: string, prefix: string) {
+  const started = servers.get(name) ?? startS3Server(name)
+  servers.set(name, started)
+  const { endpoint, region, accessKeyId, secretAccessKey, createBucket } = await started
+  const store = new S3Store({
+    ...s3Defaults,
+    bucket: await createBucket(),
+    prefix,
+    endpoint,
+    region,
+    addressing: 'path',
+    credentials: { accessKeyId, secretAccessKey },
+  })
+  return { store, [Symbol.asyncDispose]: async () => store[Symbol.dispose]() }
+}
+
+const available = availableS3Servers()
+if (available.length === 0) objectStoreSuite(test, { name: 'S3', open: () => open('', ''), skipped: whyNoS3 })
+for (const name of available) objectStoreSuite(test, { name, open: () => open(name, 'backups/of us/') })
