@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { Agent as HttpAgent } from 'node:http'
 import { Agent as HttpsAgent } from 'node:https'
+import { isIP } from 'node:net'
 import type { Readable } from 'node:stream'
 import { getCACertificates } from 'node:tls'
 import {
@@ -395,7 +396,8 @@ function leanGetOf(
   const base = url.pathname.replace(/\/$/, '')
   const isTls = url.protocol === 'https:'
   const tls = {
-    servername: host,
+    // An address has no name to ask for (RFC 6066).
+    ...(isIP(host) === 0 && { servername: host }),
     rejectUnauthorized: verifyTls,
     ...authorities({ caFile }),
   }
