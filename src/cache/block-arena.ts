@@ -17,6 +17,8 @@ export interface BlockArenaOptions {
   /** Blocks of the largest slab, a power of two. */
   readonly chunkBlocks: number
   readonly maxBytes: number
+  /** Called when more memory has been taken from the system. */
+  readonly onGrown: () => void
 }
 
 /**
@@ -63,6 +65,7 @@ export class BlockArena {
       isTaken: new Array<boolean>(this.#options.chunkBlocks).fill(false),
     }
     this.#chunks.push(chunk)
+    this.#options.onGrown()
     return this.#slab(chunk, 0, size)
   }
 

@@ -38,8 +38,10 @@ const diskUnit = 4096
 
 interface Kept {
   readonly size: number
-  /** Epoch milliseconds, as the file's mtime says. */
+  /** Epoch milliseconds of the last use we know of. */
   readonly used: number
+  /** The same as the file's mtime says, for the next mount. */
+  readonly stamped: number
 }
 
 /**
@@ -160,7 +162,8 @@ export class DiskTier implements AsyncDisposable {
       throw error
     }
     const size = fileSize(name, bytes.length)
-    this.#kept.set(path, { size, used: this.#now() })
+    const now = this.#now()
+    this.#kept.set(path, { size, used: now, stamped: now })
     this.#writtenSinceScan += size
     const { maxBytes } = this.#options
     if (this.#writtenSinceScan > maxBytes * diskTierDefaults.rescanAfter) await this.#scan()
@@ -202,7 +205,7 @@ export class DiskTier implements AsyncDisposable {
     const stats = await stat(this.#absolute(path)).catch(() => undefined)
     if (stats === undefined) return undefined
     const used = Math.max(stats.mtimeMs, this.#kept.peek(path)?.used ?? 0)
-    if (!path.endsWith('.tmp')) return [path, { size: stats.size, used }]
+    if (!path.endsWith('.tmp')) return [path, { size: stats.size, used, stamped: stats.mtimeMs }]
     if (used < this.#now() - diskTierDefaults.temporaryLifetime)
       await rm(this.#absolute(path), { force: true })
     return undefined
@@ -210,9 +213,10 @@ export class DiskTier implements AsyncDisposable {
 
   #use(path: string, size: number): void {
     const now = this.#now()
-    const used = this.#kept.get(path)?.used ?? 0
-    if (used > now - diskTierDefaults.useGranularity) return
-    this.#kept.set(path, { size, used: now })
+    const stamped = this.#kept.peek(path)?.stamped ?? 0
+    const isRecent = stamped > now - diskTierDefaults.useGranularity
+    this.#kept.set(path, { size, used: now, stamped: isRecent ? stamped : now })
+    if (isRecent) return
     this.#later(() => utimes(this.#absolute(path), now / 1000, now / 1000))
   }
 

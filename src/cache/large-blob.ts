@@ -3,6 +3,7 @@ import type { ByteRange } from '../store/object-store.ts'
 import { BlobSegments, type BlobSegmentsContext, type Segment } from './blob-segments.ts'
 import type { Blob, ReadOptions } from './blob-source.ts'
 import type { CorruptBlobs } from './corrupt-blobs.ts'
+import type { EarlyBlocks } from './early-blocks.ts'
 import type { HashThread } from './hash-thread.ts'
 import type { MemoryTier } from './memory-tier.ts'
 import { type ReadaheadOptions, ReadaheadWindow } from './readahead.ts'
@@ -12,6 +13,7 @@ export interface LargeBlobContext extends BlobSegmentsContext {
   readonly memory: MemoryTier
   readonly corrupt: CorruptBlobs
   readonly hashing: HashThread
+  readonly early: EarlyBlocks
   readonly readahead: ReadaheadOptions
 }
 
@@ -187,7 +189,7 @@ export class LargeBlob {
   async #verify(reader: Reader, signal: AbortSignal | undefined): Promise<void> {
     const { corrupt } = this.#context
     const check = this.#dueCheck(reader)
-    const isRight = check === undefined ? undefined : await this.#complete(check, signal)
+    const isRight = check === undefined ? undefined : await this.#complete(check, reader, signal)
     if (isRight === true) {
       reader.check = undefined
       corrupt.clear(this.#blob)
@@ -208,7 +210,11 @@ export class LargeBlob {
   }
 
   /** Whether the blob is right; undefined when a part of it did not come. */
-  async #complete(check: RunningHash, signal: AbortSignal | undefined): Promise<boolean | undefined> {
+  async #complete(
+    check: RunningHash,
+    reader: Reader,
+    signal: AbortSignal | undefined,
+  ): Promise<boolean | undefined> {
     const coming = new Set<Segment>()
     for (let block = check.next; block < this.#blockCount; block++) {
       const segment = check.has(block) ? undefined : this.#segments.at(block)
@@ -224,6 +230,7 @@ export class LargeBlob {
     })
     // Whoever wants the bytes of one that fails is told.
     await Promise.allSettled(offers)
+    this.#context.early.note(check, () => forgetCheck(reader))
     signal?.throwIfAborted()
     const verdict = check.verdict()
     return verdict && orAborted(verdict, signal)
@@ -232,7 +239,9 @@ export class LargeBlob {
   /** Of segments that have come. */
   #deliver(wanted: readonly Segment[], range: ByteRange, lend: boolean): Pieces {
     const { blocks } = this.#context
-    return wanted.map((segment) => {
+    // One that is delivered may push out the next.
+    for (const segment of wanted) this.#segments.use(segment)
+    const pieces = wanted.map((segment) => {
       const bytes = segment.bytes as Buffer
       for (const reader of this.#readers) this.#check(reader, segment, bytes)
       const start = range.offset - segment.range.offset
@@ -241,6 +250,8 @@ export class LargeBlob {
       if (segment.isHeld) blocks.hold(segment, segment.delivered < bytes.length ? 'ahead' : 'behind')
       return lend ? piece : Buffer.from(piece)
     })
+    for (const segment of wanted) this.#segments.release(segment)
+    return pieces
   }
 
   /** Readers who are close together cannot be told apart, so each is given the blocks of all that lie in its reach. */
@@ -248,9 +259,7 @@ export class LargeBlob {
     const { check, window } = reader
     if (check === undefined || segment.last < check.next || !window.reaches(segment.range.offset)) return
     this.#offer(segment, bytes, check)
-    const { largest, tolerance } = this.#context.readahead
-    // It has left something out for good.
-    if (check.waiting * this.#context.blockBytes > largest + tolerance) forgetCheck(reader)
+    this.#context.early.note(check, () => forgetCheck(reader))
   }
 
   #offer(segment: Segment, bytes: Buffer, check: RunningHash): void {

@@ -142,7 +142,7 @@ export class MemoryTier {
 
   #reserve(kind: Kind, size: number): Reservation {
     this.#coming[kind] += size
-    this.#evict()
+    this.trim()
     let isOpen = true
     const close = (): void => {
       if (isOpen) this.#coming[kind] -= size
@@ -152,7 +152,7 @@ export class MemoryTier {
       fill: (name, bytes) => {
         close()
         this.#held[kind].set(name, { bytes, isUnread: kind === 'prefetched', since: this.#options.now() })
-        this.#evict()
+        this.trim()
         this.#admit()
       },
       [Symbol.dispose]: () => {
@@ -162,7 +162,8 @@ export class MemoryTier {
     }
   }
 
-  #evict(): void {
+  /** Keeps to the bound, after it has become smaller too. */
+  trim(): void {
     while (this.bytesHeld + this.#bytesComing > this.#options.maxBytes()) {
       const entry = this.#held.read.pop() ?? this.#held.prefetched.pop()
       if (entry === undefined) return

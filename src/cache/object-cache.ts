@@ -9,6 +9,7 @@ import { BlockMemory } from './block-memory.ts'
 import { type CacheCounters, type CacheMetrics, createCounters } from './cache-metrics.ts'
 import { CorruptBlobs } from './corrupt-blobs.ts'
 import type { DiskTier } from './disk-tier.ts'
+import { EarlyBlocks } from './early-blocks.ts'
 import { HashThread } from './hash-thread.ts'
 import { LargeBlob, type LargeBlobContext } from './large-blob.ts'
 import { MemoryTier } from './memory-tier.ts'
@@ -52,6 +53,8 @@ export const objectCacheDefaults: ObjectCacheSettings = Object.freeze({
 const arenaShare = 3 / 4
 /** Of the arena, so that two readers have room, with what they are being given and what is behind them. */
 const largestWindowShare = 1 / 3
+/** Of the arena. Twice what the kernel's read-ahead of one reader can need. */
+const earlyShare = 1 / 4
 /** Of the memory. What is fetched ahead must never push itself out. */
 const prefetchedShare = 1 / 4
 /** Large blobs whose readers are remembered. */
@@ -81,12 +84,17 @@ export class ObjectCache implements BlobSource, AsyncDisposable {
     const arenaBytes = memoryBytes * arenaShare
     const requestBlocks = Math.min(readahead.largestRequest, arenaBytes / 4) / readahead.blockBytes
     const chunkBlocks = 2 ** Math.max(0, Math.floor(Math.log2(requestBlocks)))
-    const arena = new BlockArena({ blockBytes: readahead.blockBytes, chunkBlocks, maxBytes: arenaBytes })
     const memory = new MemoryTier({
       maxBytes: () => memoryBytes - arena.bytes,
       prefetchedBytes: memoryBytes * prefetchedShare,
       onWasted: () => counters.prefetchWasted++,
       now,
+    })
+    const arena = new BlockArena({
+      blockBytes: readahead.blockBytes,
+      chunkBlocks,
+      maxBytes: arenaBytes,
+      onGrown: () => memory.trim(),
     })
     const corrupt = new CorruptBlobs(store.description, counters, logger)
     const fetcher = new BlobFetcher(store, corrupt, counters)
@@ -112,6 +120,7 @@ export class ObjectCache implements BlobSource, AsyncDisposable {
       ...context,
       blocks: this.#blocks,
       hashing: this.#hashing,
+      early: new EarlyBlocks(arena.blocks * earlyShare),
       blockBytes: readahead.blockBytes,
       readahead: {
         ...readahead,

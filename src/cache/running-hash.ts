@@ -15,6 +15,7 @@ export class RunningHash {
   readonly #early = new Map<number, Offered>()
   #next = 0
   #verdict: Promise<boolean> | undefined
+  #isGivenUp = false
 
   constructor(thread: HashThread, expected: Buffer, blockCount: number) {
     this.#thread = thread
@@ -39,7 +40,7 @@ export class RunningHash {
 
   /** `release` is called when the bytes, which must not change until then, are no longer needed. */
   offer(block: number, bytes: Uint8Array, release: () => void): void {
-    if (this.has(block)) {
+    if (this.#isGivenUp || this.has(block)) {
       release()
       return
     }
@@ -51,14 +52,15 @@ export class RunningHash {
     }
   }
 
-  /** Whether the object is what it should be; undefined until all of it has been offered. */
+  /** Whether the object is what it should be; undefined until all of it has been offered, and when it was given up before. */
   verdict(): Promise<boolean> | undefined {
-    if (this.#next === this.#blockCount)
+    if (this.#next === this.#blockCount && !this.#isGivenUp)
       this.#verdict ??= this.#thread.digest(this.#stream).then((digest) => digest.equals(this.#expected))
     return this.#verdict
   }
 
   giveUp(): void {
+    this.#isGivenUp = true
     for (const { release } of this.#early.values()) release()
     this.#early.clear()
     if (this.#verdict === undefined) this.#thread.forget(this.#stream)
