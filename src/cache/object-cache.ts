@@ -38,7 +38,7 @@ export interface ObjectCacheSettings {
 }
 
 export const objectCacheDefaults: ObjectCacheSettings = Object.freeze({
-  /** Two windows of 64 MiB, and as much again for small objects. */
+  /** Two readers of large objects, each with a window of 64 MiB, and 64 MiB at least for small ones. */
   memoryBytes: 256 << 20,
   /** So far one request takes hardly longer than its latency, and all can be checked before any is delivered. */
   wholeLimit: 4 << 20,

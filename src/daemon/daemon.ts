@@ -43,11 +43,13 @@ export async function runDaemon(options: MountOptions, { logger, onReady }: Daem
   const { reader, description } = destination
   const disk =
     options.diskCacheBytes > 0
-      ? await DiskTier.open({
-          folder: join(options.cacheDir, 'objects'),
-          maxBytes: options.diskCacheBytes,
-          logger,
-        })
+      ? cleanup.use(
+          await DiskTier.open({
+            folder: join(options.cacheDir, 'objects'),
+            maxBytes: options.diskCacheBytes,
+            logger,
+          }),
+        )
       : undefined
   const source = cleanup.use(
     new ObjectCache({ store: reader, memoryBytes: options.memoryBytes, disk, logger }),

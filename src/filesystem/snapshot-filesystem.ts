@@ -1,4 +1,5 @@
 import type { Blob, BlobSource } from '../cache/blob-source.ts'
+import { CacheError } from '../cache/errors.ts'
 import { FuseError } from '../fuse/errno.ts'
 import type {
   Attributes,
@@ -49,6 +50,7 @@ export class SnapshotFilesystem implements FuseOperations {
   readonly #tree: DestinationTree
   readonly #source: BlobSource
   readonly #readingOrder: ReadingOrder
+  readonly #dropPages: DropPages
   readonly #dropBehind: DropBehind
   readonly #uid: number
   readonly #gid: number
@@ -57,6 +59,7 @@ export class SnapshotFilesystem implements FuseOperations {
     this.#tree = tree
     this.#source = source
     this.#readingOrder = new ReadingOrder(source)
+    this.#dropPages = dropPages
     this.#dropBehind = new DropBehind(dropPages)
     this.#uid = uid
     this.#gid = gid
@@ -130,6 +133,7 @@ export class SnapshotFilesystem implements FuseOperations {
       // After our own request, so that what is wanted now goes out first.
       this.#dropBehind.noteRead(nodeid, inode.size, offset, length)
       if (offset === 0) this.#readingOrder.started(tree, inode.ino)
+      if (answer instanceof Promise) answer.catch((error: unknown) => this.#forgetIfCorrupt(error, nodeid))
       return answer
     })
   }
@@ -321,6 +325,11 @@ export class SnapshotFilesystem implements FuseOperations {
       mtime: created,
       ctime: created,
     })
+  }
+
+  /** The end of a large object tells that it is not what its index says: then the kernel must not keep what it has of it. */
+  #forgetIfCorrupt(error: unknown, nodeid: number): void {
+    if (error instanceof CacheError && error.code === 'corrupt') this.#dropPages(nodeid, 0, 0)
   }
 
   #readBlob(

@@ -98,7 +98,7 @@ test('reads in any order, of any blob, in parallel, give the right bytes', async
         if (cache.metrics.corrupt > 0) throw new Error('found corrupt')
       },
     ),
-    { numRuns: 150 },
+    { numRuns: 60 },
   )
   t.pass()
 })
