@@ -46,10 +46,7 @@ export async function startS3Server(name: string): Promise<S3Server> {
   await mkdir(join(folder, 'versions'))
   const port = await freePort()
   const child = startProcess(name as S3ServerName, port, folder, keys)
-  const killWithUs = (): void => void child.kill('SIGKILL')
-  process.on('exit', killWithUs)
   const stop = async (): Promise<void> => {
-    process.off('exit', killWithUs)
     const closed = new Promise((resolve) => child.on('close', resolve))
     if (child.exitCode === null && child.signalCode === null) {
       child.kill('SIGKILL')
@@ -90,7 +87,9 @@ function startProcess(
     name === 'versitygw'
       ? ['--port', address, '--quiet', 'posix', '--versioning-dir', join(folder, 'versions'), data]
       : ['server', '--address', address, '--quiet', data]
-  return spawn(serverBinary(name), args, { stdio: 'ignore', env })
+  // setpriv(1) has the kernel end the server with us, however we end.
+  const program = ['--pdeathsig', 'KILL', serverBinary(name), ...args]
+  return spawn('setpriv', program, { stdio: 'ignore', env })
 }
 
 function givenServer(): S3Server {
