@@ -169,7 +169,10 @@ export class DestinationTree {
   }
 
   #snapshotOf(folder: Folder, entry: CatalogEntry, before: Child['target'] | undefined): MountedSnapshot {
-    if (before instanceof MountedSnapshot && before.entry.manifestEtag === entry.manifestEtag) return before
+    if (before instanceof MountedSnapshot && before.entry.manifestEtag === entry.manifestEtag) {
+      before.retry()
+      return before
+    }
     if (this.#lastSlot + 1 >= slotLimit) throw new FuseError('ENOSPC')
     const { openTree, logger } = this.#options
     const snapshot = new MountedSnapshot({

@@ -77,13 +77,18 @@ export class MountedSnapshot {
       this.#tree = tree
       return tree
     } catch (error) {
-      // What is wrong with the data stays wrong until a new state is published; what is wrong with the way there may pass.
+      // What is wrong with the data is not asked for at every touch; what is wrong with the way there may pass.
       if (error instanceof SnapshotError) this.#problem = error
       this.#logger.error({ snapshot, error: messageOf(error) }, 'a snapshot could not be opened')
       throw error
     } finally {
       this.#opening = undefined
     }
+  }
+
+  /** Has the next touch look anew: an index that was missing may have been put in place since. */
+  retry(): void {
+    this.#problem = this.entry.problem
   }
 
   remembered(): void {
