@@ -17,7 +17,7 @@ export const storeFlags = {
     type: 'string',
     requiresArg: true,
     group: storeGroup,
-    describe: "URL of an S3 server that is not Amazon's",
+    describe: "URL of an S3 server that is not Amazon's [AWS_ENDPOINT_URL]",
   },
   region: {
     type: 'string',
@@ -80,7 +80,10 @@ export const destinationArgument = {
 export type StoreArguments = InferredOptionTypes<typeof storeFlags>
 
 export function storeOptionsOf(args: StoreArguments): StoreOptions {
-  const { endpoint, addressing } = args
+  const { addressing } = args
+  // The names of the AWS tools, so that what works for them works here.
+  const endpoint =
+    args.endpoint ?? (process.env.AWS_ENDPOINT_URL_S3 || process.env.AWS_ENDPOINT_URL || undefined)
   const region = args.region ?? process.env.AWS_REGION ?? process.env.AWS_DEFAULT_REGION
   return {
     endpoint: endpoint && checkedEndpoint(endpoint),

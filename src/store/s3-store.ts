@@ -1,9 +1,6 @@
-import { readFileSync } from 'node:fs'
 import { Agent as HttpAgent } from 'node:http'
 import { Agent as HttpsAgent } from 'node:https'
-import { isIP } from 'node:net'
 import type { Readable } from 'node:stream'
-import { getCACertificates } from 'node:tls'
 import {
   AbortMultipartUploadCommand,
   CompleteMultipartUploadCommand,
@@ -22,7 +19,7 @@ import { Semaphore } from '../base/semaphore.ts'
 import { StoreError } from './errors.ts'
 import { readSource } from './file-source.ts'
 import { NotPlain } from './lean-connection.ts'
-import { LeanGet, type LeanGetOptions } from './lean-get.ts'
+import type { LeanGet } from './lean-get.ts'
 import {
   type ByteRange,
   type FileSource,
@@ -39,34 +36,8 @@ import {
   type PutOptions,
 } from './object-store.ts'
 import { s3Error } from './s3-errors.ts'
-
-export interface S3StoreOptions {
-  readonly bucket: string
-  /** Before all keys; '' or ending in a slash. */
-  readonly prefix: string
-  /** URL of the server; undefined for Amazon's in the region. */
-  readonly endpoint?: string | undefined
-  readonly region: string
-  /** Whether the bucket stands in the path of a URL or in its host name. */
-  readonly addressing: 'path' | 'virtual'
-  /** undefined: wherever the SDK finds keys (environment, profile, instance …). */
-  readonly credentials?: { readonly accessKeyId: string; readonly secretAccessKey: string } | undefined
-  readonly verifyTls: boolean
-  /** PEM file of authorities to trust beside the system's. */
-  readonly caFile?: string | undefined
-  readonly maxConnections: number
-  /** Milliseconds until a connection stands, until the first byte of an answer, and between any two of it. */
-  readonly connectTimeout: number
-  readonly responseTimeout: number
-}
-
-export const s3Defaults = Object.freeze({
-  verifyTls: true,
-  maxConnections: 64,
-  connectTimeout: 10_000,
-  /** Every request ends in bounded time: readers of a hung store cannot be interrupted by the kernel's read-ahead. */
-  responseTimeout: 30_000,
-})
+import { leanGetOf } from './s3-lean.ts'
+import { authorities, type S3StoreOptions } from './s3-options.ts'
 
 /** Objects above it go up in parts. */
 const multipartThreshold = 16 << 20
@@ -362,56 +333,8 @@ export class S3Store implements ObjectStore {
   }
 }
 
-/** Who is trusted: `ca` replaces Node's own list, so the system's stand in it beside the private one. */
-function authorities({ caFile }: Pick<S3StoreOptions, 'caFile'>): { ca?: string[] } {
-  if (caFile === undefined) return {}
-  return {
-    ca: [...getCACertificates('system'), ...getCACertificates('bundled'), readFileSync(caFile, 'utf8')],
-  }
-}
-
 function rangeHeader({ offset, length }: ByteRange): string {
   return `bytes=${offset}-${offset + length - 1}`
-}
-
-/** undefined where the SDK knows better: without an endpoint of our own it finds the host. */
-function leanGetOf(
-  {
-    endpoint,
-    region,
-    addressing,
-    bucket,
-    verifyTls,
-    caFile,
-    connectTimeout,
-    responseTimeout,
-  }: S3StoreOptions,
-  credentials: LeanGetOptions['credentials'],
-): LeanGet | undefined {
-  const url = new URL(endpoint ?? `https://s3.${region}.amazonaws.com`)
-  const isVirtual = addressing === 'virtual'
-  // A name with dots is not covered by a wildcard certificate: the SDK has its own way there.
-  if (isVirtual && bucket.includes('.')) return undefined
-  const host = isVirtual ? `${bucket}.${url.hostname}` : url.hostname
-  const base = url.pathname.replace(/\/$/, '')
-  const isTls = url.protocol === 'https:'
-  const tls = {
-    // An address has no name to ask for (RFC 6066).
-    ...(isIP(host) === 0 && { servername: host }),
-    rejectUnauthorized: verifyTls,
-    ...authorities({ caFile }),
-  }
-  return new LeanGet({
-    region,
-    host,
-    port: Number(url.port) || (isTls ? 443 : 80),
-    hostHeader: url.port === '' ? host : `${host}:${url.port}`,
-    basePath: isVirtual ? `${base}/` : `${base}/${bucket}/`,
-    tls: isTls ? tls : undefined,
-    credentials,
-    connectTimeout,
-    responseTimeout,
-  })
 }
 
 function abortable(signal: AbortSignal | undefined): { abortSignal?: AbortSignal } {

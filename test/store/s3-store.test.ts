@@ -1,5 +1,6 @@
 import test from 'ava'
-import { S3Store, s3Defaults } from '../../src/store/s3-store.ts'
+import { s3Defaults } from '../../src/store/s3-options.ts'
+import { S3Store } from '../../src/store/s3-store.ts'
 import { objectStoreSuite } from '../conformance/object-store.ts'
 import { availableS3Servers, type S3Server, startS3Server, whyNoS3 } from '../support/s3-server.ts'
 
