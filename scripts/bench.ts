@@ -20,6 +20,8 @@ const latency = 30
 const smallFiles = 10_000
 const largeBytes = 2 * 1024 ** 3
 const randomReads = 300
+/** Of a file of their own: what they leave in the page cache would break up the reading of the large one. */
+const randomFileBytes = 256 << 20
 const randomReadBytes = 64 << 10
 const filesPerFolder = 50
 /** Folders that the other programs copy: at one round trip a file, all of them would take ten minutes. */
@@ -33,7 +35,7 @@ interface Result {
   readonly large?: number
   /** Seconds for a whole `find`. */
   readonly find?: number
-  /** Reads a second of 64 KiB at random places of the large file. */
+  /** Reads a second of 64 KiB at random places of a file. */
   readonly random?: number
   /** Bytes of resident memory at most. */
   readonly peak?: number | undefined
@@ -77,10 +79,15 @@ async function writeSource(folder: string): Promise<void> {
       randomBytes(1024 * (1 + ((i * 7919) % 64))),
     )
   }
+  await writeLarge(join(folder, 'large'), largeBytes)
+  await writeLarge(join(folder, 'random'), randomFileBytes)
+}
+
+async function writeLarge(path: string, size: number): Promise<void> {
   const piece = randomBytes(16 << 20)
-  for (let written = 0; written < largeBytes; written += piece.length) {
+  for (let written = 0; written < size; written += piece.length) {
     piece.writeBigUInt64LE(BigInt(written))
-    await appendFile(join(folder, 'large'), piece)
+    await appendFile(path, piece)
   }
 }
 
@@ -100,7 +107,7 @@ async function use(
   const sources = names.map((name) => join(tree, 'small', name))
   const small = await timed(() => output('cp', ['-r', ...sources, copied], { timeout: 600_000 }))
   await rm(copied, { recursive: true, force: true })
-  const random = await timed(() => readRandomly(join(tree, 'large')))
+  const random = await timed(() => readRandomly(join(tree, 'random')))
   const large = await timed(() =>
     output('dd', [`if=${join(tree, 'large')}`, 'of=/dev/null', 'bs=1M'], { timeout: 600_000 }),
   )
@@ -120,7 +127,7 @@ async function use(
 
 async function readRandomly(path: string): Promise<void> {
   const program = `const fs = require('fs'); const fd = fs.openSync(process.argv[1]); const b = Buffer.alloc(${randomReadBytes});
-    let x = 1; for (let i = 0; i < ${randomReads}; i++) { x = (x * 48271) % 2147483647; fs.readSync(fd, b, 0, b.length, Math.floor(x / 2147483647 * ${largeBytes / randomReadBytes - 1}) * ${randomReadBytes}) }`
+    let x = 1; for (let i = 0; i < ${randomReads}; i++) { x = (x * 48271) % 2147483647; fs.readSync(fd, b, 0, b.length, Math.floor(x / 2147483647 * ${randomFileBytes / randomReadBytes - 1}) * ${randomReadBytes}) }`
   await output(process.execPath, ['-e', program, path], { timeout: 900_000 })
 }
 
@@ -217,7 +224,7 @@ async function main(): Promise<void> {
       const sizes = await Promise.all(names.map(async (name) => (await stat(join(files, name))).size))
       const key = (name: string): string => `backups/account/files/${name}`
       const large = names.find((_, i) => sizes[i] === largeBytes) as string
-      const small = names.filter((name) => name !== large)
+      const small = names.filter((_, i) => (sizes[i] ?? 0) <= 64 << 10)
       const script = join(import.meta.dirname, 'plain-reader.ts')
       const read = async (...args: string[]): Promise<number> => {
         const printed = await output(process.execPath, [script, proxy.endpoint, bucket, ...args], {

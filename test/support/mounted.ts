@@ -53,6 +53,8 @@ export async function mountDestination(
   const path = join(folder, 'mnt')
   const logFile = join(folder, 'daemon.log')
   await mkdir(path, { recursive: true })
+  // What an earlier mount has logged there is not this one's.
+  await rm(logFile, { force: true })
   const daemon = spawn(
     process.execPath,
     [
