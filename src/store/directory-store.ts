@@ -1,16 +1,17 @@
 import { randomBytes } from 'node:crypto'
-import type { BigIntStats } from 'node:fs'
-import { constants } from 'node:fs'
-import { type FileHandle, link, lstat, mkdir, open, readdir, rename, rm, rmdir } from 'node:fs/promises'
+import { type BigIntStats, constants } from 'node:fs'
+import { type FileHandle, link, lstat, open, readdir, rename, rm, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { Abortable } from '../base/abort.ts'
-import { codeOf, messageOf } from '../base/errors.ts'
+import { codeOf } from '../base/errors.ts'
 import { Semaphore } from '../base/semaphore.ts'
+import { DirectoryRoot, isAbsence, syncFolder, temporaryPrefix } from './directory-root.ts'
 import { StoreError } from './errors.ts'
 import { pieceSize, readSource } from './file-source.ts'
 import {
   type ByteRange,
   type GetOptions,
+  isBehind,
   type ListOptions,
   type ListPage,
   type ObjectBody,
@@ -24,22 +25,32 @@ import {
 } from './object-store.ts'
 
 const pageSize = 1000
-/** Begins the names of files that are being written; such a name is never a key. */
-const temporaryPrefix = '.jbfs-tmp-'
+/** Bytes of one read(2): a signal is looked at in between. */
+const largestRead = 64 << 20
+/** A put is begun anew when a delete takes its folder, which has become empty, away in between. */
+const folderTries = 5
+
+interface Walk {
+  readonly prefix: string
+  readonly after: string
+  readonly rollUp: boolean
+  readonly signal: AbortSignal | undefined
+}
 
 /**
  * An object store in a local folder: keys are paths below it. Objects appear whole or not at all: they are written under another
- * name, synced, and renamed. The last component of a path is never followed when it is a symlink.
+ * name, synced, and renamed. Symlinks below the folder are no objects and no folders, and lead nowhere. Only their owner may read what is
+ * written. `ifNoneMatch` holds against every other writer, `ifMatch` only against those of this process.
  */
 export class DirectoryStore implements ObjectStore {
   readonly description: string
-  readonly #root: string
+  readonly #root: DirectoryRoot
   /** A condition and the write it allows must not be parted by another write of this process. */
   readonly #writing = new Semaphore(1)
 
   /** `root`: absolute path of an existing folder. */
   constructor(root: string) {
-    this.#root = root
+    this.#root = new DirectoryRoot(root)
     this.description = root
   }
 
@@ -48,21 +59,20 @@ export class DirectoryStore implements ObjectStore {
     { range, ifMatch, into, signal }: GetOptions = {},
   ): Promise<ObjectBody | undefined> {
     signal?.throwIfAborted()
-    return this.#reading(key, signal, async (file, metadata) => {
-      if (ifMatch !== undefined && ifMatch !== metadata.etag) throw this.#changed(key)
-      const { offset, length } = clip(range, metadata, key)
-      const fits = into !== undefined && into.length >= length
-      const bytes = fits ? into.subarray(0, length) : Buffer.allocUnsafeSlow(length)
-      let filled = 0
-      while (filled < length) {
-        const { bytesRead } = await file.read(bytes, filled, length - filled, offset + filled)
-        if (bytesRead === 0)
-          throw new StoreError('unavailable', `${key} has become shorter while it was read`)
-        filled += bytesRead
-        signal?.throwIfAborted()
-      }
-      return { ...metadata, bytes }
-    })
+    const opened = await this.#open(key)
+    if (opened === undefined) return undefined
+    await using file = opened.file
+    const { metadata } = opened
+    if (ifMatch !== undefined && ifMatch !== metadata.etag) throw changed(key)
+    const { offset, length } = clip(range, metadata)
+    const fits = into !== undefined && into.length >= length
+    const bytes = fits ? into.subarray(0, length) : Buffer.allocUnsafeSlow(length)
+    for (let filled = 0; filled < length; ) {
+      signal?.throwIfAborted()
+      filled += await this.#read(key, file, bytes.subarray(filled, filled + largestRead), offset + filled)
+    }
+    signal?.throwIfAborted()
+    return { ...metadata, bytes }
   }
 
   async getStream(
@@ -74,20 +84,8 @@ export class DirectoryStore implements ObjectStore {
     if (opened === undefined) return undefined
     const { file, metadata } = opened
     try {
-      if (ifMatch !== undefined && ifMatch !== metadata.etag) throw this.#changed(key)
-      const { offset, length } = clip(range, metadata, key)
-      if (length === 0) {
-        await file.close()
-        return { ...metadata, body: (async function* () {})() }
-      }
-      // Closes the file at its end, or when it is left early.
-      const body = file.createReadStream({
-        start: offset,
-        end: offset + length - 1,
-        highWaterMark: pieceSize,
-        signal,
-      })
-      return { ...metadata, body }
+      if (ifMatch !== undefined && ifMatch !== metadata.etag) throw changed(key)
+      return { ...metadata, body: this.#pieces(key, file, clip(range, metadata), signal) }
     } catch (error) {
       await file.close()
       throw error
@@ -96,16 +94,24 @@ export class DirectoryStore implements ObjectStore {
 
   async head(key: ObjectKey, { signal }: Abortable = {}): Promise<ObjectMetadata | undefined> {
     signal?.throwIfAborted()
-    return this.#reading(key, signal, async (_, metadata) => metadata)
+    const opened = await this.#open(key)
+    await opened?.file.close()
+    return opened?.metadata
   }
 
-  async *list(prefix: string, { delimiter, signal }: ListOptions = {}): AsyncIterable<ListPage> {
+  async *list(prefix: string, { delimiter, after = '', signal }: ListOptions = {}): AsyncIterable<ListPage> {
     signal?.throwIfAborted()
     // Only what lies in the prefix's own folder can begin with it.
     const folder = prefix.slice(0, prefix.lastIndexOf('/') + 1)
+    if (!(await this.#root.hasFolder(folder))) return
     let objects: ObjectMetadata[] = []
     let prefixes: string[] = []
-    for await (const found of this.#walk(folder, prefix, delimiter !== undefined, signal)) {
+    for await (const found of this.#walk(folder, {
+      prefix,
+      after,
+      rollUp: delimiter !== undefined,
+      signal,
+    })) {
       if (typeof found === 'string') prefixes.push(found)
       else objects.push(found)
       if (objects.length + prefixes.length < pageSize) continue
@@ -122,59 +128,55 @@ export class DirectoryStore implements ObjectStore {
     { ifNoneMatch, ifMatch, signal }: PutOptions = {},
   ): Promise<ObjectMetadata> {
     signal?.throwIfAborted()
-    const path = this.#pathOf(key)
+    const path = this.#root.pathOf(key)
     const temporary = join(dirname(path), temporaryPrefix + randomBytes(8).toString('hex'))
     try {
-      await lstat(this.#root)
-      await mkdir(dirname(path), { recursive: true })
-      await writeWhole(temporary, body, signal)
+      const metadata = metadataOf(key, await this.#writeTemporary(temporary, body, signal))
       using _turn = await this.#writing.acquire({ signal })
-      if (ifMatch !== undefined && (await this.head(key))?.etag !== ifMatch) throw this.#changed(key)
-      // link(2) fails if the name is taken, in one step.
-      if (ifNoneMatch === '*') await link(temporary, path)
+      if (ifMatch !== undefined && (await this.head(key))?.etag !== ifMatch) throw changed(key)
+      if (ifNoneMatch === '*') await linkNew(temporary, path, key)
       else await rename(temporary, path)
       await syncFolder(dirname(path))
-      return metadataOf(key, await lstat(path, { bigint: true }))
+      return metadata
     } catch (error) {
-      if (codeOf(error) === 'EEXIST')
-        throw new StoreError('exists', `${key} exists already`, { cause: error })
-      throw this.#failed(error, key, signal)
+      throw signal?.aborted ? signal.reason : this.#root.failure(error, key)
     } finally {
-      await rm(temporary, { force: true })
+      await rm(temporary, { force: true }).catch(() => {})
     }
   }
 
   async delete(keys: readonly ObjectKey[], { signal }: Abortable = {}): Promise<void> {
+    await this.#root.check()
+    let folder: { readonly path: string; readonly isOurs: boolean } | undefined
     for (const key of keys) {
       signal?.throwIfAborted()
-      const path = this.#pathOf(key)
+      const path = this.#root.pathOf(key)
+      if (folder?.path !== dirname(path))
+        folder = { path: dirname(path), isOurs: await this.#root.holds(dirname(path)) }
+      if (!folder.isOurs) continue
       try {
-        await rm(path, { force: true })
-        // Keys have no folders of their own: one that is empty now is gone, as in S3.
-        for (let folder = dirname(path); folder !== this.#root; folder = dirname(folder)) await rmdir(folder)
+        await unlink(path)
       } catch (error) {
-        if (!['ENOTEMPTY', 'ENOENT', 'EEXIST', 'ENOTDIR'].includes(codeOf(error) ?? ''))
-          throw this.#failed(error, key, signal)
+        // A folder is no object.
+        if (isAbsence(error)) continue
+        throw this.#root.failure(error, key)
       }
+      await this.#root.removeEmpty(folder.path)
     }
   }
 
-  async *#walk(
-    folder: string,
-    prefix: string,
-    rollUp: boolean,
-    signal: AbortSignal | undefined,
-  ): AsyncIterable<ObjectMetadata | string> {
-    const entries = await this.#entriesOf(folder)
-    for (const { name, isFolder } of entries) {
+  async *#walk(folder: string, walk: Walk): AsyncIterable<ObjectMetadata | string> {
+    const { prefix, after, rollUp, signal } = walk
+    for (const { name, isFolder } of await this.#entriesOf(folder)) {
       signal?.throwIfAborted()
-      const key = folder + name
-      const path = isFolder ? `${key}/` : key
+      const path = `${folder}${name}${isFolder ? '/' : ''}`
       if (!path.startsWith(prefix) && !(isFolder && prefix.startsWith(path))) continue
-      if (isFolder && rollUp) yield path
-      else if (isFolder) yield* this.#walk(path, prefix, false, signal)
+      const isEntered = isFolder && !rollUp
+      if (!isBehind(path, after) && !(isEntered && after.startsWith(path))) continue
+      if (isEntered) yield* this.#walk(path, walk)
+      else if (isFolder) yield path
       else {
-        const metadata = await this.#metadata(objectKey(key))
+        const metadata = await this.#metadata(objectKey(path))
         if (metadata !== undefined) yield metadata
       }
     }
@@ -183,95 +185,88 @@ export class DirectoryStore implements ObjectStore {
   /** In the order of the keys: a folder stands where its name with a slash would. */
   async #entriesOf(folder: string): Promise<{ name: string; isFolder: boolean }[]> {
     try {
-      const entries = await readdir(join(this.#root, folder), { withFileTypes: true })
+      const entries = await readdir(join(this.#root.path, folder), { withFileTypes: true })
       return entries
         .filter((entry) => (entry.isFile() || entry.isDirectory()) && !entry.name.startsWith(temporaryPrefix))
         .map((entry) => ({ name: entry.name, isFolder: entry.isDirectory() }))
         .map((entry) => ({ ...entry, order: Buffer.from(entry.isFolder ? `${entry.name}/` : entry.name) }))
         .sort((a, b) => a.order.compare(b.order))
     } catch (error) {
-      const isMissing = codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR'
-      if (isMissing && folder !== '') return []
-      throw this.#failed(error, folder, undefined)
+      if (isAbsence(error) && folder !== '') return []
+      throw this.#root.failure(error, folder)
     }
   }
 
   async #metadata(key: ObjectKey): Promise<ObjectMetadata | undefined> {
     try {
-      return metadataOf(key, await lstat(join(this.#root, key), { bigint: true }))
+      return metadataOf(key, await lstat(join(this.#root.path, key), { bigint: true }))
     } catch (error) {
-      if (codeOf(error) === 'ENOENT') return undefined
-      throw this.#failed(error, key, undefined)
-    }
-  }
-
-  async #reading<T>(
-    key: ObjectKey,
-    signal: AbortSignal | undefined,
-    read: (file: FileHandle, metadata: ObjectMetadata) => Promise<T>,
-  ): Promise<T | undefined> {
-    const opened = await this.#open(key)
-    if (opened === undefined) return undefined
-    await using file = opened.file
-    try {
-      return await read(file, opened.metadata)
-    } catch (error) {
-      throw this.#failed(error, key, signal)
+      if (isAbsence(error)) return undefined
+      throw this.#root.failure(error, key)
     }
   }
 
   async #open(key: ObjectKey): Promise<{ file: FileHandle; metadata: ObjectMetadata } | undefined> {
-    const path = this.#pathOf(key)
+    const path = this.#root.pathOf(key)
     let file: FileHandle
     try {
       // Not blocking: a FIFO in the folder must not hold us up.
       file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
     } catch (error) {
-      const code = codeOf(error)
-      if (
-        code === 'ENOENT' ||
-        code === 'ENOTDIR' ||
-        code === 'ELOOP' ||
-        code === 'EISDIR' ||
-        code === 'ENXIO'
-      ) {
-        await lstat(this.#root).catch((cause: unknown) => {
-          throw this.#failed(cause, '', undefined)
-        })
-        return undefined
-      }
-      throw this.#failed(error, key, undefined)
+      if (!isAbsence(error)) throw this.#root.failure(error, key)
+      await this.#root.check()
+      return undefined
     }
-    const stats = await file.stat({ bigint: true })
-    if (stats.isFile()) return { file, metadata: metadataOf(key, stats) }
+    try {
+      const stats = await file.stat({ bigint: true })
+      if (stats.isFile() && this.#root.holdsOpen(file)) return { file, metadata: metadataOf(key, stats) }
+    } catch (error) {
+      await file.close()
+      throw this.#root.failure(error, key)
+    }
     await file.close()
     return undefined
   }
 
-  #pathOf(key: ObjectKey): string {
-    const parts = key.split('/')
-    const isPath = parts.every((part) => part !== '' && part !== '.' && part !== '..' && !part.includes('\0'))
-    const isTooLong = parts.some((part) => Buffer.byteLength(part) > 255)
-    if (!isPath || isTooLong || parts.at(-1)?.startsWith(temporaryPrefix))
-      throw new StoreError('invalid', `${JSON.stringify(key)} cannot be a path in ${this.#root}`)
-    return join(this.#root, key)
+  /** Bytes read, at least one. */
+  async #read(key: string, file: FileHandle, into: Buffer, position: number): Promise<number> {
+    const { bytesRead } = await file.read(into, 0, into.length, position).catch((error: unknown) => {
+      throw this.#root.failure(error, key)
+    })
+    if (bytesRead === 0) throw new StoreError('unavailable', `${key} has become shorter while it was read`)
+    return bytesRead
   }
 
-  #changed(key: string): StoreError {
-    return new StoreError('changed', `${key} is no longer what it was`)
+  /** Closes the file at its end, or when it is left early. */
+  async *#pieces(
+    key: string,
+    handle: FileHandle,
+    { offset, length }: ByteRange,
+    signal: AbortSignal | undefined,
+  ): AsyncIterable<Buffer> {
+    await using file = handle
+    for (let done = 0; done < length; ) {
+      signal?.throwIfAborted()
+      const piece = Buffer.allocUnsafeSlow(Math.min(pieceSize, length - done))
+      const bytesRead = await this.#read(key, file, piece, offset + done)
+      yield piece.subarray(0, bytesRead)
+      done += bytesRead
+    }
   }
 
-  #failed(error: unknown, key: string, signal: AbortSignal | undefined): unknown {
-    if (error instanceof StoreError || signal?.aborted || (error as Error).name === 'AbortError') return error
-    const code = codeOf(error)
-    const at = key === '' ? this.#root : `${this.#root}/${key}`
-    const wrap = (storeCode: ConstructorParameters<typeof StoreError>[0], text: string): StoreError =>
-      new StoreError(storeCode, text, { cause: error })
-    if (code === 'ENOENT' || code === 'ENOTDIR') return wrap('no-bucket', `there is no folder ${this.#root}`)
-    if (code === 'EACCES' || code === 'EPERM') return wrap('access-denied', `no permission for ${at}`)
-    if (code === 'EROFS') return wrap('read-only', `${this.#root} is on a read-only file system`)
-    return wrap('unavailable', `${at}: ${messageOf(error)}`)
+  async #writeTemporary(path: string, body: PutBody, signal: AbortSignal | undefined): Promise<BigIntStats> {
+    for (let attempt = 1; ; attempt++)
+      try {
+        await this.#root.makeFolder(dirname(path))
+        return await writeWhole(path, body, signal)
+      } catch (error) {
+        if (codeOf(error) !== 'ENOENT' || attempt === folderTries) throw error
+      }
   }
+}
+
+function changed(key: string): StoreError {
+  return new StoreError('changed', `${key} is no longer what it was`)
 }
 
 /** Equal etags mean equal bytes: no two states of a file share time, size and inode. */
@@ -280,21 +275,32 @@ function metadataOf(key: ObjectKey, stats: BigIntStats): ObjectMetadata {
   return { key, size: Number(stats.size), etag, modified: Number(stats.mtimeMs) }
 }
 
-function clip(range: ByteRange | undefined, { size }: ObjectMetadata, key: string): ByteRange {
+function clip(range: ByteRange | undefined, { key, size }: ObjectMetadata): ByteRange {
   if (range === undefined) return { offset: 0, length: size }
   if (range.offset >= size)
     throw new StoreError('invalid', `${key} has ${size} bytes, none at ${range.offset}`)
   return { offset: range.offset, length: Math.min(range.length, size - range.offset) }
 }
 
-async function writeWhole(path: string, body: PutBody, signal: AbortSignal | undefined): Promise<void> {
-  await using file = await open(path, 'wx', 0o644)
-  if (Buffer.isBuffer(body)) await file.writeFile(body, { signal })
-  else for await (const chunk of readSource(body, signal)) await file.writeFile(chunk)
-  await file.sync()
+/** link(2) fails if the name is taken, in one step. */
+async function linkNew(from: string, to: string, key: string): Promise<void> {
+  await link(from, to).catch((error: unknown) => {
+    if (codeOf(error) !== 'EEXIST') throw error
+    throw new StoreError('exists', `${key} exists already`, { cause: error })
+  })
 }
 
-async function syncFolder(path: string): Promise<void> {
-  await using folder = await open(path, 'r')
-  await folder.sync()
+async function writeWhole(
+  path: string,
+  body: PutBody,
+  signal: AbortSignal | undefined,
+): Promise<BigIntStats> {
+  await using file = await open(path, 'wx', 0o600)
+  if (Buffer.isBuffer(body)) await file.writeFile(body, { signal })
+  else for await (const chunk of readSource(body, signal)) await file.writeFile(chunk)
+  // The kernel's clock ticks every few milliseconds, in which a freed inode can come again: the etag needs a finer one.
+  const now = (performance.timeOrigin + performance.now()) / 1000
+  await file.utimes(now, now)
+  await file.sync()
+  return file.stat({ bigint: true })
 }

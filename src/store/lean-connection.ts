@@ -3,6 +3,7 @@ import { type ConnectionOptions, connect as connectTls } from 'node:tls'
 
 /** The part of an HTTP answer that a GET of an object needs; the bytes lie in a buffer of their own. */
 export interface LeanAnswer {
+  /** 200 and 206 bring what was asked for, any other a short text that says why not. */
   readonly status: number
   /** Lower-case names. */
   readonly headers: ReadonlyMap<string, string>
@@ -24,7 +25,7 @@ export interface LeanServer {
   readonly responseTimeout: number
 }
 
-/** No server's head is larger. */
+/** No server's head is larger, nor what it says of an error. */
 const largestHead = 64 << 10
 const headEnd = Buffer.from('\r\n\r\n')
 
@@ -35,7 +36,7 @@ interface Exchange {
 
 /**
  * One kept connection to an HTTP/1.1 server, for one GET at a time. The socket reads straight into the answer's own buffer: no stream, no
- * pieces to join. Understands answers 200 and 206 of a stated length; everything else is `NotPlain` and closes the connection.
+ * pieces to join. Understands answers of a stated length; everything else is `NotPlain` and closes the connection.
  */
 export class LeanConnection {
   readonly #server: LeanServer
@@ -47,7 +48,7 @@ export class LeanConnection {
   #into: Buffer | undefined
   #connected = false
   #usable = true
-  #isFresh = true
+  #idleSince = 0
 
   constructor(server: LeanServer) {
     this.#server = server
@@ -72,9 +73,7 @@ export class LeanConnection {
         this.#fail(Object.assign(new Error('the server did not answer in time'), { code: 'ETIMEDOUT' }))
     })
     this.#socket.on('error', (error) => this.#fail(error))
-    this.#socket.on('close', () =>
-      this.#fail(Object.assign(new Error('the connection was closed'), { code: 'ECONNRESET' })),
-    )
+    this.#socket.on('close', () => this.destroy())
   }
 
   /** Whether another request may be sent once this one is answered. */
@@ -82,9 +81,9 @@ export class LeanConnection {
     return this.#usable
   }
 
-  /** Whether it has answered before: then the server may have closed it while it was idle. */
-  get isFresh(): boolean {
-    return this.#isFresh
+  /** Milliseconds since its last answer. */
+  get idleTime(): number {
+    return performance.now() - this.#idleSince
   }
 
   /** Whether any byte of the present answer has come. */
@@ -106,8 +105,9 @@ export class LeanConnection {
     })
   }
 
-  destroy(reason?: Error): void {
-    this.#fail(reason ?? new Error('closed'))
+  /** What is under way fails, as if the server had closed it. */
+  destroy(): void {
+    this.#fail(Object.assign(new Error('the connection was closed'), { code: 'ECONNRESET' }))
   }
 
   /** Where the next bytes go: the head, or what is missing of the body. */
@@ -146,10 +146,10 @@ export class LeanConnection {
       return
     }
     const into = this.#into
-    const fits = into !== undefined && into.length >= parsed.length
+    const fits = isSuccess(parsed.status) && into !== undefined && into.length >= parsed.length
     const bytes = fits ? into.subarray(0, parsed.length) : Buffer.allocUnsafeSlow(parsed.length)
     rest.copy(bytes)
-    if (parsed.headers.get('connection') === 'close') this.#usable = false
+    if (parsed.headers.get('connection')?.toLowerCase() === 'close') this.#usable = false
     this.#answer = { status: parsed.status, headers: parsed.headers, bytes, filled: rest.length }
   }
 
@@ -160,7 +160,7 @@ export class LeanConnection {
     this.#exchange = undefined
     this.#answer = undefined
     this.#into = undefined
-    this.#isFresh = false
+    this.#idleSince = performance.now()
     this.#headLength = 0
     if (this.#usable) this.#socket.unref()
     else this.#socket.destroy()
@@ -181,7 +181,7 @@ function parseHead(
   text: string,
 ): { status: number; headers: Map<string, string>; length: number } | undefined {
   const [first = '', ...lines] = text.split('\r\n')
-  const status = Number(/^HTTP\/1\.1 (200|206) /.exec(`${first} `)?.[1])
+  const status = Number(/^HTTP\/1\.1 (200|206|[45]\d\d) /.exec(`${first} `)?.[1])
   const headers = new Map<string, string>()
   for (const line of lines) {
     const colon = line.indexOf(':')
@@ -193,7 +193,12 @@ function parseHead(
     headers.has('content-length') &&
     Number.isSafeInteger(length) &&
     length >= 0 &&
+    (isSuccess(status) || length <= largestHead) &&
     !headers.has('transfer-encoding') &&
     !headers.has('content-encoding')
   return isPlain ? { status, headers, length } : undefined
+}
+
+export function isSuccess(status: number): boolean {
+  return status === 200 || status === 206
 }

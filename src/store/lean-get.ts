@@ -1,5 +1,7 @@
 import { orAborted } from '../base/abort.ts'
-import { type LeanAnswer, LeanConnection, type LeanServer, NotPlain } from './lean-connection.ts'
+import { codeOf } from '../base/errors.ts'
+import { Semaphore } from '../base/semaphore.ts'
+import { isSuccess, type LeanAnswer, LeanConnection, type LeanServer, NotPlain } from './lean-connection.ts'
 import { type Credentials, encodeKey, GetSigner } from './sign-get.ts'
 
 export interface LeanGetOptions extends LeanServer {
@@ -8,27 +10,43 @@ export interface LeanGetOptions extends LeanServer {
   readonly hostHeader: string
   /** Before the key; begins and ends in a slash. */
   readonly basePath: string
+  readonly maxConnections: number
   readonly credentials: () => Promise<Credentials>
 }
 
-/** Idle connections that are kept. */
-const largestPool = 128
+/** What the server answered instead of the object, in the shape of the SDK's errors. */
+class Refusal extends Error {
+  readonly $metadata: { readonly httpStatusCode: number }
+
+  /** `name`: S3's own code. */
+  constructor(name: string, status: number) {
+    super(`${name} (${status})`)
+    this.name = name
+    this.$metadata = { httpStatusCode: status }
+  }
+}
+
+/** Milliseconds. A router forgets a silent connection without a word, and what is then sent over it is answered by nobody. */
+const longestIdle = 20_000
 
 /**
  * GetObject without the SDK's machinery, which costs several times the CPU of the request itself and, on a machine with two cores, most
- * of the rate of small files. What is not plain (`NotPlain`: errors, redirects, chunked answers) is left to the SDK.
+ * of the rate of small files. What is not plain (`NotPlain`: redirects, chunked answers, refused credentials) is left to the SDK.
  */
 export class LeanGet {
   readonly #options: LeanGetOptions
   readonly #signer: GetSigner
+  readonly #places: Semaphore
+  readonly #open = new Set<LeanConnection>()
   readonly #idle: LeanConnection[] = []
 
   constructor(options: LeanGetOptions) {
     this.#options = options
     this.#signer = new GetSigner(options.region)
+    this.#places = new Semaphore(options.maxConnections)
   }
 
-  /** Rejects with `NotPlain`, an error of the network, or the signal's reason. `headers` have lower-case names. */
+  /** Rejects with `NotPlain`, what the server said, an error of the network, or the signal's reason. `headers` have lower-case names. */
   async get(
     key: string,
     headers: Readonly<Record<string, string>>,
@@ -36,35 +54,81 @@ export class LeanGet {
   ): Promise<LeanAnswer> {
     signal?.throwIfAborted()
     const path = this.#options.basePath + encodeKey(key)
-    const credentials = await this.#options.credentials()
+    using _place = await this.#places.acquire({ signal })
+    const credentials = await orAborted(this.#options.credentials(), signal)
     const signed = this.#signer.sign(credentials, this.#options.hostHeader, path, headers)
     const lines = Object.entries(signed).map(([name, value]) => `${name}: ${value}\r\n`)
     // Some servers close the connection unless they are asked not to, though HTTP/1.1 keeps it.
     const head = `GET ${path} HTTP/1.1\r\nconnection: keep-alive\r\n${lines.join('')}\r\n`
-    for (;;) {
-      const connection = this.#take()
-      const mayBeStale = !connection.isFresh
-      try {
-        // An abort leaves the answer on its way: the connection is closed below.
-        const answer = await orAborted(connection.request(head, into), signal)
-        if (connection.usable && this.#idle.length < largestPool) this.#idle.push(connection)
-        return answer
-      } catch (error) {
-        connection.destroy()
-        // The server had closed it while it was idle: another one, until one is new.
-        const isStale = mayBeStale && !connection.hasBegun && !(error instanceof NotPlain)
-        if (!isStale || signal?.aborted) throw error
-      }
+    const answer = await this.#request(head, into, signal)
+    if (!isSuccess(answer.status)) throw refusalOf(answer)
+    return answer
+  }
+
+  /** Closes all connections; what is under way fails. */
+  close(): void {
+    this.#idle.length = 0
+    for (const connection of this.#open) connection.destroy()
+    this.#open.clear()
+  }
+
+  async #request(
+    head: string,
+    into: Buffer | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<LeanAnswer> {
+    const kept = this.#take()
+    try {
+      return await this.#ask(kept ?? this.#connect(), head, into, signal)
+    } catch (error) {
+      // The server had closed it while it was idle: the request has not been seen.
+      const code = codeOf(error)
+      const isStale = kept?.hasBegun === false && (code === 'ECONNRESET' || code === 'EPIPE')
+      if (!isStale || signal?.aborted) throw error
+      return this.#ask(this.#connect(), head, into, signal)
     }
   }
 
-  close(): void {
-    for (const connection of this.#idle.splice(0)) connection.destroy()
+  async #ask(
+    connection: LeanConnection,
+    head: string,
+    into: Buffer | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<LeanAnswer> {
+    try {
+      const answer = await orAborted(connection.request(head, into), signal)
+      if (connection.usable) this.#idle.push(connection)
+      else this.#open.delete(connection)
+      return answer
+    } catch (error) {
+      // After an abort the answer is still on its way.
+      connection.destroy()
+      this.#open.delete(connection)
+      throw error
+    }
   }
 
-  #take(): LeanConnection {
-    for (let kept = this.#idle.pop(); kept !== undefined; kept = this.#idle.pop())
-      if (kept.usable) return kept
-    return new LeanConnection(this.#options)
+  /** The connection used last: the others may grow old. */
+  #take(): LeanConnection | undefined {
+    for (let kept = this.#idle.pop(); kept !== undefined; kept = this.#idle.pop()) {
+      if (kept.usable && kept.idleTime < longestIdle) return kept
+      kept.destroy()
+      this.#open.delete(kept)
+    }
+    return undefined
   }
+
+  #connect(): LeanConnection {
+    const connection = new LeanConnection(this.#options)
+    this.#open.add(connection)
+    return connection
+  }
+}
+
+/** Credentials, redirects and what else the SDK knows more about are its own. */
+function refusalOf({ status, bytes }: LeanAnswer): Error {
+  const code = /<Code>(\w+)<\/Code>/.exec(bytes.toString())?.[1]
+  const isClear =
+    code === 'NoSuchKey' || code === 'NoSuchBucket' || [412, 416, 429].includes(status) || status >= 500
+  return isClear ? new Refusal(code ?? '', status) : new NotPlain(`answer ${status}`)
 }

@@ -52,6 +52,8 @@ export interface ObjectBody extends ObjectMetadata {
 export interface ListOptions extends Abortable {
   /** Keys that contain it behind the prefix are rolled up into `prefixes`, as S3 does. */
   readonly delimiter?: '/' | undefined
+  /** Only what stands behind it in the listing: the last key, or rolled-up prefix, of an earlier one that is to go on. */
+  readonly after?: string | undefined
 }
 
 /** One page of a listing, at most 1,000 entries, keys and prefixes each in UTF-8 byte order. */
@@ -61,12 +63,20 @@ export interface ListPage {
   readonly prefixes: readonly string[]
 }
 
+/** Whether `name` comes behind `other` in a listing: by the bytes of their UTF-8. */
+export function isBehind(name: string, other: string): boolean {
+  return Buffer.compare(Buffer.from(name), Buffer.from(other)) > 0
+}
+
 export interface ObjectReader {
   /** For messages: `s3://bucket/path` or a folder. Never a secret. */
   readonly description: string
   /** The bytes of an object or of a range of it, whole and exactly as long as the store said, or a `StoreError`. */
   get(key: ObjectKey, options?: GetOptions): Promise<ObjectBody | undefined>
-  /** As `get` without a range, in pieces, for objects that should not be held in memory. Retries are the caller's. */
+  /**
+   * As `get`, in pieces, for objects that should not be held in memory; `into` is not for it. The body is read to its end or left early by whoever
+   * asked for it, because a connection or a file stays open until then. Retries are the caller's.
+   */
   getStream(key: ObjectKey, options?: GetOptions): Promise<ObjectStream | undefined>
   head(key: ObjectKey, options?: Abortable): Promise<ObjectMetadata | undefined>
   /** All that starts with `prefix`, page by page; a missing prefix is an empty listing. */

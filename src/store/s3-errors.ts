@@ -4,13 +4,22 @@ import { StoreError, type StoreErrorCode } from './errors.ts'
 /** What the SDK throws, as far as it is looked at. */
 interface SdkError {
   readonly name?: string
-  readonly message?: string
   readonly $metadata?: { readonly httpStatusCode?: number }
 }
 
+/** Where a request went, for messages. */
+export interface S3Place {
+  /** `s3://bucket/prefix` */
+  readonly store: string
+  /** Host, with the port where it is not the usual one. */
+  readonly server: string
+}
+
 /** S3's codes for credentials and permissions, with what to do about them. */
-const refusals: Record<string, string> = {
+const refusals: Readonly<Record<string, string>> = {
   InvalidAccessKeyId: 'it does not know the access key: check AWS_ACCESS_KEY_ID',
+  // versitygw's own name for it.
+  XAdminUserNotFound: 'it does not know the access key: check AWS_ACCESS_KEY_ID',
   SignatureDoesNotMatch: 'the secret key is wrong: check AWS_SECRET_ACCESS_KEY',
   AccessDenied: 'the keys have no permission for this',
   ExpiredToken: 'the session token has expired',
@@ -21,58 +30,90 @@ const refusals: Record<string, string> = {
   InvalidToken: 'the session token is wrong',
 }
 
-/** A host name that does not exist will not come up by waiting; all other failures of the network may pass. */
+/** S3's codes for what may go well the next time, though some come with a status of the client's faults. */
+const transient = new Set([
+  'BadDigest',
+  'IncompleteBody',
+  'InternalError',
+  'NoSuchUpload',
+  'OperationAborted',
+  'RequestTimeout',
+  'ServiceUnavailable',
+  'SlowDown',
+  'XAmzContentSHA256Mismatch',
+])
+
+/** Node's codes for TLS that fails, with what to do; what is not in the list is a certificate that nobody vouches for. */
+const tlsFaults: Readonly<Record<string, string>> = {
+  EPROTO: 'the server does not speak TLS: check whether the endpoint begins with http:// or https://',
+  ERR_SSL_WRONG_VERSION_NUMBER:
+    'the server does not speak TLS: check whether the endpoint begins with http:// or https://',
+  ERR_SSL_PACKET_LENGTH_TOO_LONG:
+    'the server does not speak TLS: check whether the endpoint begins with http:// or https://',
+  ERR_TLS_CERT_ALTNAME_INVALID: "the server's certificate is for another host name: check the endpoint",
+  HOSTNAME_MISMATCH: "the server's certificate is for another host name: check the endpoint",
+  CERT_HAS_EXPIRED: "the server's certificate has expired: renew it there",
+  CERT_NOT_YET_VALID: "the server's certificate is not valid yet: check the clock of this machine",
+}
 const tlsCodes =
   /^(CERT_|ERR_TLS_|ERR_SSL_|DEPTH_ZERO_SELF_SIGNED_CERT|SELF_SIGNED_CERT_IN_CHAIN|UNABLE_TO_|EPROTO|HOSTNAME_MISMATCH)/
 
-const timeoutCodes = new Set([
-  'ETIMEDOUT',
-  'ESOCKETTIMEDOUT',
-  'UND_ERR_HEADERS_TIMEOUT',
-  'UND_ERR_BODY_TIMEOUT',
-  'UND_ERR_CONNECT_TIMEOUT',
-])
+const timeoutCodes = new Set(['ETIMEDOUT', 'ESOCKETTIMEDOUT'])
 
-/** The `StoreError` for whatever a request to S3 failed with. `store` describes the store; no secret is in any of the texts. */
-export function s3Error(error: unknown, store: string, what: string): StoreError {
+/** The `StoreError` for whatever a request to S3 failed with. No secret is in any of the texts. */
+export function s3Error(error: unknown, { store, server }: S3Place, what: string): StoreError {
   if (error instanceof StoreError) return error
   const { name = '', $metadata } = error as SdkError
   const status = $metadata?.httpStatusCode ?? 0
   const make = (code: StoreErrorCode, text: string): StoreError =>
-    new StoreError(code, `${store}: ${what}: ${text}`, { cause: error })
+    new StoreError(code, `${store}: ${printable(what)}: ${printable(text)}`, { cause: error })
   const network = networkCode(error)
 
   if (name === 'NoSuchBucket')
-    return make('no-bucket', 'there is no such bucket: check its name and the endpoint')
-  if (name in refusals) return make('access-denied', refusals[name] as string)
+    return make('no-bucket', `there is no such bucket at ${server}: check its name and the endpoint`)
+  const refusal = refusals[name]
+  if (refusal !== undefined) return make('access-denied', refusal)
+  if (transient.has(name)) return make('unavailable', `${server} could not do it now: ${name} ${status}`)
   if (name === 'PreconditionFailed' || status === 412) return make('changed', 'it is no longer what it was')
-  if (name === 'ConditionalRequestConflict' || status === 409)
+  if (name === 'ConditionalRequestConflict')
     return make('changed', 'something else is changing it at the same time')
   if (name === 'InvalidRange' || status === 416) return make('invalid', 'the range lies behind its end')
   if (network !== undefined && tlsCodes.test(network))
     return make(
       'tls',
-      `the server's certificate is not trusted (${network}): give its authority with --ca-file`,
+      tlsFaults[network] ??
+        `the server's certificate is not trusted (${network}): give its authority with --ca-file`,
     )
-  if (name === 'TimeoutError' || (network !== undefined && timeoutCodes.has(network)))
-    return make('timeout', 'the server did not answer in time')
-  if (network === 'ENOTFOUND') return make('unavailable', 'there is no such host: check the endpoint')
+  if (network !== undefined && timeoutCodes.has(network))
+    return make('timeout', `${server} did not answer in time`)
+  if (network === 'ENOTFOUND') return make('unavailable', `there is no host ${server}: check the endpoint`)
   if (network === 'ECONNREFUSED')
-    return make('unavailable', 'nothing answers there (connection refused): check the endpoint')
-  if (network !== undefined) return make('unavailable', `the connection failed (${network})`)
+    return make('unavailable', `nothing answers at ${server} (connection refused): check the endpoint`)
+  if (network !== undefined) return make('unavailable', `the connection to ${server} failed (${network})`)
+  // Behind the codes of the network: the SDK gives this name to connections that are reset, too.
+  if (name === 'TimeoutError') return make('timeout', `${server} did not answer in time`)
   if (status === 301 || status === 307 || name === 'PermanentRedirect')
     return make('invalid', 'the bucket is elsewhere: check region and endpoint')
   if (status === 403 || status === 401) return make('access-denied', refusals.AccessDenied as string)
+  // Nothing was sent: the SDK itself found the request wrong.
+  if (status === 0 && (error instanceof TypeError || error instanceof RangeError))
+    return make('invalid', messageOf(error))
+  if (status === 501) return make('invalid', `${server} does not know this kind of request`)
   if (status >= 500 || status === 429 || status === 0)
-    return make('unavailable', `${name} ${status || messageOf(error)}`.trim())
+    return make('unavailable', `${server} failed: ${name} ${status || messageOf(error)}`)
   return make('invalid', `${name}: ${messageOf(error)} (${status})`)
+}
+
+/** Keys and servers' texts may hold line breaks; a message is one line. */
+function printable(text: string): string {
+  return text.replaceAll(/[\x00-\x1f\x7f]+/g, '?').trim()
 }
 
 /** The code of a failed socket, wherever in the chain of causes it is. */
 function networkCode(error: unknown): string | undefined {
   for (let cause = error, depth = 0; cause !== undefined && depth < 5; depth++) {
     const code = codeOf(cause)
-    if (code !== undefined && /^(E[A-Z]+|CERT_|ERR_|UND_|DEPTH_|SELF_|UNABLE_|HOSTNAME_)/.test(code))
+    if (code !== undefined && /^(E[A-Z]+|CERT_|ERR_|HPE_|DEPTH_|SELF_|UNABLE_|HOSTNAME_)/.test(code))
       return code
     cause = (cause as { cause?: unknown }).cause
   }

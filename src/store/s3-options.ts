@@ -11,13 +11,17 @@ export interface S3StoreOptions {
   /** Whether the bucket stands in the path of a URL or in its host name. */
   readonly addressing: 'path' | 'virtual'
   /** undefined: wherever the SDK finds keys (environment, profile, instance …). */
-  readonly credentials?: { readonly accessKeyId: string; readonly secretAccessKey: string } | undefined
+  readonly credentials?:
+    | { readonly accessKeyId: string; readonly secretAccessKey: string; readonly sessionToken?: string }
+    | undefined
   readonly verifyTls: boolean
   /** PEM file of authorities to trust beside the system's. */
   readonly caFile?: string | undefined
+  /** Connections for objects that are got whole or by ranges, and as many for everything else. */
   readonly maxConnections: number
-  /** Milliseconds until a connection stands, until the first byte of an answer, and between any two of it. */
+  /** Milliseconds until a connection stands. */
   readonly connectTimeout: number
+  /** Milliseconds until an answer begins, and between any two bytes of it, or of a body that is sent. */
   readonly responseTimeout: number
 }
 
@@ -28,6 +32,11 @@ export const s3Defaults = Object.freeze({
   /** Every request ends in bounded time: readers of a hung store cannot be interrupted by the kernel's read-ahead. */
   responseTimeout: 30_000,
 })
+
+/** Amazon's own server of the region where no other is named. */
+export function endpointOf({ endpoint, region }: Pick<S3StoreOptions, 'endpoint' | 'region'>): URL {
+  return new URL(endpoint ?? `https://s3.${region}.amazonaws.com`)
+}
 
 /** Who is trusted: `ca` replaces Node's own list, so the system's stand in it beside the private one. */
 export function authorities({ caFile }: Pick<S3StoreOptions, 'caFile'>): { ca?: string[] } {

@@ -1,29 +1,21 @@
-import { Agent as HttpAgent } from 'node:http'
-import { Agent as HttpsAgent } from 'node:https'
 import type { Readable } from 'node:stream'
 import {
-  AbortMultipartUploadCommand,
-  CompleteMultipartUploadCommand,
-  CreateMultipartUploadCommand,
+  DeleteObjectCommand,
   DeleteObjectsCommand,
   GetObjectCommand,
   type GetObjectCommandOutput,
   HeadObjectCommand,
   ListObjectsV2Command,
-  PutObjectCommand,
-  S3Client,
-  UploadPartCommand,
+  type S3Client,
 } from '@aws-sdk/client-s3'
 import type { Abortable } from '../base/abort.ts'
-import { Semaphore } from '../base/semaphore.ts'
 import { StoreError } from './errors.ts'
-import { readSource } from './file-source.ts'
 import { NotPlain } from './lean-connection.ts'
 import type { LeanGet } from './lean-get.ts'
 import {
   type ByteRange,
-  type FileSource,
   type GetOptions,
+  isBehind,
   type ListOptions,
   type ListPage,
   type ObjectBody,
@@ -35,68 +27,48 @@ import {
   type PutBody,
   type PutOptions,
 } from './object-store.ts'
-import { s3Error } from './s3-errors.ts'
+import { createClient } from './s3-client.ts'
+import { type S3Place, s3Error } from './s3-errors.ts'
 import { leanGetOf } from './s3-lean.ts'
-import { authorities, type S3StoreOptions } from './s3-options.ts'
+import { endpointOf, type S3StoreOptions } from './s3-options.ts'
+import { abortable, sizeOf, type UploadClients, upload } from './s3-upload.ts'
 
-/** Objects above it go up in parts. */
-const multipartThreshold = 16 << 20
-/** S3's limits: at most 10,000 parts, each but the last at least 5 MiB. */
-const largestPartCount = 10_000
-const partConcurrency = 4
+/** Milliseconds for the one request that may take long: a server that keeps objects as files joins gigabytes of parts before it answers. */
+const completionTimeout = 600_000
 /** DeleteObjects takes so many. */
 const deleteBatch = 1000
 
 /** An object store in an S3 bucket, below a prefix. */
 export class S3Store implements ObjectStore {
   readonly description: string
+  readonly #options: S3StoreOptions
+  readonly #place: S3Place
   readonly #client: S3Client
-  readonly #bucket: string
-  readonly #prefix: string
   readonly #lean: LeanGet | undefined
+  #patient: S3Client | undefined
+  /** Whether the bucket is known to exist, so that what is missing is only a key. */
+  #hasBucket = false
 
   constructor(options: S3StoreOptions) {
-    this.#bucket = options.bucket
-    this.#prefix = options.prefix
+    this.#options = options
     this.description = `s3://${options.bucket}/${options.prefix}`.replace(/\/$/, '')
+    this.#place = { store: this.description, server: endpointOf(options).host }
+    this.#client = createClient(options)
     this.#lean = leanGetOf(options, () => this.#client.config.credentials())
-    const agentOptions = { keepAlive: true, maxSockets: options.maxConnections }
-    this.#client = new S3Client({
-      region: options.region,
-      forcePathStyle: options.addressing === 'path',
-      // Trying again is withRetry's, which knows what was asked.
-      maxAttempts: 1,
-      // Checksum trailers break servers that only speak older S3; our objects carry their own SHA-256.
-      requestChecksumCalculation: 'WHEN_REQUIRED',
-      responseChecksumValidation: 'WHEN_REQUIRED',
-      ...(options.endpoint !== undefined && { endpoint: options.endpoint }),
-      ...(options.credentials !== undefined && { credentials: options.credentials }),
-      requestHandler: {
-        httpAgent: new HttpAgent(agentOptions),
-        httpsAgent: new HttpsAgent({
-          ...agentOptions,
-          rejectUnauthorized: options.verifyTls,
-          ...authorities(options),
-        }),
-        connectionTimeout: options.connectTimeout,
-        requestTimeout: options.responseTimeout,
-        socketTimeout: options.responseTimeout,
-        throwOnRequestTimeout: true,
-        // Our own bound on requests makes waiting for a socket an ordinary thing.
-        socketAcquisitionWarningTimeout: 3_600_000,
-      },
-    })
   }
 
   async get(key: ObjectKey, options: GetOptions = {}): Promise<ObjectBody | undefined> {
-    const lean = await this.#leanGet(key, options)
-    if (lean !== undefined) return lean
+    if (this.#lean !== undefined)
+      try {
+        return await this.#leanGet(this.#lean, key, options)
+      } catch (error) {
+        if (isMissing(error)) return undefined
+        if (!(error instanceof NotPlain)) throw this.#failed(error, key, options.signal)
+      }
     const found = await this.getStream(key, options)
     if (found === undefined) return undefined
     const { body, ...metadata } = found
-    const pieces: Buffer[] = []
-    for await (const piece of body) pieces.push(piece)
-    return { ...metadata, bytes: pieces.length === 1 ? (pieces[0] as Buffer) : Buffer.concat(pieces) }
+    return { ...metadata, bytes: Buffer.concat(await Array.fromAsync(body)) }
   }
 
   async getStream(
@@ -111,78 +83,88 @@ export class S3Store implements ObjectStore {
           ...(range && { Range: rangeHeader(range) }),
           ...(ifMatch !== undefined && { IfMatch: ifMatch }),
         }),
-        abortable(signal),
+        abortable({ signal }),
       )
     } catch (error) {
       if (isMissing(error)) return undefined
       throw this.#failed(error, key, signal)
     }
-    const length = output.ContentLength ?? 0
-    // A server that ignores ranges would fill the cache with the wrong bytes.
-    const total = range === undefined ? length : totalOf(output.ContentRange)
-    if (total === undefined)
-      throw new StoreError('invalid', `${this.description}: ${key}: the server does not understand ranges`)
+    const body = output.Body as Readable
+    const length = output.ContentLength
+    const total = range === undefined ? length : totalOf(output.ContentRange, range, length)
+    if (total === undefined || length === undefined) {
+      body.destroy()
+      const fault = range === undefined ? 'does not say how long it is' : 'does not understand ranges'
+      throw new StoreError('invalid', `${this.description}: ${key}: the server ${fault}`)
+    }
     return {
       ...metadataOf(key, total, output.ETag, output.LastModified),
-      body: this.#exactly(output.Body as Readable, length, key, signal),
+      body: this.#exactly(body, length, key, signal),
     }
   }
 
   async head(key: ObjectKey, { signal }: Abortable = {}): Promise<ObjectMetadata | undefined> {
     try {
-      const output = await this.#client.send(new HeadObjectCommand(this.#at(key)), abortable(signal))
+      const output = await this.#client.send(new HeadObjectCommand(this.#at(key)), abortable({ signal }))
       return metadataOf(key, output.ContentLength, output.ETag, output.LastModified)
     } catch (error) {
       if (!isMissing(error)) throw this.#failed(error, key, signal)
+      await this.#checkBucket(signal)
       return undefined
     }
   }
 
-  async *list(prefix: string, { delimiter, signal }: ListOptions = {}): AsyncIterable<ListPage> {
+  async *list(prefix: string, { delimiter, after, signal }: ListOptions = {}): AsyncIterable<ListPage> {
+    const isWanted = (name: string): boolean => after === undefined || isBehind(name, after)
     let token: string | undefined
     do {
       const output = await this.#client
         .send(
           new ListObjectsV2Command({
-            Bucket: this.#bucket,
-            Prefix: this.#prefix + prefix,
+            Bucket: this.#options.bucket,
+            Prefix: this.#options.prefix + prefix,
+            // Keys may hold what XML cannot.
+            EncodingType: 'url',
             ...(delimiter && { Delimiter: delimiter }),
+            ...(after !== undefined && { StartAfter: this.#options.prefix + after }),
             ...(token && { ContinuationToken: token }),
           }),
-          abortable(signal),
+          abortable({ signal }),
         )
         .catch((error: unknown) => {
           throw this.#failed(error, prefix || 'its listing', signal)
         })
+      this.#hasBucket = true
+      // Some servers send keys as they are.
+      const below = (key = ''): ObjectKey => this.#below(output.EncodingType === 'url' ? decoded(key) : key)
       yield {
-        objects: (output.Contents ?? []).map(({ Key, Size, ETag, LastModified }) =>
-          metadataOf(this.#below(Key), Size, ETag, LastModified),
-        ),
-        prefixes: (output.CommonPrefixes ?? []).map(({ Prefix }) => this.#below(Prefix)),
+        objects: (output.Contents ?? [])
+          .map(({ Key, Size, ETag, LastModified }) => metadataOf(below(Key), Size, ETag, LastModified))
+          .filter(({ key }) => isWanted(key)),
+        prefixes: (output.CommonPrefixes ?? []).map(({ Prefix }) => below(Prefix)).filter(isWanted),
       }
       token = output.IsTruncated ? output.NextContinuationToken : undefined
+      if (output.IsTruncated && token === undefined)
+        throw new StoreError('invalid', `${this.description}: the server does not say how a listing goes on`)
     } while (token !== undefined)
   }
 
   async put(key: ObjectKey, body: PutBody, options: PutOptions = {}): Promise<ObjectMetadata> {
-    const size = Buffer.isBuffer(body)
-      ? body.length
-      : body.ranges.reduce((sum, { length }) => sum + length, 0)
+    const clients: UploadClients = {
+      client: this.#client,
+      patient: () => {
+        this.#patient ??= createClient({ ...this.#options, responseTimeout: completionTimeout })
+        return this.#patient
+      },
+      failed: (error) => this.#failed(error, key, options.signal),
+    }
     try {
-      const etag =
-        size > multipartThreshold
-          ? await this.#putParts(key, body, size, options)
-          : await this.#putWhole(
-              key,
-              Buffer.isBuffer(body) ? body : await readAll(body, options.signal),
-              options,
-            )
-      return { key, size, etag, modified: Date.now() }
+      const etag = await upload(clients, this.#at(key), body, options)
+      return { key, size: sizeOf(body), etag, modified: Date.now() }
     } catch (error) {
-      const failure = this.#failed(error, key, options.signal)
-      if (failure instanceof StoreError && failure.code === 'changed' && options.ifNoneMatch !== undefined)
+      if (error instanceof StoreError && error.code === 'changed' && options.ifNoneMatch !== undefined)
         throw new StoreError('exists', `${this.description}: ${key} exists already`, { cause: error })
-      throw failure
+      throw error
     }
   }
 
@@ -190,104 +172,77 @@ export class S3Store implements ObjectStore {
     for (let first = 0; first < keys.length; first += deleteBatch) {
       const batch = keys.slice(first, first + deleteBatch)
       try {
-        const output = await this.#client.send(
-          new DeleteObjectsCommand({
-            Bucket: this.#bucket,
-            Delete: { Objects: batch.map((key) => ({ Key: this.#prefix + key })), Quiet: true },
-          }),
-          abortable(signal),
-        )
-        const [failed] = output.Errors ?? []
-        if (failed !== undefined)
-          throw Object.assign(new Error(failed.Message), { name: failed.Code ?? 'Error' })
+        await this.#deleteBatch(batch, signal)
       } catch (error) {
-        throw this.#failed(error, batch[0] as string, signal)
+        const failure = this.#failed(error, batch[0] as string, signal)
+        // Not all servers know the request, and XML does not know all keys.
+        if (!(failure instanceof StoreError && failure.code === 'invalid')) throw failure
+        await Promise.all(batch.map((key) => this.#deleteOne(key, signal)))
       }
     }
   }
 
-  /** Closes the kept connections. */
+  /** Closes all connections; what is under way fails. */
   [Symbol.dispose](): void {
     this.#client.destroy()
+    this.#patient?.destroy()
     this.#lean?.close()
   }
 
-  /** undefined: it has to be asked in the ordinary way. */
   async #leanGet(
+    lean: LeanGet,
     key: ObjectKey,
     { range, ifMatch, into, signal }: GetOptions,
-  ): Promise<ObjectBody | undefined> {
-    if (this.#lean === undefined) return undefined
+  ): Promise<ObjectBody> {
     const headers: Record<string, string> = {
       ...(range && { range: rangeHeader(range) }),
       ...(ifMatch !== undefined && { 'if-match': ifMatch }),
     }
-    try {
-      const answer = await this.#lean.get(this.#prefix + key, headers, { into, signal })
-      const { status, headers: answered, bytes } = answer
-      const total = status === 206 ? totalOf(answered.get('content-range')) : bytes.length
-      if (total === undefined || (range !== undefined && status !== 206)) return undefined
-      const modified = Date.parse(answered.get('last-modified') ?? '')
-      return { key, size: total, etag: answered.get('etag') ?? '', modified: modified || 0, bytes }
-    } catch (error) {
-      if (error instanceof NotPlain) return undefined
-      throw this.#failed(error, key, signal)
-    }
+    const {
+      status,
+      headers: answered,
+      bytes,
+    } = await lean.get(this.#options.prefix + key, headers, { into, signal })
+    const isRanged = range !== undefined && status === 206
+    const size = isRanged ? totalOf(answered.get('content-range'), range, bytes.length) : bytes.length
+    if (size === undefined || isRanged !== (range !== undefined)) throw new NotPlain('not what was asked for')
+    const modified = Date.parse(answered.get('last-modified') ?? '')
+    return { key, size, etag: answered.get('etag') ?? '', modified: modified || 0, bytes }
   }
 
-  async #putWhole(key: ObjectKey, bytes: Buffer, { signal, ...conditions }: PutOptions): Promise<string> {
-    const output = await this.#client.send(
-      new PutObjectCommand({ ...this.#at(key), Body: bytes, ...conditionsOf(conditions) }),
-      abortable(signal),
-    )
-    return output.ETag ?? ''
-  }
-
-  async #putParts(
-    key: ObjectKey,
-    body: PutBody,
-    size: number,
-    { signal, ...conditions }: PutOptions,
-  ): Promise<string> {
-    const { UploadId } = await this.#client.send(
-      new CreateMultipartUploadCommand(this.#at(key)),
-      abortable(signal),
-    )
-    const upload = { ...this.#at(key), UploadId }
-    const failure = new AbortController()
-    const onAbort = (): void => failure.abort(signal?.reason)
-    signal?.addEventListener('abort', onAbort, { once: true })
+  /** A HEAD has no body that would say whether its key is missing, or the bucket. Whoever may not list learns no more. */
+  async #checkBucket(signal: AbortSignal | undefined): Promise<void> {
+    if (this.#hasBucket) return
+    const { bucket, prefix } = this.#options
     try {
-      signal?.throwIfAborted()
-      const places = new Semaphore(partConcurrency)
-      const parts: Promise<{ ETag: string | undefined; PartNumber: number }>[] = []
-      for await (const bytes of partsOf(body, partSizeOf(size), failure.signal)) {
-        const place = await places.acquire({ signal: failure.signal })
-        const PartNumber = parts.length + 1
-        const part = this.#client
-          .send(new UploadPartCommand({ ...upload, PartNumber, Body: bytes }), {
-            abortSignal: failure.signal,
-          })
-          .then(({ ETag }) => ({ ETag, PartNumber }))
-          .finally(() => place[Symbol.dispose]())
-        part.catch((error: unknown) => failure.abort(error))
-        parts.push(part)
-      }
-      const output = await this.#client.send(
-        new CompleteMultipartUploadCommand({
-          ...upload,
-          MultipartUpload: { Parts: await Promise.all(parts) },
-          ...conditionsOf(conditions),
-        }),
-        abortable(signal),
+      await this.#client.send(
+        new ListObjectsV2Command({ Bucket: bucket, Prefix: prefix, MaxKeys: 1 }),
+        abortable({ signal }),
       )
-      return output.ETag ?? ''
     } catch (error) {
-      // Parts that nobody completes are stored, and paid for, until they are aborted. Not bound to the caller's signal.
-      await this.#client.send(new AbortMultipartUploadCommand(upload)).catch(() => {})
-      throw failure.signal.aborted && !signal?.aborted ? failure.signal.reason : error
-    } finally {
-      signal?.removeEventListener('abort', onAbort)
+      if ((error as Error).name !== 'AccessDenied') throw this.#failed(error, 'the bucket', signal)
+    }
+    this.#hasBucket = true
+  }
+
+  async #deleteBatch(keys: readonly ObjectKey[], signal: AbortSignal | undefined): Promise<void> {
+    const output = await this.#client.send(
+      new DeleteObjectsCommand({
+        Bucket: this.#options.bucket,
+        Delete: { Objects: keys.map((key) => ({ Key: this.#options.prefix + key })), Quiet: true },
+      }),
+      abortable({ signal }),
+    )
+    const failed = output.Errors?.find(({ Code }) => Code !== 'NoSuchKey')
+    if (failed !== undefined)
+      throw Object.assign(new Error(failed.Message), { name: failed.Code ?? 'InternalError' })
+  }
+
+  async #deleteOne(key: ObjectKey, signal: AbortSignal | undefined): Promise<void> {
+    try {
+      await this.#client.send(new DeleteObjectCommand(this.#at(key)), abortable({ signal }))
+    } catch (error) {
+      if (!isMissing(error)) throw this.#failed(error, key, signal)
     }
   }
 
@@ -321,15 +276,15 @@ export class S3Store implements ObjectStore {
   }
 
   #at(key: ObjectKey): { Bucket: string; Key: string } {
-    return { Bucket: this.#bucket, Key: this.#prefix + key }
+    return { Bucket: this.#options.bucket, Key: this.#options.prefix + key }
   }
 
-  #below(key: string | undefined): ObjectKey {
-    return objectKey((key ?? '').slice(this.#prefix.length))
+  #below(key: string): ObjectKey {
+    return objectKey(key.slice(this.#options.prefix.length))
   }
 
   #failed(error: unknown, what: string, signal: AbortSignal | undefined): unknown {
-    return signal?.aborted ? signal.reason : s3Error(error, this.description, what)
+    return signal?.aborted ? signal.reason : s3Error(error, this.#place, what)
   }
 }
 
@@ -337,18 +292,27 @@ function rangeHeader({ offset, length }: ByteRange): string {
   return `bytes=${offset}-${offset + length - 1}`
 }
 
-function abortable(signal: AbortSignal | undefined): { abortSignal?: AbortSignal } {
-  return signal === undefined ? {} : { abortSignal: signal }
-}
-
 function isMissing(error: unknown): boolean {
   const { name } = error as Error
   return name === 'NoSuchKey' || name === 'NotFound'
 }
 
-function totalOf(contentRange: string | undefined): number | undefined {
-  const total = /\/(\d+)$/.exec(contentRange ?? '')?.[1]
-  return total === undefined ? undefined : Number(total)
+/** The size of an object, of which `length` bytes came; undefined unless they are those that were asked for, cut at its end. */
+function totalOf(
+  contentRange: string | undefined,
+  { offset, length: asked }: ByteRange,
+  length: number | undefined,
+): number | undefined {
+  const [, first, last, size] = (/^bytes (\d+)-(\d+)\/(\d+)$/.exec(contentRange ?? '') ?? []).map(Number)
+  if (first === undefined || last === undefined || size === undefined) return undefined
+  const isAsked =
+    first === offset && last === Math.min(offset + asked, size) - 1 && length === last - first + 1
+  return isAsked ? size : undefined
+}
+
+/** As Amazon encodes keys in listings: a form's way, with plus signs for spaces. */
+function decoded(key: string): string {
+  return decodeURIComponent(key.replaceAll('+', ' '))
 }
 
 function metadataOf(
@@ -358,43 +322,4 @@ function metadataOf(
   modified: Date | undefined,
 ): ObjectMetadata {
   return { key, size: size ?? 0, etag: etag ?? '', modified: modified?.getTime() ?? 0 }
-}
-
-function conditionsOf({ ifNoneMatch, ifMatch }: PutOptions): { IfNoneMatch?: string; IfMatch?: string } {
-  return {
-    ...(ifNoneMatch !== undefined && { IfNoneMatch: ifNoneMatch }),
-    ...(ifMatch !== undefined && { IfMatch: ifMatch }),
-  }
-}
-
-function partSizeOf(size: number): number {
-  return Math.max(multipartThreshold, Math.ceil(size / largestPartCount))
-}
-
-async function readAll(source: FileSource, signal: AbortSignal | undefined): Promise<Buffer> {
-  const pieces: Buffer[] = []
-  for await (const piece of readSource(source, signal)) pieces.push(Buffer.from(piece))
-  return Buffer.concat(pieces)
-}
-
-/** Parts of `partSize` bytes, the last one shorter; each is the caller's to keep. */
-async function* partsOf(body: PutBody, partSize: number, signal: AbortSignal): AsyncIterable<Buffer> {
-  if (Buffer.isBuffer(body)) {
-    for (let at = 0; at < body.length; at += partSize) yield body.subarray(at, at + partSize)
-    return
-  }
-  let part = Buffer.allocUnsafeSlow(partSize)
-  let filled = 0
-  for await (const piece of readSource(body, signal)) {
-    for (let at = 0; at < piece.length; ) {
-      const copied = piece.copy(part, filled, at)
-      at += copied
-      filled += copied
-      if (filled < partSize) continue
-      yield part
-      part = Buffer.allocUnsafeSlow(partSize)
-      filled = 0
-    }
-  }
-  if (filled > 0) yield part.subarray(0, filled)
 }

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import type { Abortable } from '../base/abort.ts'
 import { StoreError } from './errors.ts'
-import type { ObjectReader, ObjectStore } from './object-store.ts'
+import { isBehind, type ListPage, type ObjectReader, type ObjectStore } from './object-store.ts'
 import type { StoreMetrics } from './with-metrics.ts'
 
 export interface RetryPolicy {
@@ -27,46 +28,47 @@ export function retryDelay(
   return random * Math.min(largestDelay, baseDelay * 2 ** (attempt - 1))
 }
 
+export interface RetryOptions extends Abortable {
+  readonly policy?: RetryPolicy | undefined
+  readonly metrics?: StoreMetrics | undefined
+}
+
+/** Does `work`, which may be done again, until it succeeds, fails for good or has been tried often enough. */
+export async function retrying<T>(work: () => Promise<T>, options: RetryOptions = {}): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await work()
+    } catch (error) {
+      await pause(error, attempt, options)
+    }
+  }
+}
+
 /** The same store, trying again what may succeed later. A conditional put is not repeated: nobody knows whether it was done. */
 export function withRetry<S extends ObjectReader | ObjectStore>(
   store: S,
   policy: RetryPolicy = defaultRetryPolicy,
   metrics?: StoreMetrics,
 ): S {
-  const retrying = async <T>(work: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> => {
-    for (let attempt = 1; ; attempt++) {
-      try {
-        return await work()
-      } catch (error) {
-        if (!(error instanceof StoreError) || !error.retryable || attempt > policy.retries) throw error
-        await delay(retryDelay(attempt, policy), undefined, { signal }).catch(() => signal?.throwIfAborted())
-        if (metrics) metrics.retries++
-      }
-    }
-  }
+  const again = <T>(work: () => Promise<T>, options: Abortable | undefined): Promise<T> =>
+    retrying(work, { policy, metrics, signal: options?.signal })
   const wrapped: ObjectReader & Partial<ObjectStore> = {
     description: store.description,
-    get: (key, options) => retrying(() => store.get(key, options), options?.signal),
-    getStream: (key, options) => retrying(() => store.getStream(key, options), options?.signal),
-    head: (key, options) => retrying(() => store.head(key, options), options?.signal),
-    async *list(prefix, options) {
-      // A listing goes on behind what was already given out: begun anew, it is skipped as far.
-      let given = 0
+    get: (key, options) => again(() => store.get(key, options), options),
+    getStream: (key, options) => again(() => store.getStream(key, options), options),
+    head: (key, options) => again(() => store.head(key, options), options),
+    async *list(prefix, options = {}) {
+      let after = options.after
       for (let attempt = 1; ; attempt++) {
         try {
-          let page = 0
-          for await (const found of store.list(prefix, options)) {
-            if (page++ < given) continue
-            given++
-            yield found
+          for await (const page of store.list(prefix, { ...options, after })) {
+            after = lastOf(page) ?? after
+            attempt = 1
+            yield page
           }
           return
         } catch (error) {
-          if (!(error instanceof StoreError) || !error.retryable || attempt > policy.retries) throw error
-          await delay(retryDelay(attempt, policy), undefined, { signal: options?.signal }).catch(() =>
-            options?.signal?.throwIfAborted(),
-          )
-          if (metrics) metrics.retries++
+          await pause(error, attempt, { policy, metrics, signal: options.signal })
         }
       }
     },
@@ -76,9 +78,25 @@ export function withRetry<S extends ObjectReader | ObjectStore>(
       const isConditional = options?.ifNoneMatch !== undefined || options?.ifMatch !== undefined
       return isConditional
         ? store.put(key, body, options)
-        : retrying(() => store.put(key, body, options), options?.signal)
+        : again(() => store.put(key, body, options), options)
     }
-    wrapped.delete = (keys, options) => retrying(() => store.delete(keys, options), options?.signal)
+    wrapped.delete = (keys, options) => again(() => store.delete(keys, options), options)
   }
   return wrapped as S
+}
+
+/** Waits before the next try, or throws when there is none: `error`, or the reason of an abort. */
+async function pause(error: unknown, attempt: number, options: RetryOptions): Promise<void> {
+  const { policy = defaultRetryPolicy, metrics, signal } = options
+  if (!(error instanceof StoreError) || !error.retryable || attempt > policy.retries) throw error
+  await delay(retryDelay(attempt, policy), undefined, { signal }).catch(() => signal?.throwIfAborted())
+  if (metrics) metrics.retries++
+}
+
+/** What of a page stands last in the order of bytes. */
+function lastOf({ objects, prefixes }: ListPage): string | undefined {
+  const key = objects.at(-1)?.key
+  const prefix = prefixes.at(-1)
+  if (key === undefined || prefix === undefined) return key ?? prefix
+  return isBehind(prefix, key) ? prefix : key
 }

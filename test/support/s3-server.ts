@@ -85,7 +85,17 @@ function startProcess(
   }
   const args =
     name === 'versitygw'
-      ? ['--port', address, '--quiet', 'posix', '--versioning-dir', join(folder, 'versions'), data]
+      ? // Closes the connection after every answer unless it is asked not to, which no other server does.
+        [
+          '--port',
+          address,
+          '--keep-alive',
+          '--quiet',
+          'posix',
+          '--versioning-dir',
+          join(folder, 'versions'),
+          data,
+        ]
       : ['server', '--address', address, '--quiet', data]
   // setpriv(1) has the kernel end the server with us, however we end.
   const program = ['--pdeathsig', 'KILL', serverBinary(name), ...args]
