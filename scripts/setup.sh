@@ -27,11 +27,11 @@ check_node() {
     fail "needs Node.js 24 or newer, this is $version, and npm brought none along for $(uname -m)"
 }
 
-# program:package for each argument
+# program:package for each argument, or library.so.N:package
 install_programs() {
   packages=
   for each in "$@"; do
-    command -v "${each%%:*}" >/dev/null || packages="$packages ${each##*:}"
+    is_there "${each%%:*}" || packages="$packages ${each##*:}"
   done
   if [ -z "$packages" ]; then return; fi
   if ! is_root || ! command -v apt-get >/dev/null; then
@@ -41,6 +41,13 @@ install_programs() {
   # The lists of a fresh system are empty, or too old.
   # shellcheck disable=SC2086
   apt_install $packages >/dev/null 2>&1 || { apt-get update -qq && apt_install $packages >/dev/null; }
+}
+
+is_there() {
+  case "$1" in
+    *.so.*) PATH="$PATH:/sbin:/usr/sbin" ldconfig -p | grep -qF "$1" ;;
+    *) command -v "$1" >/dev/null ;;
+  esac
 }
 
 apt_install() { DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@"; }
@@ -53,7 +60,7 @@ case "${1-}" in
     is_root || install_programs fusermount3:fuse3
     ;;
   --test)
-    install_programs fusermount3:fuse3 rsync:rsync setfattr:attr setfacl:acl tar:tar zstd:zstd openssl:openssl
+    install_programs fusermount3:fuse3 libfuse.so.2:libfuse2 rsync:rsync setfattr:attr setfacl:acl tar:tar zstd:zstd openssl:openssl
     if [ -e scripts/s3-servers.ts ]; then node scripts/s3-servers.ts; fi
     ;;
   *) fail "unknown argument $1" ;;

@@ -77,7 +77,9 @@ function loadFuseNative(): FuseNativeClass {
   try {
     return createRequire(import.meta.url)('fuse-native') as FuseNativeClass
   } catch (error) {
-    throw new MountError('refused', `the npm package fuse-native cannot be loaded: ${messageOf(error)}`, {
+    const text = messageOf(error)
+    const advice = text.includes('libfuse.so') ? ' (install libfuse 2; Debian: apt-get install libfuse2)' : ''
+    throw new MountError('refused', `the npm package fuse-native cannot be loaded: ${text}${advice}`, {
       cause: error,
     })
   }
