@@ -39,6 +39,7 @@ export class LeanGet {
   readonly #places: Semaphore
   readonly #open = new Set<LeanConnection>()
   readonly #idle: LeanConnection[] = []
+  #closed = false
 
   constructor(options: LeanGetOptions) {
     this.#options = options
@@ -67,6 +68,7 @@ export class LeanGet {
 
   /** Closes all connections; what is under way fails. */
   close(): void {
+    this.#closed = true
     this.#idle.length = 0
     for (const connection of this.#open) connection.destroy()
     this.#open.clear()
@@ -119,6 +121,7 @@ export class LeanGet {
   }
 
   #connect(): LeanConnection {
+    if (this.#closed) throw Object.assign(new Error('the store is closed'), { code: 'ECONNABORTED' })
     const connection = new LeanConnection(this.#options)
     this.#open.add(connection)
     return connection

@@ -127,6 +127,22 @@ export function objectStoreSuite(
     t.is((await listed(store.list('many/'))).keys.length, 50)
   })
 
+  storeTest('a listing goes on behind any of its names', async (t, store) => {
+    const keys = ['0', 'a!', 'a/1', 'a/2', 'a0', 'b/c/d', 'b/c0', 'z', 'ﬀ', '😀']
+    for (const key of keys) await put(store, key)
+    for (const [i, after] of keys.entries())
+      t.deepEqual((await listed(store.list('', { after }))).keys, keys.slice(i + 1), after)
+    const behind = async (prefix: string, after: string): Promise<string[]> => {
+      const found = await listed(store.list(prefix, { delimiter: '/', after }))
+      return [...found.prefixes, ...found.keys]
+    }
+    t.deepEqual(await behind('', '0'), ['a/', 'b/', 'a!', 'a0', 'z', 'ﬀ', '😀'])
+    t.deepEqual(await behind('', 'a/'), ['b/', 'a0', 'z', 'ﬀ', '😀'])
+    t.deepEqual(await behind('', 'b/'), ['z', 'ﬀ', '😀'])
+    t.deepEqual(await behind('b/', 'b/c/'), ['b/c0'])
+    t.deepEqual(await behind('', '😀'), [])
+  })
+
   storeTest('odd keys are kept apart', async (t, store) => {
     const odd = [
       'sp ace',
@@ -138,7 +154,15 @@ export function objectStoreSuite(
       'quo\'te"s',
       'ünï/cödé',
       '(paren)*!',
+      'new\nline',
+      'back\\slash',
+      '-dash',
+      '.hidden',
+      '%2F',
+      'plane 1: 😀',
+      'composed é, decomposed e\u0301',
       `${'long'.repeat(60)}/x`,
+      Array.from({ length: 20 }, (_, i) => `folder ${i} ${'x'.repeat(25)}`).join('/'),
       'colon:semi;comma,@$',
     ]
     for (const key of odd) {
@@ -198,6 +222,50 @@ export function objectStoreSuite(
     controller.abort(reason)
     await t.throwsAsync(reading, { is: reason })
     t.is((await store.get(key))?.size, 8 << 20)
+    const streaming = new AbortController()
+    const stream = await store.getStream(key, { signal: streaming.signal })
+    const reader = stream?.body[Symbol.asyncIterator]()
+    await reader?.next()
+    streaming.abort(reason)
+    await t.throwsAsync(
+      async () => {
+        // What had come before may still be given out.
+        while ((await reader?.next())?.done === false);
+      },
+      { is: reason },
+    )
+  })
+
+  storeTest('a stream gives all of an object, a range of it, or as much as is wanted', async (t, store) => {
+    const bytes = randomBytes(3_000_000)
+    const key = objectKey('streamed')
+    await store.put(key, bytes)
+    const all = async (range?: { offset: number; length: number }): Promise<Buffer> => {
+      const stream = await store.getStream(key, { range })
+      t.is(stream?.size, bytes.length)
+      return Buffer.concat(await Array.fromAsync(stream?.body ?? []))
+    }
+    t.true((await all()).equals(bytes))
+    t.true((await all({ offset: 1_000_000, length: 1_500_000 })).equals(bytes.subarray(1_000_000, 2_500_000)))
+    t.true((await all({ offset: 2_999_999, length: 10 })).equals(bytes.subarray(2_999_999)))
+    await t.throwsAsync(store.getStream(key, { range: { offset: 3_000_000, length: 1 } }), {
+      code: 'invalid',
+    })
+    await t.throwsAsync(store.getStream(key, { ifMatch: '"other"' }), { code: 'changed' })
+    for (let i = 0; i < 100; i++)
+      for await (const piece of (await store.getStream(key))?.body ?? []) {
+        t.true(piece.length > 0)
+        break
+      }
+    await put(store, 'empty', '')
+    t.deepEqual(await Array.fromAsync((await store.getStream(objectKey('empty')))?.body ?? []), [])
+  })
+
+  storeTest('many requests at a time each get their own', async (t, store) => {
+    const keys = Array.from({ length: 200 }, (_, i) => objectKey(`key ${i}`))
+    await Promise.all(keys.map((key, i) => store.put(key, Buffer.alloc(i * 300, key))))
+    const bodies = await Promise.all(keys.map((key) => store.get(key)))
+    for (const [i, key] of keys.entries()) t.true(bodies[i]?.bytes.equals(Buffer.alloc(i * 300, key)), key)
   })
 
   storeTest('large objects go up in parts, from memory and from ranges of a file', async (t, store) => {

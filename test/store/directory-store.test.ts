@@ -1,10 +1,11 @@
-import { mkdir, readdir, symlink, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readlink, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import test from 'ava'
 import { DirectoryStore } from '../../src/store/directory-store.ts'
 import { objectKey } from '../../src/store/object-store.ts'
 import { objectStoreSuite } from '../conformance/object-store.ts'
 import { temporaryFolder } from '../support/mounted.ts'
+import { output } from '../support/run.ts'
 
 objectStoreSuite(test, {
   name: 'directory',
@@ -25,18 +26,131 @@ test('a folder that is not there is no empty store', async (t) => {
   await t.throwsAsync(store.put(objectKey('key'), Buffer.from('x')), { code: 'no-bucket' })
 })
 
-test('a listing with a delimiter looks into no other folder, symlinks lead nowhere', async (t) => {
+test('a file is no store', async (t) => {
   await using folder = await temporaryFolder()
-  const root = join(folder.path, 'root')
-  await mkdir(join(root, 'files'), { recursive: true })
-  await writeFile(join(folder.path, 'outside'), 'secret')
-  await symlink('../outside', join(root, 'link'))
-  await symlink('..', join(root, 'up'))
-  const store = new DirectoryStore(root)
-  t.is(await store.get(objectKey('link')), undefined)
+  await writeFile(join(folder.path, 'file'), 'x')
+  const store = new DirectoryStore(join(folder.path, 'file'))
+  await t.throwsAsync(store.get(objectKey('key')), { code: 'no-bucket' })
+  await t.throwsAsync(Array.fromAsync(store.list('')), { code: 'no-bucket' })
+})
+
+test('a listing with a delimiter looks into no other folder', async (t) => {
+  await using folder = await temporaryFolder()
+  await mkdir(join(folder.path, 'files'))
+  const store = new DirectoryStore(folder.path)
   t.deepEqual(await Array.fromAsync(store.list('', { delimiter: '/' })), [
     { objects: [], prefixes: ['files/'] },
   ])
+})
+
+test('symlinks lead nowhere, be it to read, to write or to delete', async (t) => {
+  await using folder = await temporaryFolder()
+  const [root, outside] = [join(folder.path, 'root'), join(folder.path, 'outside')]
+  await mkdir(root)
+  await mkdir(outside)
+  await writeFile(join(outside, 'file'), 'secret')
+  await symlink('../outside/file', join(root, 'link'))
+  await symlink('../outside', join(root, 'folder'))
+  await symlink('..', join(root, 'up'))
+  const store = new DirectoryStore(root)
+  for (const key of ['link', 'folder/file', 'up/outside/file'].map(objectKey)) {
+    t.is(await store.get(key), undefined)
+    t.is(await store.head(key), undefined)
+    t.is(await store.getStream(key), undefined)
+  }
+  for (const prefix of ['', 'folder/', 'up/', 'up/outside/', '../outside/', '/', './', 'folder/../'])
+    t.deepEqual(await Array.fromAsync(store.list(prefix)), [], prefix)
+  for (const key of ['folder/new', 'folder/below/new', 'up/new'].map(objectKey))
+    await t.throwsAsync(store.put(key, Buffer.from('x')), { code: 'invalid' })
+  await store.delete(['folder/file', 'up/outside/file'].map(objectKey))
+  t.deepEqual(await readdir(outside), ['file'])
+  t.deepEqual((await readdir(folder.path)).sort(), ['outside', 'root'])
+})
+
+test('the way to the root may hold symlinks, which may be turned', async (t) => {
+  await using folder = await temporaryFolder()
+  const [first, second] = [join(folder.path, 'first'), join(folder.path, 'second')]
+  await mkdir(first)
+  await mkdir(second)
+  const root = join(folder.path, 'root')
+  await symlink('first', root)
+  const store = new DirectoryStore(`${root}/`)
+  const key = objectKey('a/key')
+  await store.put(key, Buffer.from('in the first'))
+  t.is((await store.get(key))?.bytes.toString(), 'in the first')
+  await rm(root)
+  await symlink('second', root)
+  t.is(await store.get(key), undefined)
+  await store.put(key, Buffer.from('in the second'))
+  t.is((await store.get(key))?.bytes.toString(), 'in the second')
+  await store.delete([key])
+  t.deepEqual(await readdir(second), [])
+  t.deepEqual(await readdir(first), ['a'])
+})
+
+test('an object is no folder, and a folder no object', async (t) => {
+  await using folder = await temporaryFolder()
+  const store = new DirectoryStore(folder.path)
+  await store.put(objectKey('a/b'), Buffer.from('x'))
+  await t.throwsAsync(store.put(objectKey('a/b/c'), Buffer.from('x')), { code: 'invalid' })
+  await t.throwsAsync(store.put(objectKey('a'), Buffer.from('x')), { code: 'invalid' })
+  await t.throwsAsync(store.put(objectKey('a'), Buffer.from('x'), { ifNoneMatch: '*' }))
+  t.is(await store.get(objectKey('a')), undefined)
+  await store.delete([objectKey('a'), objectKey('a/b/c')])
+  t.deepEqual(await readdir(folder.path, { recursive: true }), ['a', 'a/b'])
+})
+
+test('a pipe in the folder holds nobody up, and is no object', async (t) => {
+  await using folder = await temporaryFolder()
+  await output('mkfifo', [join(folder.path, 'pipe')])
+  const store = new DirectoryStore(folder.path)
+  t.is(await store.get(objectKey('pipe')), undefined)
+  t.deepEqual(await Array.fromAsync(store.list('')), [])
+})
+
+test('only the owner may read what is written', async (t) => {
+  await using folder = await temporaryFolder()
+  await new DirectoryStore(folder.path).put(objectKey('a/b/key'), Buffer.from('x'))
+  const modes = await Promise.all(['a', 'a/b', 'a/b/key'].map((path) => stat(join(folder.path, path))))
+  t.deepEqual(
+    modes.map(({ mode }) => mode & 0o777),
+    [0o700, 0o700, 0o600],
+  )
+})
+
+test('puts go on while deletes take their folders away', async (t) => {
+  await using folder = await temporaryFolder()
+  const store = new DirectoryStore(folder.path)
+  const keys = Array.from({ length: 60 }, (_, i) => objectKey(`deep/folder/${i}`))
+  await Promise.all(
+    keys.map(async (key, i) => {
+      await store.put(key, Buffer.from('x'))
+      if (i % 2 === 0) await store.delete([key])
+    }),
+  )
+  t.is((await Array.fromAsync(store.list('')))[0]?.objects.length, 30)
+})
+
+test('quick changes of one object each have an etag of their own', async (t) => {
+  await using folder = await temporaryFolder()
+  const store = new DirectoryStore(folder.path)
+  const etags = new Set<string>()
+  for (let i = 0; i < 100; i++) etags.add((await store.put(objectKey('key'), Buffer.from('x'))).etag)
+  t.is(etags.size, 100)
+})
+
+test('a stream that is left early closes its file', async (t) => {
+  await using folder = await temporaryFolder()
+  const store = new DirectoryStore(folder.path)
+  await store.put(objectKey('key'), Buffer.alloc(3 << 20))
+  for await (const piece of (await store.getStream(objectKey('key')))?.body ?? []) {
+    t.true(piece.length > 0)
+    break
+  }
+  const links = await Promise.all(
+    (await readdir('/proc/self/fd')).map((fd) => readlink(`/proc/self/fd/${fd}`).catch(() => '')),
+  )
+  t.false(links.includes(join(folder.path, 'key')))
 })
 
 test('a put that fails leaves no temporary file', async (t) => {

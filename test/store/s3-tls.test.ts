@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { join } from 'node:path'
@@ -72,6 +73,11 @@ else
           (await store.get(objectKey('key'), { range: { offset: 5, length: 3 } }))?.bytes.toString(),
           'TLS',
         )
+        const large = randomBytes(20 << 20)
+        await store.put(objectKey('large'), large)
+        const into = Buffer.alloc(large.length)
+        const bodies = [store.get(objectKey('large')), store.get(objectKey('large'), { into })]
+        for (const body of await Promise.all(bodies)) t.true(body?.bytes.equals(large))
       }
     } finally {
       front.close()

@@ -1,12 +1,18 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { existsSync } from 'node:fs'
-import { mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { closeSync, existsSync, openSync } from 'node:fs'
+import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3'
+import {
+  CreateBucketCommand,
+  DeleteBucketCommand,
+  DeleteObjectsCommand,
+  ListObjectsV2Command,
+  S3Client,
+} from '@aws-sdk/client-s3'
 import { type S3ServerName, s3Servers, serverBinary } from './s3-servers.ts'
 
 export interface S3Server extends AsyncDisposable {
@@ -58,8 +64,9 @@ export async function startS3Server(name: string): Promise<S3Server> {
   try {
     await answering(endpoint, child)
   } catch (error) {
+    const said = await readFile(join(folder, 'log'), 'utf8')
     await stop()
-    throw error
+    throw new Error(`${name} did not start: ${said}`, { cause: error })
   }
   return { ...serverOf(name, endpoint, region, keys), dataDir, [Symbol.asyncDispose]: stop }
 }
@@ -99,20 +106,57 @@ function startProcess(
       : ['server', '--address', address, '--quiet', data]
   // setpriv(1) has the kernel end the server with us, however we end.
   const program = ['--pdeathsig', 'KILL', serverBinary(name), ...args]
-  return spawn('setpriv', program, { stdio: 'ignore', env })
+  const log = openSync(join(folder, 'log'), 'w')
+  const child = spawn('setpriv', program, { stdio: ['ignore', log, log], env })
+  closeSync(log)
+  return child
 }
 
+/** A server that is not ours keeps nothing of the tests. */
 function givenServer(): S3Server {
   const { JBFS_TEST_S3_ENDPOINT: endpoint = '', JBFS_TEST_S3_REGION } = process.env
   const keys = {
     accessKeyId: process.env.JBFS_TEST_S3_ACCESS_KEY ?? '',
     secretAccessKey: process.env.JBFS_TEST_S3_SECRET_KEY ?? '',
   }
+  const server = serverOf('given', endpoint, JBFS_TEST_S3_REGION ?? region, keys)
+  const buckets: string[] = []
   return {
-    ...serverOf('given', endpoint, JBFS_TEST_S3_REGION ?? region, keys),
+    ...server,
     dataDir: '',
-    async [Symbol.asyncDispose]() {},
+    async createBucket() {
+      const bucket = await server.createBucket()
+      buckets.push(bucket)
+      return bucket
+    },
+    async [Symbol.asyncDispose]() {
+      const client = clientOf(server)
+      for (const bucket of buckets) await removeBucket(client, bucket)
+      client.destroy()
+    },
   }
+}
+
+async function removeBucket(client: S3Client, bucket: string): Promise<void> {
+  for (;;) {
+    const { Contents = [] } = await client.send(new ListObjectsV2Command({ Bucket: bucket }))
+    if (Contents.length === 0) break
+    const Objects = Contents.map(({ Key }) => ({ Key }))
+    await client.send(new DeleteObjectsCommand({ Bucket: bucket, Delete: { Objects, Quiet: true } }))
+  }
+  await client.send(new DeleteBucketCommand({ Bucket: bucket }))
+}
+
+function clientOf(
+  server: Pick<S3Server, 'endpoint' | 'region' | 'accessKeyId' | 'secretAccessKey'>,
+): S3Client {
+  const { endpoint, region, accessKeyId, secretAccessKey } = server
+  return new S3Client({
+    endpoint,
+    region,
+    credentials: { accessKeyId, secretAccessKey },
+    forcePathStyle: true,
+  })
 }
 
 function serverOf(
@@ -133,7 +177,7 @@ function serverOf(
     },
     async createBucket() {
       const bucket = `jbfs-test-${randomBytes(8).toString('hex')}`
-      const client = new S3Client({ endpoint, region, credentials: keys, forcePathStyle: true })
+      const client = clientOf({ endpoint, region, ...keys })
       try {
         await client.send(new CreateBucketCommand({ Bucket: bucket }))
       } finally {
@@ -152,8 +196,7 @@ async function answering(endpoint: string, child: ChildProcess): Promise<void> {
     await response?.body?.cancel()
     // MinIO answers 503 while it starts.
     if (response !== undefined && response.status < 500) return
-    if (child.exitCode !== null || Date.now() > deadline)
-      throw new Error(`the S3 server at ${endpoint} did not start`)
+    if (child.exitCode !== null || Date.now() > deadline) throw new Error(`nothing answers at ${endpoint}`)
     await delay(50)
   }
 }

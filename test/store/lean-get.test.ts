@@ -1,0 +1,193 @@
+import { createServer, type Socket } from 'node:net'
+import test, { type ExecutionContext } from 'ava'
+import { objectKey } from '../../src/store/object-store.ts'
+import { s3Defaults } from '../../src/store/s3-options.ts'
+import { S3Store } from '../../src/store/s3-store.ts'
+
+/** Bytes of an answer, or pieces of it that are sent one by one. */
+type Answer = string | readonly string[]
+
+interface OddServer extends AsyncDisposable {
+  readonly store: S3Store
+  /** Heads of the requests, and the number of connections they came over. */
+  readonly requests: readonly string[]
+  readonly connections: number
+}
+
+/** A server that answers each request with the next of these, whatever is asked: HTTP as real servers and proxies may speak it. */
+async function oddServer(
+  answers: readonly Answer[],
+  { closes = false, responseTimeout = 5000 } = {},
+): Promise<OddServer> {
+  const requests: string[] = []
+  const sockets = new Set<Socket>()
+  let connections = 0
+  const server = createServer({ noDelay: true }, (socket) => {
+    connections++
+    sockets.add(socket)
+    socket.on('error', () => {})
+    socket.on('data', async (head) => {
+      const answer = answers[requests.length] ?? ''
+      requests.push(head.toString('latin1'))
+      for (const piece of typeof answer === 'string' ? [answer] : answer) {
+        socket.write(piece, 'latin1')
+        await new Promise((resolve) => setImmediate(resolve))
+      }
+      if (closes) socket.end()
+    })
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as { port: number }
+  const store = new S3Store({
+    ...s3Defaults,
+    responseTimeout,
+    bucket: 'bucket',
+    prefix: '',
+    endpoint: `http://127.0.0.1:${port}`,
+    region: 'us-east-1',
+    addressing: 'path',
+    credentials: { accessKeyId: 'key', secretAccessKey: 'secret', sessionToken: 'token' },
+  })
+  return {
+    store,
+    requests,
+    get connections() {
+      return connections
+    },
+    async [Symbol.asyncDispose]() {
+      store[Symbol.dispose]()
+      for (const socket of sockets) socket.destroy()
+      await new Promise((resolve) => server.close(resolve))
+    },
+  }
+}
+
+function answer(body: string, headers = '', status = '200 OK'): string {
+  return `HTTP/1.1 ${status}\r\nContent-Length: ${body.length}\r\nETag: "e"\r\n${headers}\r\n${body}`
+}
+
+const key = objectKey('key')
+
+async function text(t: ExecutionContext, { store }: OddServer, expected: string): Promise<void> {
+  const body = await store.get(key)
+  t.is(body?.bytes.toString('latin1'), expected)
+  t.is(body?.etag, '"e"')
+}
+
+test('an answer may come in any pieces, and the connection is kept', async (t) => {
+  const whole = answer('some content')
+  await using server = await oddServer([
+    whole,
+    [...whole],
+    [whole.slice(0, -12), whole.slice(-12)],
+    [whole.slice(0, -13), whole.slice(-13)],
+    answer(''),
+    answer('last'),
+  ])
+  for (let i = 0; i < 4; i++) await text(t, server, 'some content')
+  await text(t, server, '')
+  await text(t, server, 'last')
+  t.is(server.connections, 1)
+})
+
+test('requests are signed with the session token, keys encoded', async (t) => {
+  await using server = await oddServer([answer('x', 'Content-Range: bytes 0-0/1\r\n', '206 Partial Content')])
+  await server.store.get(objectKey("a b/ü'(%)+?.txt"), { range: { offset: 0, length: 1 } })
+  const [first = ''] = server.requests
+  t.regex(first, /^GET \/bucket\/a%20b\/%C3%BC%27%28%25%29%2B%3F\.txt HTTP\/1\.1\r\n/)
+  t.regex(first, /\r\nx-amz-security-token: token\r\n/)
+  t.regex(
+    first,
+    /SignedHeaders=host;range;x-amz-content-sha256;x-amz-date;x-amz-security-token, Signature=[0-9a-f]{64}\r\n/,
+  )
+})
+
+test('a connection that the server closes is not used again', async (t) => {
+  await using polite = await oddServer([answer('one', 'Connection: Close\r\n'), answer('two')], {
+    closes: true,
+  })
+  await text(t, polite, 'one')
+  await text(t, polite, 'two')
+  t.is(polite.connections, 2)
+})
+
+test('what the lean way does not understand is asked again in the ordinary one', async (t) => {
+  const chunked = 'HTTP/1.1 200 OK\r\nETag: "e"\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n'
+  const longHead = answer('content', `x-long: ${'x'.repeat(70_000)}\r\n`)
+  for (const odd of [chunked, longHead, 'HTTP/1.0 200 OK\r\nContent-Length: 1\r\n\r\nx']) {
+    await using server = await oddServer([odd, answer('content')])
+    await text(t, server, 'content')
+    t.is(server.requests.length, 2)
+  }
+})
+
+test('more bytes than were announced spoil neither this answer nor the next', async (t) => {
+  await using server = await oddServer([`${answer('content')}surplus`, answer('content'), answer('next')])
+  await text(t, server, 'content')
+  await text(t, server, 'next')
+})
+
+test('bytes of another range than was asked for are refused', async (t) => {
+  const range = { offset: 2, length: 3 }
+  const partial = (contentRange: string, body: string): string =>
+    answer(body, `Content-Range: ${contentRange}\r\n`, '206 Partial Content')
+  const wrong = [
+    answer('whole'),
+    partial('bytes 0-2/10', 'abc'),
+    partial('bytes 2-3/10', 'ab'),
+    partial('bytes 2-4/*', 'abc'),
+    partial('bytes 2-9/10', 'abcdefgh'),
+    answer('abc', '', '206 Partial Content'),
+  ]
+  for (const odd of wrong) {
+    await using server = await oddServer([odd, odd])
+    await t.throwsAsync(server.store.get(key, { range }), { code: 'invalid' }, odd)
+  }
+  await using server = await oddServer([partial('bytes 2-4/10', 'cde'), partial('bytes 2-3/4', 'cd')])
+  t.like(await server.store.get(key, { range }), { size: 10, bytes: Buffer.from('cde') })
+  t.like(await server.store.get(key, { range }), { size: 4, bytes: Buffer.from('cd') })
+})
+
+test('what the server says of an error costs no second request', async (t) => {
+  const failed = (status: string, code: string): string =>
+    answer(`<?xml version="1.0"?><Error><Code>${code}</Code></Error>`, '', status)
+  await using server = await oddServer([
+    failed('404 Not Found', 'NoSuchKey'),
+    failed('503 Service Unavailable', 'SlowDown'),
+    failed('404 Not Found', 'NoSuchBucket'),
+    failed('412 Precondition Failed', 'PreconditionFailed'),
+    failed('416 Requested Range Not Satisfiable', 'InvalidRange'),
+    failed('429 Too Many Requests', 'TooManyRequests'),
+    answer('still here'),
+  ])
+  t.is(await server.store.get(key), undefined)
+  for (const code of ['unavailable', 'no-bucket', 'changed', 'invalid', 'unavailable'])
+    await t.throwsAsync(server.store.get(key), { code })
+  await text(t, server, 'still here')
+  t.is(server.requests.length, 7)
+  t.is(server.connections, 1)
+})
+
+test('bytes go where the caller wants them if they fit, those of an error never', async (t) => {
+  const refused = answer('<Error><Code>NoSuchKey</Code></Error>', '', '404 Not Found')
+  await using server = await oddServer([answer('content'), answer('content'), refused])
+  const into = Buffer.alloc(100)
+  const body = await server.store.get(key, { into })
+  t.is(body?.bytes.buffer, into.buffer)
+  t.is(into.toString('latin1', 0, 7), 'content')
+  const small = Buffer.alloc(3)
+  t.is((await server.store.get(key, { into: small }))?.bytes.toString(), 'content')
+  t.deepEqual(small, Buffer.alloc(3))
+  const untouched = Buffer.alloc(100)
+  t.is(await server.store.get(key, { into: untouched }), undefined)
+  t.deepEqual(untouched, Buffer.alloc(100))
+})
+
+test('a closed store leaves no connection open, and what is under way fails', async (t) => {
+  await using server = await oddServer([answer('content')])
+  await text(t, server, 'content')
+  const waiting = server.store.get(key)
+  await new Promise((resolve) => setImmediate(resolve))
+  server.store[Symbol.dispose]()
+  await t.throwsAsync(waiting, { code: 'unavailable' })
+})

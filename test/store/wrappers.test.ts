@@ -1,0 +1,103 @@
+import test from 'ava'
+import { DirectoryStore } from '../../src/store/directory-store.ts'
+import { type ObjectReader, type ObjectStore, objectKey } from '../../src/store/object-store.ts'
+import { readOnly } from '../../src/store/read-only.ts'
+import { withConcurrency } from '../../src/store/with-concurrency.ts'
+import { createMetrics, withMetrics } from '../../src/store/with-metrics.ts'
+import { temporaryFolder } from '../support/mounted.ts'
+
+const key = objectKey('folder/key')
+
+/** The store with gates: a request is counted when it begins, and ends when it is let. */
+function gated(store: ObjectStore): { store: ObjectStore; begun: () => number; open: () => void } {
+  let begun = 0
+  const gate = Promise.withResolvers<void>()
+  const passing = async <T>(work: () => Promise<T>): Promise<T> => {
+    begun++
+    await gate.promise
+    return work()
+  }
+  return {
+    begun: () => begun,
+    open: () => gate.resolve(),
+    store: {
+      description: store.description,
+      get: (...args) => passing(() => store.get(...args)),
+      getStream: (...args) => passing(() => store.getStream(...args)),
+      head: (...args) => passing(() => store.head(...args)),
+      list: (...args) => store.list(...args),
+      put: (...args) => passing(() => store.put(...args)),
+      delete: (...args) => passing(() => store.delete(...args)),
+    },
+  }
+}
+
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
+
+test('so many requests are under way and no more, and an abort gives up its place in the queue', async (t) => {
+  await using folder = await temporaryFolder()
+  const inner = new DirectoryStore(folder.path)
+  await inner.put(key, Buffer.from('content'))
+  const { store, begun, open } = gated(inner)
+  const bounded = withConcurrency(store, 3)
+  const controller = new AbortController()
+  const reason = new Error('enough')
+  const first = [bounded.get(key), bounded.head(key), bounded.put(objectKey('other'), Buffer.from('x'))]
+  const aborted = bounded.get(key, { signal: controller.signal })
+  const last = [bounded.getStream(key), bounded.delete([objectKey('other')])]
+  await turn()
+  t.is(begun(), 3)
+  controller.abort(reason)
+  await t.throwsAsync(aborted, { is: reason })
+  t.is(begun(), 3)
+  open()
+  await Promise.all([...first, ...last])
+  t.is(begun(), 5, 'the one that was aborted never began')
+})
+
+test('a place is given back by what fails', async (t) => {
+  await using folder = await temporaryFolder()
+  const bounded = withConcurrency(new DirectoryStore(folder.path), 1)
+  for (let i = 0; i < 3; i++) await t.throwsAsync(bounded.get(objectKey('..')), { code: 'invalid' })
+  t.is(await bounded.get(key), undefined)
+})
+
+test('requests, bytes and errors are counted', async (t) => {
+  await using folder = await temporaryFolder()
+  const metrics = createMetrics()
+  const store = withMetrics(new DirectoryStore(folder.path), metrics)
+  await store.put(key, Buffer.from('content'))
+  await store.get(key)
+  await store.get(key, { range: { offset: 0, length: 3 } })
+  await store.get(objectKey('missing'))
+  await Array.fromAsync((await store.getStream(key))?.body ?? [])
+  await store.head(key)
+  await Array.fromAsync(store.list(''))
+  await t.throwsAsync(store.put(key, Buffer.from('x'), { ifNoneMatch: '*' }), { code: 'exists' })
+  await t.throwsAsync(store.get(objectKey('..')), { code: 'invalid' })
+  await t.throwsAsync(store.get(objectKey('..')), { code: 'invalid' })
+  await store.delete([key])
+  t.deepEqual(metrics, {
+    get: 6,
+    head: 1,
+    list: 1,
+    put: 2,
+    delete: 1,
+    bytesIn: 7 + 3 + 7,
+    bytesOut: 7,
+    retries: 0,
+    errors: { exists: 1, invalid: 2 },
+  })
+})
+
+test('a store that is made read-only has nothing to write with, however it is wrapped', async (t) => {
+  await using folder = await temporaryFolder()
+  const store = new DirectoryStore(folder.path)
+  await store.put(key, Buffer.from('content'))
+  const reader: ObjectReader = withConcurrency(withMetrics(readOnly(store), createMetrics()), 2)
+  t.deepEqual(Object.keys(reader).sort(), ['description', 'get', 'getStream', 'head', 'list'])
+  t.is((await reader.get(key))?.bytes.toString(), 'content')
+  t.is((await reader.head(key))?.size, 7)
+  t.is((await Array.fromAsync(reader.list('')))[0]?.objects.length, 1)
+  t.is(Buffer.concat(await Array.fromAsync((await reader.getStream(key))?.body ?? [])).toString(), 'content')
+})
