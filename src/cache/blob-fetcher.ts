@@ -6,7 +6,7 @@ import type { CacheCounters } from './cache-metrics.ts'
 import type { CorruptBlobs } from './corrupt-blobs.ts'
 import { CacheError } from './errors.ts'
 
-export interface RangeOptions extends Abortable {
+export interface FetchOptions extends Abortable {
   /** Where the bytes may be put; see `GetOptions`. */
   readonly into?: Buffer | undefined
 }
@@ -29,12 +29,12 @@ export class BlobFetcher {
    * All of a blob; undefined when the object is not as long, of which no more is fetched than the blob should have. Rejects with `missing`, a
    * `StoreError`, or the abort reason.
    */
-  async whole(blob: Blob, { signal }: Abortable): Promise<Buffer | undefined> {
-    return this.#get(blob, { offset: 0, length: blob.size }, { signal })
+  async whole(blob: Blob, options: FetchOptions): Promise<Buffer | undefined> {
+    return this.#get(blob, { offset: 0, length: blob.size }, options)
   }
 
   /** As `whole`, but the bytes of `range`, or `corrupt` when the object is not as long as it should be. */
-  async range(blob: Blob, range: ByteRange, options: RangeOptions): Promise<Buffer> {
+  async range(blob: Blob, range: ByteRange, options: FetchOptions): Promise<Buffer> {
     const bytes = await this.#get(blob, range, options)
     if (bytes === undefined) throw this.#corrupt.report(blob)
     return bytes
@@ -46,7 +46,7 @@ export class BlobFetcher {
     for (const controller of this.#underWay) controller.abort(reason)
   }
 
-  async #get(blob: Blob, range: ByteRange, { into, signal }: RangeOptions): Promise<Buffer | undefined> {
+  async #get(blob: Blob, range: ByteRange, { into, signal }: FetchOptions): Promise<Buffer | undefined> {
     if (this.#closed !== undefined) throw this.#closed
     signal?.throwIfAborted()
     // AbortSignal.any would do, but costs 4 µs a request, and leaves a trace in a signal that lives as long as the mount.
@@ -61,8 +61,7 @@ export class BlobFetcher {
       if (body === undefined)
         throw new CacheError('missing', `${blob.key} is missing in ${this.#store.description}`)
       const isRight = body.size === blob.size && body.bytes.length === range.length
-      if (!isRight) return undefined
-      return into === undefined ? ownBytes(body.bytes) : body.bytes
+      return isRight ? body.bytes : undefined
     } catch (error) {
       // A store refuses a range of an object that ends before it.
       if (codeOf(error) !== 'invalid') throw error
@@ -74,12 +73,4 @@ export class BlobFetcher {
       signal?.removeEventListener('abort', onAbort)
     }
   }
-}
-
-/** A small piece must not keep alive, unaccounted, the network's buffer it was cut from. */
-function ownBytes(bytes: Buffer): Buffer {
-  if (bytes.buffer.byteLength <= bytes.length + 4096) return bytes
-  const own = Buffer.allocUnsafeSlow(bytes.length)
-  bytes.copy(own)
-  return own
 }

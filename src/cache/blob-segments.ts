@@ -130,9 +130,10 @@ export class BlobSegments {
   discard(): void {
     this.clear()
     const { disk, blockBytes } = this.#context
-    for (let block = 0; block * blockBytes < this.#blob.size; block++) {
+    for (let block = 0; disk !== undefined && block * blockBytes < this.#blob.size; block++) {
       const name = this.#nameOnDisk(block)
-      if (name !== undefined) disk?.delete(name)
+      // Even when nothing is known to be there: it may still be on its way.
+      if (name !== undefined) disk.delete(name)
     }
   }
 
@@ -143,6 +144,7 @@ export class BlobSegments {
     signal.addEventListener('abort', onAbort, { once: true })
     try {
       segment.slab ??= await blocks.reserve(segment.count)
+      using _turn = segment.slab === undefined ? await blocks.turnWithoutRoom({ signal }) : undefined
       const kept = await this.#fromDisk(segment)
       const bytes = inSlab(segment, kept ?? (await this.#fromStore(segment, signal)))
       segment.bytes = bytes

@@ -17,12 +17,10 @@ export interface BlockArenaOptions {
   /** Blocks of the largest slab, a power of two. */
   readonly chunkBlocks: number
   readonly maxBytes: number
-  /** Called when more memory has been taken from the system. */
-  readonly onGrown: () => void
 }
 
 /**
- * Memory for blocks of large objects, used again and again. Fresh buffers cost as much CPU as fetching what is in them: page faults, and a collection of
+ * Memory for content, used again and again. Fresh buffers cost as much CPU as fetching what is in them: page faults, and a collection of
  * garbage that V8 starts for every 50 MiB of buffers (2 GiB through a mount: 2.5 s of CPU instead of 3.9), and are given back late. It is shared memory, so that
  * a worker can take its SHA-256 without a copy. It grows as it is needed and never becomes smaller.
  */
@@ -35,9 +33,18 @@ export class BlockArena {
     this.#options = options
   }
 
+  get blockBytes(): number {
+    return this.#options.blockBytes
+  }
+
   /** Taken from the system so far. */
   get bytes(): number {
     return this.#chunks.length * this.#chunkBytes
+  }
+
+  /** Whether so many blocks could ever be side by side. */
+  couldHold(count: number): boolean {
+    return count <= Math.min(this.#options.chunkBlocks, this.blocks)
   }
 
   /** In all, taken or not. */
@@ -65,7 +72,6 @@ export class BlockArena {
       isTaken: new Array<boolean>(this.#options.chunkBlocks).fill(false),
     }
     this.#chunks.push(chunk)
-    this.#options.onGrown()
     return this.#slab(chunk, 0, size)
   }
 

@@ -1,5 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { LRUCache } from 'lru-cache'
+import type { Abortable } from '../base/abort.ts'
+import { Semaphore } from '../base/semaphore.ts'
 import type { BlockArena, Slab } from './block-arena.ts'
 
 /**
@@ -13,6 +15,8 @@ export interface Tenant {
   readonly count: number
   /** Its slab is to be given back, as soon as nobody uses it. */
   evict(): void
+  /** What it has ahead of a reader has waited for so long that nobody will come for it. */
+  abandon?(): void
 }
 
 export const blockMemoryDefaults = Object.freeze({
@@ -22,6 +26,10 @@ export const blockMemoryDefaults = Object.freeze({
   aheadShare: 7 / 8,
   /** Milliseconds. What a reader who went away had fetched ahead must not keep the room for ever. */
   unreadLifetime: 30_000,
+  /** Requests under way at a time for which there is no room. */
+  withoutRoom: 8,
+  /** Evictions before that is given in to: slabs that others have evicted may lie too far apart. */
+  evictions: 4,
 })
 
 /** Who has which part of the arena, and who must leave. */
@@ -30,6 +38,7 @@ export class BlockMemory {
   readonly #now: () => number
   /** By tenant, since when it is there; the longest unused first. */
   readonly #held: Readonly<Record<Place, LRUCache<Tenant, number>>>
+  readonly #withoutRoom = new Semaphore(blockMemoryDefaults.withoutRoom)
 
   constructor(arena: BlockArena, now: () => number) {
     this.#arena = arena
@@ -43,18 +52,33 @@ export class BlockMemory {
     return this.#held.behind.calculatedSize + this.#held.ahead.calculatedSize
   }
 
-  /** For somebody who waits; undefined when all is in use: then it is fetched without being held. */
+  /** Blocks that so many bytes take. */
+  blocksOf(bytes: number): number {
+    return Math.ceil(bytes / this.#arena.blockBytes)
+  }
+
+  /** For somebody who waits; undefined when all is in use: then it is fetched without being held, by `turnWithoutRoom`. */
   async reserve(count: number): Promise<Slab | undefined> {
-    const slab = this.#arena.take(count)
-    if (slab !== undefined) return slab
-    if (!this.#evict('behind', count)) this.#evict('ahead', count)
-    await nextTurn()
-    return this.#arena.take(count)
+    if (!this.#arena.couldHold(count)) return undefined
+    let slab = this.#arena.take(count)
+    for (let i = 0; slab === undefined && i < blockMemoryDefaults.evictions; i++) {
+      const isAny = this.blocksHeld > 0
+      if (!this.#evict('behind', count)) this.#evict('ahead', count)
+      await nextTurn()
+      slab = this.#arena.take(count)
+      if (!isAny) break
+    }
+    return slab
+  }
+
+  /** To be held while something is on its way for which there is no room, so that this too is bounded. Whoever has it must not wait for other memory. */
+  turnWithoutRoom(options: Abortable): Promise<Disposable> {
+    return this.#withoutRoom.acquire(options)
   }
 
   /** For nobody in particular: undefined when what is ahead has its share, or nothing else is left to be evicted. */
   reserveAhead(count: number): Slab | undefined {
-    this.#forgetAbandoned()
+    this.forgetAbandoned()
     const { blocks, blocksFree } = this.#arena
     const inUse = blocks - blocksFree - this.#held.behind.calculatedSize
     return inUse + count > blocks * blockMemoryDefaults.aheadShare ? undefined : this.#arena.take(count)
@@ -77,6 +101,20 @@ export class BlockMemory {
     this.#arena.give(slab)
   }
 
+  /** What nobody has come for makes room. */
+  forgetAbandoned(): void {
+    const { behind, ahead } = this.#held
+    const before = this.#now() - blockMemoryDefaults.unreadLifetime
+    for (;;) {
+      const tenant = ahead.rkeys().next().value
+      const since = tenant && ahead.peek(tenant)
+      if (tenant === undefined || since === undefined || since > before) return
+      ahead.delete(tenant)
+      behind.set(tenant, since)
+      tenant.abandon?.()
+    }
+  }
+
   /** Whether so many blocks could be evicted. */
   #evict(place: Place, count: number): boolean {
     const held = this.#held[place]
@@ -88,17 +126,5 @@ export class BlockMemory {
       tenant.evict()
     }
     return true
-  }
-
-  #forgetAbandoned(): void {
-    const { behind, ahead } = this.#held
-    const before = this.#now() - blockMemoryDefaults.unreadLifetime
-    for (;;) {
-      const tenant = ahead.rkeys().next().value
-      const since = tenant && ahead.peek(tenant)
-      if (tenant === undefined || since === undefined || since > before) return
-      ahead.delete(tenant)
-      behind.set(tenant, since)
-    }
   }
 }

@@ -12,7 +12,7 @@ export interface CacheMetrics {
   readonly prefetchWasted: number
   /** Reads that were refused because the store has other bytes than the index says. */
   readonly corrupt: number
-  /** In memory, without what is on its way. */
+  /** Memory of what is held, without what is on its way. */
   readonly bytesHeld: number
 }
 

@@ -4,8 +4,8 @@ import { crc32 } from 'node:zlib'
  * A file of the disk tier: this header, then the content. All numbers little-endian:
  * magic `jbfs`, u32 version, u32 CRC-32 of name and content, u32 length of the name, u64 length of the content, the name in UTF-8.
  *
- * CRC-32 and not SHA-256, because it guards against a damaged disk and half-written files only: 0.16 against 0.56 ms a MiB. Whole objects are checked against
- * their SHA-256 besides, and the name says which object's bytes they are.
+ * CRC-32 and not SHA-256, because it guards against a damaged disk and half-written files only: 0.16 against 0.56 ms a MiB. Small objects are checked against
+ * their SHA-256 when they are taken from here, parts of large ones when all of the object is read; the name says which object's bytes they are.
  */
 const magic = 0x7366626a
 const version = 1

@@ -1,7 +1,7 @@
 import { createHash, type Hash } from 'node:crypto'
 import { parentPort } from 'node:worker_threads'
 
-/** What `HashWorker` asks: the next bytes of a stream, its SHA-256, or to forget it. */
+/** What `HashThread` asks: the next bytes of a stream, its SHA-256 (after the last bytes, if any), or to forget it. */
 export interface HashRequest {
   readonly stream: number
   readonly ask: 'update' | 'digest' | 'forget'

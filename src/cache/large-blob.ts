@@ -32,7 +32,8 @@ type Pieces = readonly Uint8Array[]
 
 /**
  * One object too large to be fetched whole: blocks ahead of readers who go on where they stopped, exact ranges for all others. Whoever reads it from
- * start to end is refused the last of its bytes when they are not those of its SHA-256; other reads are not checked.
+ * start to end is refused the last of its bytes when they are not those of its SHA-256. Other reads are not checked, nor is one of more than eight
+ * such readers at a time, or one who stands still for so long that its early blocks are needed (`EarlyBlocks`).
  */
 export class LargeBlob {
   readonly #blob: Blob
@@ -60,7 +61,7 @@ export class LargeBlob {
     const needsCheck = this.#blob.sha256 !== undefined && corrupt.has(this.#blob)
     if (needsCheck && reader.check === undefined) return Promise.reject(corrupt.report(this.#blob))
     if (!isHere && !reader.window.isSequential && !this.#every(first, last, (block) => this.#isNear(block)))
-      return this.#exactly(range, signal)
+      return this.#exactly(range, { signal, lend })
     const wanted = this.#segmentsOf(first, last)
     const isAtOnce =
       isHere && !hashing.isBehind && !this.#dueCheck(reader) && !(needsCheck && reader.wantsEnd)
@@ -160,10 +161,11 @@ export class LargeBlob {
     return block <= last ? block : undefined
   }
 
-  async #exactly(range: ByteRange, signal: AbortSignal | undefined): Promise<Pieces> {
+  async #exactly(range: ByteRange, { signal, lend = false }: ReadOptions): Promise<Pieces> {
     const { memory, fetcher } = this.#context
-    using _room = await memory.reserve(range.length, { signal })
-    return [await fetcher.range(this.#blob, range, { signal })]
+    using room = await memory.reserve(range.length, { signal })
+    const bytes = await fetcher.range(this.#blob, range, { into: room.bytes, signal })
+    return [lend ? bytes : Buffer.from(bytes)]
   }
 
   async #deliverLater(

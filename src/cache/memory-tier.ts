@@ -1,185 +1,240 @@
-import { LRUCache } from 'lru-cache'
-import type { Abortable } from '../base/abort.ts'
+import { type Abortable, orAborted } from '../base/abort.ts'
+import type { ByteRange } from '../store/object-store.ts'
+import type { Slab } from './block-arena.ts'
+import type { BlockMemory, Tenant } from './block-memory.ts'
 
-/** Room for bytes that are on their way. Dispose when they do not come. */
-export interface Reservation extends Disposable {
-  /** The bytes have come, and are held in place of the reservation. */
-  fill(name: string, bytes: Buffer): void
+/** Room for one object, or a range of one, from before it is fetched. Dispose when its bytes have been given on, or do not come. */
+export interface Room extends Disposable {
+  /** Where the bytes are to be. They stay what they are until the room is disposed of, and then until the event loop's next turn. */
+  readonly bytes: Buffer
+  /** The bytes are there and right: from now on they are held under `name`. */
+  fill(name: string): void
+  /** The bytes stay what they are until `work`, which never rejects, is done. */
+  keepFor(work: Promise<void>): void
 }
 
 export interface MemoryTierOptions {
-  /** Bound on what is held and what is on its way, bytes. May become smaller in the course of time. */
-  readonly maxBytes: () => number
-  /** Bound on what is prefetched and unread, or on its way to be. */
+  readonly blocks: BlockMemory
+  /** Bound on what is prefetched and unread, or on its way to be. Bytes. */
   readonly prefetchedBytes: number
   /** Called when something prefetched is evicted that nobody has read. */
   readonly onWasted: () => void
-  /** Milliseconds, from anywhere. */
-  readonly now: () => number
 }
 
-export const memoryTierDefaults = Object.freeze({
-  /** What an entry costs beside its bytes: measured 900, in ArrayBuffer, Buffer, key and list. */
-  entryOverhead: 1024,
-  /** Milliseconds. A copy that was broken off must not keep the room of the next one for ever. */
-  unreadLifetime: 30_000,
-})
+/** An entry costs some 900 bytes of heap beside its own: of the smallest objects no more are held than add a quarter to the memory. */
+const leastBytesOfEntry = 4096
 
 type Kind = 'read' | 'prefetched'
 
-interface Entry {
+interface Held {
   readonly bytes: Buffer
-  /** Prefetched, and not read since. */
-  readonly isUnread: boolean
-  readonly since: number
+  readonly shelf: Shelf
+  /** Bytes that have not been given to any reader. */
+  unread: number
 }
 
-interface Waiter {
-  readonly bytes: number
-  grant(): void
+/** A slab in which objects lie one behind another. */
+interface Shelf extends Tenant {
+  readonly kind: Kind
+  readonly slab: Slab
+  readonly names: Set<string>
+  /** Bytes that are given out, from the start on. */
+  used: number
+  entries: number
+  /** Bytes of its objects that no reader has been given, and of those on their way. */
+  unread: number
+  /** Rooms that are not disposed of, and work they are kept for: so long it cannot be evicted. */
+  users: number
+  isAbandoned: boolean
 }
 
 /**
- * Whole objects in memory by name, within a bound that counts those on their way too: room is reserved before they are fetched. What has been read is evicted
- * first, the longest unused before others; what is prefetched only for somebody who waits.
+ * Whole objects in memory by name. They are put one behind another into slabs of the arena, which are evicted as a whole, those first of which all has been
+ * read: so memory is used again in the order in which it was filled, without garbage and without gaps.
  */
 export class MemoryTier {
   readonly #options: MemoryTierOptions
-  readonly #held: Readonly<Record<Kind, LRUCache<string, Entry>>>
-  readonly #coming: Record<Kind, number> = { read: 0, prefetched: 0 }
-  readonly #waiting: Waiter[] = []
+  readonly #held = new Map<string, Held>()
+  readonly #shelves = new Set<Shelf>()
+  /** Where the next object goes. */
+  readonly #open: Record<Kind, Shelf | undefined> = { read: undefined, prefetched: undefined }
+  #opening: Promise<boolean> | undefined
 
   constructor(options: MemoryTierOptions) {
     this.#options = options
-    const pool = (): LRUCache<string, Entry> =>
-      new LRUCache({
-        maxSize: Number.MAX_SAFE_INTEGER,
-        sizeCalculation: ({ bytes }) => bytes.length + memoryTierDefaults.entryOverhead,
-      })
-    this.#held = { read: pool(), prefetched: pool() }
-  }
-
-  get bytesHeld(): number {
-    return this.#held.read.calculatedSize + this.#held.prefetched.calculatedSize
   }
 
   has(name: string): boolean {
-    return this.#held.read.has(name) || this.#held.prefetched.has(name)
+    return this.#held.has(name)
   }
 
-  /** For a reader. */
-  read(name: string): Buffer | undefined {
-    const read = this.#held.read.get(name)
-    if (read !== undefined) return read.bytes
-    const prefetched = this.#held.prefetched.get(name)
-    if (prefetched !== undefined) {
-      this.#held.prefetched.delete(name)
-      this.#held.read.set(name, { ...prefetched, isUnread: false })
-    }
-    return prefetched?.bytes
+  /** All bytes of an object, of which a reader is now given `range`. They are lent: see `ReadOptions`. */
+  read(name: string, range: ByteRange): Buffer | undefined {
+    const held = this.#held.get(name)
+    if (held === undefined) return undefined
+    const { shelf } = held
+    const delivered = Math.min(held.unread, range.length)
+    held.unread -= delivered
+    shelf.unread -= delivered
+    shelf.isAbandoned = false
+    this.#settle(shelf)
+    return held.bytes
   }
 
   clear(): void {
-    this.#held.read.clear()
-    this.#held.prefetched.clear()
+    for (const shelf of this.#shelves) {
+      if (shelf.users > 0) continue
+      this.#options.blocks.forget(shelf)
+      shelf.evict()
+    }
   }
 
   /**
-   * Room for what a reader waits for: evicts what it must, and waits while all of the memory is taken by what is on its way. Rejects with
-   * the signal's reason.
+   * Room for what a reader waits for, made by evicting others. When all of the memory is in use it is fetched without being held, and waits for its turn. Rejects
+   * with the signal's reason.
    */
-  async reserve(bytes: number, { signal }: Abortable = {}): Promise<Reservation> {
-    signal?.throwIfAborted()
-    if (this.#waiting.length > 0 || !this.#fits(bytes)) return this.#turn(bytes, signal)
-    return this.#reserve('read', bytes)
+  async reserve(bytes: number, { signal }: Abortable = {}): Promise<Room> {
+    for (;;) {
+      signal?.throwIfAborted()
+      const room = this.#take('read', bytes)
+      if (room !== undefined) return room
+      // Of many who come at once only one opens the next shelf.
+      this.#opening ??= this.#openShelf(bytes).finally(() => {
+        this.#opening = undefined
+      })
+      if (!(await orAborted(this.#opening, signal))) return this.#unheld(bytes, signal)
+    }
   }
 
   /** Room for what nobody waits for yet: undefined when its share is used up or memory is short. */
-  reservePrefetch(bytes: number): Reservation | undefined {
-    this.#forgetAbandoned()
-    const { maxBytes, prefetchedBytes } = this.#options
-    const unread = this.#held.prefetched.calculatedSize
-    const size = bytes + memoryTierDefaults.entryOverhead
-    if (unread + this.#coming.prefetched + size > prefetchedBytes) return undefined
-    if (this.#waiting.length > 0 || unread + this.#bytesComing + size > maxBytes()) return undefined
-    return this.#reserve('prefetched', size)
+  reservePrefetch(bytes: number): Room | undefined {
+    const { blocks, prefetchedBytes } = this.#options
+    blocks.forgetAbandoned()
+    if (this.#bytesAhead + bytes > prefetchedBytes) return undefined
+    const room = this.#take('prefetched', bytes)
+    if (room !== undefined) return room
+    const slab = blocks.reserveAhead(blocks.blocksOf(bytes))
+    if (slab === undefined) return undefined
+    this.#addShelf('prefetched', slab)
+    return this.#take('prefetched', bytes)
   }
 
-  get #bytesComing(): number {
-    return this.#coming.read + this.#coming.prefetched
+  get #bytesAhead(): number {
+    let sum = 0
+    for (const { kind, isAbandoned, unread } of this.#shelves)
+      if (kind === 'prefetched' && !isAbandoned) sum += unread
+    return sum
   }
 
-  /** Something larger than all of the memory comes alone. */
-  #fits(bytes: number): boolean {
-    return this.#bytesComing === 0 || this.#bytesComing + bytes <= this.#options.maxBytes()
+  /** False when all of the memory is in use. */
+  async #openShelf(bytes: number): Promise<boolean> {
+    const { blocks } = this.#options
+    const slab = await blocks.reserve(blocks.blocksOf(bytes))
+    if (slab !== undefined) this.#addShelf('read', slab)
+    return slab !== undefined
   }
 
-  #turn(bytes: number, signal: AbortSignal | undefined): Promise<Reservation> {
-    return new Promise((resolve, reject) => {
-      const onAbort = (): void => {
-        this.#waiting.splice(this.#waiting.indexOf(waiter), 1)
-        reject(signal?.reason)
-        this.#admit()
-      }
-      const waiter: Waiter = {
-        bytes,
-        grant: () => {
-          signal?.removeEventListener('abort', onAbort)
-          resolve(this.#reserve('read', bytes))
-        },
-      }
-      signal?.addEventListener('abort', onAbort, { once: true })
-      this.#waiting.push(waiter)
-    })
-  }
-
-  #admit(): void {
-    for (let next = this.#waiting[0]; next !== undefined && this.#fits(next.bytes); next = this.#waiting[0]) {
-      this.#waiting.shift()
-      next.grant()
+  #addShelf(kind: Kind, slab: Slab): void {
+    const shelf: Shelf = {
+      kind,
+      slab,
+      count: slab.count,
+      names: new Set(),
+      used: 0,
+      entries: 0,
+      unread: 0,
+      users: 0,
+      isAbandoned: false,
+      evict: () => this.#drop(shelf),
+      abandon: () => {
+        shelf.isAbandoned = true
+      },
     }
+    this.#shelves.add(shelf)
+    const before = this.#open[kind]
+    this.#open[kind] = shelf
+    if (before !== undefined) this.#settle(before)
   }
 
-  #reserve(kind: Kind, size: number): Reservation {
-    this.#coming[kind] += size
-    this.trim()
-    let isOpen = true
-    const close = (): void => {
-      if (isOpen) this.#coming[kind] -= size
-      isOpen = false
-    }
+  /** undefined when the open shelf has no room for it. */
+  #take(kind: Kind, length: number): Room | undefined {
+    const shelf = this.#open[kind]
+    if (shelf === undefined) return undefined
+    const { slab } = shelf
+    if (shelf.used + length > slab.bytes.length || shelf.entries * leastBytesOfEntry >= slab.bytes.length)
+      return undefined
+    const bytes = slab.bytes.subarray(shelf.used, shelf.used + length)
+    shelf.used += length
+    shelf.entries++
+    shelf.unread += length
+    const release = this.#use(shelf)
+    let isHeld = false
     return {
-      fill: (name, bytes) => {
-        close()
-        this.#held[kind].set(name, { bytes, isUnread: kind === 'prefetched', since: this.#options.now() })
-        this.trim()
-        this.#admit()
+      bytes,
+      fill: (name) => {
+        this.#remove(name)
+        this.#held.set(name, { bytes, shelf, unread: length })
+        shelf.names.add(name)
+        isHeld = true
       },
+      keepFor: (work) => void work.finally(this.#use(shelf)),
       [Symbol.dispose]: () => {
-        close()
-        this.#admit()
+        if (!isHeld) shelf.unread -= length
+        isHeld = true
+        release()
       },
     }
   }
 
-  /** Keeps to the bound, after it has become smaller too. */
-  trim(): void {
-    while (this.bytesHeld + this.#bytesComing > this.#options.maxBytes()) {
-      const entry = this.#held.read.pop() ?? this.#held.prefetched.pop()
-      if (entry === undefined) return
-      if (entry.isUnread) this.#options.onWasted()
+  async #unheld(length: number, signal: AbortSignal | undefined): Promise<Room> {
+    const turn = await this.#options.blocks.turnWithoutRoom({ signal })
+    return {
+      bytes: Buffer.allocUnsafeSlow(length),
+      fill: () => {},
+      keepFor: () => {},
+      [Symbol.dispose]: () => turn[Symbol.dispose](),
     }
   }
 
-  #forgetAbandoned(): void {
-    const { read, prefetched } = this.#held
-    const before = this.#options.now() - memoryTierDefaults.unreadLifetime
-    for (;;) {
-      const name = prefetched.rkeys().next().value
-      const entry = name === undefined ? undefined : prefetched.peek(name)
-      if (name === undefined || entry === undefined || entry.since > before) return
-      prefetched.delete(name)
-      read.set(name, entry)
+  #use(shelf: Shelf): () => void {
+    shelf.users++
+    this.#options.blocks.forget(shelf)
+    let isDone = false
+    return () => {
+      if (isDone) return
+      isDone = true
+      shelf.users--
+      this.#settle(shelf)
     }
+  }
+
+  /** Where a shelf that nobody uses stands among those that may be evicted. */
+  #settle(shelf: Shelf): void {
+    const { blocks } = this.#options
+    if (shelf.users > 0 || !this.#shelves.has(shelf)) return
+    if (shelf.names.size === 0) {
+      blocks.forget(shelf)
+      shelf.evict()
+    } else blocks.hold(shelf, shelf.unread > 0 && !shelf.isAbandoned ? 'ahead' : 'behind')
+  }
+
+  #remove(name: string): void {
+    const held = this.#held.get(name)
+    if (held === undefined) return
+    this.#held.delete(name)
+    held.shelf.names.delete(name)
+    held.shelf.unread -= held.unread
+    this.#settle(held.shelf)
+  }
+
+  #drop(shelf: Shelf): void {
+    this.#shelves.delete(shelf)
+    if (this.#open[shelf.kind] === shelf) this.#open[shelf.kind] = undefined
+    for (const name of shelf.names) {
+      const held = this.#held.get(name)
+      if (shelf.kind === 'prefetched' && held?.unread === held?.bytes.length) this.#options.onWasted()
+      this.#held.delete(name)
+    }
+    this.#options.blocks.give(shelf.slab)
   }
 }

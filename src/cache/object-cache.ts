@@ -38,7 +38,7 @@ export interface ObjectCacheSettings {
 }
 
 export const objectCacheDefaults: ObjectCacheSettings = Object.freeze({
-  /** Two readers of large objects, each with a window of 64 MiB, and 64 MiB at least for small ones. */
+  /** Two readers of large objects, each with a window of 64 MiB, and as much again for small ones. */
   memoryBytes: 256 << 20,
   /** So far one request takes hardly longer than its latency, and all can be checked before any is delivered. */
   wholeLimit: 4 << 20,
@@ -49,12 +49,10 @@ export const objectCacheDefaults: ObjectCacheSettings = Object.freeze({
   readahead: readaheadDefaults,
 })
 
-/** Part of the memory that blocks of large objects may take. What they have once taken they keep: so much is left for small objects. */
-const arenaShare = 3 / 4
-/** Of the arena, so that two readers have room, with what they are being given and what is behind them. */
-const largestWindowShare = 1 / 3
-/** Of the arena. Twice what the kernel's read-ahead of one reader can need. */
-const earlyShare = 1 / 4
+/** Of the memory, so that two readers have room, with what they are being given and what is behind them. */
+const largestWindowShare = 1 / 4
+/** Of the memory. Twice what the kernel's read-ahead of one reader can need. */
+const earlyShare = 3 / 16
 /** Of the memory. What is fetched ahead must never push itself out. */
 const prefetchedShare = 1 / 4
 /** Large blobs whose readers are remembered. */
@@ -81,30 +79,28 @@ export class ObjectCache implements BlobSource, AsyncDisposable {
     this.#settings = { ...objectCacheDefaults, ...given }
     const counters = this.#counters
     const { memoryBytes, readahead, wholeLimit, prefetchConcurrency, prefetchQueue } = this.#settings
-    const arenaBytes = memoryBytes * arenaShare
-    const requestBlocks = Math.min(readahead.largestRequest, arenaBytes / 4) / readahead.blockBytes
+    const requestBlocks = Math.min(readahead.largestRequest, memoryBytes / 4) / readahead.blockBytes
     const chunkBlocks = 2 ** Math.max(0, Math.floor(Math.log2(requestBlocks)))
-    const memory = new MemoryTier({
-      maxBytes: () => memoryBytes - arena.bytes,
-      prefetchedBytes: memoryBytes * prefetchedShare,
-      onWasted: () => counters.prefetchWasted++,
-      now,
-    })
     const arena = new BlockArena({
       blockBytes: readahead.blockBytes,
       chunkBlocks,
-      maxBytes: arenaBytes,
-      onGrown: () => memory.trim(),
+      maxBytes: memoryBytes,
+    })
+    const blocks = new BlockMemory(arena, now)
+    const memory = new MemoryTier({
+      blocks,
+      prefetchedBytes: memoryBytes * prefetchedShare,
+      onWasted: () => counters.prefetchWasted++,
     })
     const corrupt = new CorruptBlobs(store.description, counters, logger)
     const fetcher = new BlobFetcher(store, corrupt, counters)
-    const context = { memory, disk, fetcher, corrupt, counters }
+    const context = { memory, disk, fetcher, corrupt, counters, hashing: this.#hashing }
     // Of a blob that nothing identifies, nothing may outlive the mount.
     this.#diskName = (blob) =>
       blob.sha256 === undefined && blob.etag === undefined
         ? undefined
         : `${store.description} ${blobName(blob)}`
-    this.#blocks = new BlockMemory(arena, now)
+    this.#blocks = blocks
     this.#memory = memory
     this.#fetcher = fetcher
     this.#whole = new WholeBlobs({ ...context, diskName: this.#diskName })
@@ -118,13 +114,12 @@ export class ObjectCache implements BlobSource, AsyncDisposable {
     })
     this.#largeContext = {
       ...context,
-      blocks: this.#blocks,
-      hashing: this.#hashing,
+      blocks,
       early: new EarlyBlocks(arena.blocks * earlyShare),
       blockBytes: readahead.blockBytes,
       readahead: {
         ...readahead,
-        largest: Math.min(readahead.largest, arenaBytes * largestWindowShare),
+        largest: Math.min(readahead.largest, memoryBytes * largestWindowShare),
         largestRequest: chunkBlocks * readahead.blockBytes,
       },
     }
@@ -132,8 +127,7 @@ export class ObjectCache implements BlobSource, AsyncDisposable {
   }
 
   get metrics(): CacheMetrics {
-    const blockBytes = this.#blocks.blocksHeld * this.#settings.readahead.blockBytes
-    return { ...this.#counters, bytesHeld: this.#memory.bytesHeld + blockBytes }
+    return { ...this.#counters, bytesHeld: this.#blocks.blocksHeld * this.#settings.readahead.blockBytes }
   }
 
   read(
@@ -143,9 +137,12 @@ export class ObjectCache implements BlobSource, AsyncDisposable {
   ): readonly Uint8Array[] | Promise<readonly Uint8Array[]> {
     if (range.length === 0) return []
     if (blob.size > this.#settings.wholeLimit) return this.#largeBlob(blob).read(range, options)
-    const cut = (bytes: Buffer): Uint8Array[] => [bytes.subarray(range.offset, range.offset + range.length)]
-    const held = this.#whole.held(blob)
-    if (held === undefined) return this.#whole.arrival(blob, options).then(cut)
+    const cut = (bytes: Buffer): Uint8Array[] => {
+      const piece = bytes.subarray(range.offset, range.offset + range.length)
+      return [options.lend ? piece : Buffer.from(piece)]
+    }
+    const held = this.#whole.held(blob, range)
+    if (held === undefined) return this.#whole.arrival(blob, range, options).then(cut)
     this.#counters.memoryHits++
     return cut(held)
   }

@@ -1,7 +1,7 @@
 import { blobName } from './blob-name.ts'
 import type { Blob } from './blob-source.ts'
 import type { CacheCounters } from './cache-metrics.ts'
-import type { MemoryTier, Reservation } from './memory-tier.ts'
+import type { MemoryTier, Room } from './memory-tier.ts'
 import type { WholeBlobs } from './whole-blobs.ts'
 
 export interface PrefetcherOptions {
@@ -18,7 +18,7 @@ export interface PrefetcherOptions {
 
 interface Wish {
   readonly blob: Blob
-  readonly room: Reservation
+  readonly room: Room
 }
 
 /** Fetches small objects that will soon be read, in the order in which they are asked for, into room reserved when they are accepted. */

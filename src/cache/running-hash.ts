@@ -14,7 +14,7 @@ export class RunningHash {
   /** Blocks that wait for one before them. */
   readonly #early = new Map<number, Offered>()
   #next = 0
-  #verdict: Promise<boolean> | undefined
+  #verdict: Promise<boolean | undefined> | undefined
   #isGivenUp = false
 
   constructor(thread: HashThread, expected: Buffer, blockCount: number) {
@@ -52,10 +52,13 @@ export class RunningHash {
     }
   }
 
-  /** Whether the object is what it should be; undefined until all of it has been offered, and when it was given up before. */
-  verdict(): Promise<boolean> | undefined {
+  /** Whether the object is what it should be; undefined until all of it has been offered, when it was given up before, and when the thread has died. */
+  verdict(): Promise<boolean | undefined> | undefined {
     if (this.#next === this.#blockCount && !this.#isGivenUp)
-      this.#verdict ??= this.#thread.digest(this.#stream).then((digest) => digest.equals(this.#expected))
+      this.#verdict ??= this.#thread.digest(this.#stream).then(
+        (digest) => digest.equals(this.#expected),
+        () => undefined,
+      )
     return this.#verdict
   }
 

@@ -1,13 +1,14 @@
 import type { Abortable } from '../base/abort.ts'
 import { SingleFlight } from '../base/single-flight.ts'
+import type { ByteRange } from '../store/object-store.ts'
 import type { BlobFetcher } from './blob-fetcher.ts'
 import { blobName } from './blob-name.ts'
 import type { Blob } from './blob-source.ts'
 import type { CacheCounters } from './cache-metrics.ts'
 import type { CorruptBlobs } from './corrupt-blobs.ts'
-import { hasSha256 } from './digest.ts'
 import type { DiskTier } from './disk-tier.ts'
-import type { MemoryTier, Reservation } from './memory-tier.ts'
+import type { HashThread } from './hash-thread.ts'
+import type { MemoryTier, Room } from './memory-tier.ts'
 
 export interface WholeBlobsContext {
   readonly memory: MemoryTier
@@ -15,6 +16,7 @@ export interface WholeBlobsContext {
   readonly fetcher: BlobFetcher
   readonly corrupt: CorruptBlobs
   readonly counters: CacheCounters
+  readonly hashing: HashThread
   diskName(blob: Blob): string | undefined
 }
 
@@ -33,64 +35,68 @@ export class WholeBlobs {
     return this.#context.memory.has(name) || this.#flights.has(name)
   }
 
-  /** For a reader, when it is held. */
-  held(blob: Blob): Buffer | undefined {
-    return this.#context.memory.read(blobName(blob))
+  /** For a reader of `range`, when it is held; all of it, lent. */
+  held(blob: Blob, range: ByteRange): Buffer | undefined {
+    return this.#context.memory.read(blobName(blob), range)
   }
 
-  /** For a reader, as soon as it has come. The request ends when nobody waits any more. */
-  async arrival(blob: Blob, options: Abortable): Promise<Buffer> {
+  /** As `held`, as soon as it has come. The request ends when nobody waits any more. */
+  async arrival(blob: Blob, range: ByteRange, options: Abortable): Promise<Buffer> {
     const bytes = await this.#bring(blob, undefined, options)
-    this.held(blob)
+    this.held(blob, range)
     return bytes
   }
 
   /** Brings it for nobody in particular, into room that is reserved already. */
-  async prefetch(blob: Blob, room: Reservation): Promise<void> {
+  async prefetch(blob: Blob, room: Room): Promise<void> {
     using reserved = room
     await this.#bring(blob, reserved, {})
   }
 
-  #bring(blob: Blob, reserved: Reservation | undefined, options: Abortable): Promise<Buffer> {
+  #bring(blob: Blob, reserved: Room | undefined, options: Abortable): Promise<Buffer> {
     const name = blobName(blob)
     const work = async ({ signal }: { signal: AbortSignal }): Promise<Buffer> => {
       using room = reserved ?? (await this.#context.memory.reserve(blob.size, { signal }))
-      const bytes = (await this.#fromDisk(blob)) ?? (await this.#fromStore(blob, signal))
-      if (!signal.aborted) room.fill(name, bytes)
-      return bytes
+      const isKept = await this.#fromDisk(blob, room)
+      if (!isKept) await this.#fromStore(blob, room, signal)
+      if (!signal.aborted) room.fill(name)
+      return room.bytes
     }
     return this.#flights.run(name, work, options)
   }
 
-  async #fromDisk(blob: Blob): Promise<Buffer | undefined> {
+  /** Whether the room has it now. */
+  async #fromDisk(blob: Blob, room: Room): Promise<boolean> {
     const { disk, counters, diskName } = this.#context
     const name = diskName(blob)
-    if (disk === undefined || name === undefined || !disk.mayHave(name)) return undefined
-    const bytes = await disk.get(name, blob.size)
-    if (bytes === undefined) return undefined
-    if (!(await isRight(blob, bytes))) {
+    if (disk === undefined || name === undefined || !disk.mayHave(name)) return false
+    const bytes = await disk.get(name, blob.size, room.bytes)
+    if (bytes === undefined) return false
+    if (!(await this.#isRight(blob, room))) {
       disk.delete(name)
-      return undefined
+      return false
     }
     counters.diskHits++
-    return bytes
+    return true
   }
 
-  async #fromStore(blob: Blob, signal: AbortSignal): Promise<Buffer> {
+  async #fromStore(blob: Blob, room: Room, signal: AbortSignal): Promise<void> {
     const { fetcher, corrupt, disk, diskName } = this.#context
     // Once more, because something on the way may have mangled it.
     for (let attempt = 1; attempt <= 2; attempt++) {
-      const bytes = await fetcher.whole(blob, { signal })
-      if (bytes === undefined || !(await isRight(blob, bytes))) continue
+      const bytes = await fetcher.whole(blob, { into: room.bytes, signal })
+      if (bytes === undefined) continue
+      if (bytes.buffer !== room.bytes.buffer) bytes.copy(room.bytes)
+      if (!(await this.#isRight(blob, room))) continue
       const name = diskName(blob)
-      if (name !== undefined) disk?.put(name, bytes)
+      if (disk !== undefined && name !== undefined) room.keepFor(disk.put(name, room.bytes))
       corrupt.clear(blob)
-      return bytes
+      return
     }
     throw corrupt.report(blob)
   }
-}
 
-async function isRight({ size, sha256 }: Blob, bytes: Buffer): Promise<boolean> {
-  return bytes.length === size && (sha256 === undefined || (await hasSha256(bytes, sha256)))
+  async #isRight({ sha256 }: Blob, { bytes }: Room): Promise<boolean> {
+    return sha256 === undefined || (await this.#context.hashing.hash(bytes)).equals(sha256)
+  }
 }

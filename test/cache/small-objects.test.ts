@@ -1,10 +1,15 @@
 import test, { type ExecutionContext } from 'ava'
 import type { Blob } from '../../src/cache/blob-source.ts'
+import { blockMemoryDefaults } from '../../src/cache/block-memory.ts'
 import { ObjectCache, type ObjectCacheOptions } from '../../src/cache/object-cache.ts'
+import { readaheadDefaults } from '../../src/cache/readahead.ts'
 import { StoreError } from '../../src/store/errors.ts'
 import { blobOf, noise, RecordingLogger, RecordingReader, settle } from './recording-reader.ts'
 
 const MiB = 1 << 20
+
+/** Blocks so small that little data meets the bound. */
+const smallBlocks = { readahead: { ...readaheadDefaults, blockBytes: 16_384, largestRequest: 65_536 } }
 
 interface Prepared {
   readonly store: RecordingReader
@@ -173,31 +178,45 @@ test('two indexes that expect different bytes under one key are not mixed up', a
   t.deepEqual(await readAll(cache, right), noise(1000))
 })
 
-test('what has not been read for the longest time goes first, and the bound is kept', async (t) => {
-  const memoryBytes = 64 << 10
-  const { store, cache } = prepare(t, { memoryBytes })
-  const blobs = Array.from({ length: 20 }, (_, i) => store.add(`${i}`, noise(10_000, i + 1)))
+test('what has been read the longest ago goes first, and the bound is kept', async (t) => {
+  const memoryBytes = 256 << 10
+  const { store, cache } = prepare(t, { memoryBytes, ...smallBlocks })
+  const blobs = Array.from({ length: 40 }, (_, i) => store.add(`${i}`, noise(10_000, i + 1)))
   for (const blob of blobs) {
     await readAll(cache, blob)
     t.true(cache.metrics.bytesHeld <= memoryBytes)
-    // Still there, because it is read again and again.
-    await readAll(cache, blobs[0] as Blob)
   }
-  t.is(store.gets.filter(({ key }) => key === '0').length, 1)
-  await readAll(cache, blobs[1] as Blob)
-  t.is(store.gets.filter(({ key }) => key === '1').length, 2)
+  await readAll(cache, blobs[39] as Blob)
+  t.is(store.gets.filter(({ key }) => key === '39').length, 1)
+  await readAll(cache, blobs[0] as Blob)
+  t.is(store.gets.filter(({ key }) => key === '0').length, 2)
 })
 
-test('what is on its way counts too: readers wait while there is no room', async (t) => {
-  const { store, cache } = prepare(t, { memoryBytes: 64 << 10 })
-  const blobs = Array.from({ length: 10 }, (_, i) => store.add(`${i}`, noise(30_000, i + 1)))
+test('what somebody has read only a part of stays as long as there is room', async (t) => {
+  const { store, cache } = prepare(t, { memoryBytes: 256 << 10, ...smallBlocks })
+  const begun = store.add('begun', noise(10_000))
+  await cache.read(begun, { offset: 0, length: 5000 })
+  for (let i = 0; i < 40; i++) await readAll(cache, store.add(`${i}`, noise(10_000, i + 2)))
+  t.true(Array.isArray(cache.read(begun, { offset: 5000, length: 5000 })))
+})
+
+test('what is on its way counts too: when all of the memory is in use, only a few more are asked for at a time', async (t) => {
+  const { store, cache } = prepare(t, { memoryBytes: 64 << 10, ...smallBlocks })
+  const blobs = Array.from({ length: 40 }, (_, i) => store.add(`${i}`, noise(16_000, i + 1)))
   store.hold()
   const readings = blobs.map((blob) => readAll(cache, blob))
-  await settle()
-  t.is(store.gets.length, 2)
+  for (let i = 0; i < 50; i++) await settle()
+  t.is(store.gets.length, 4 + blockMemoryDefaults.withoutRoom)
   store.release()
-  await Promise.all(readings)
-  t.is(store.gets.length, 10)
+  for (const [i, bytes] of (await Promise.all(readings)).entries()) t.deepEqual(bytes, noise(16_000, i + 1))
+  t.is(store.gets.length, 40)
+})
+
+test('pieces that are not lent stay what they are while their memory is used again', async (t) => {
+  const { store, cache } = prepare(t, { memoryBytes: 64 << 10, ...smallBlocks })
+  const pieces = await cache.read(store.add('kept', noise(10_000)), { offset: 0, length: 10_000 })
+  for (let i = 0; i < 40; i++) await readAll(cache, store.add(`${i}`, noise(10_000, i + 2)))
+  t.deepEqual(Buffer.concat(pieces), noise(10_000))
 })
 
 test('an object larger than all of the memory can be read all the same', async (t) => {
@@ -261,7 +280,7 @@ test('at most 64 prefetches are under way, 512 more accepted, and a reader overt
 
 test('no more than a quarter of the memory is taken by what nobody has read', async (t) => {
   const memoryBytes = 1 << 20
-  const { store, cache } = prepare(t, { memoryBytes })
+  const { store, cache } = prepare(t, { memoryBytes, ...smallBlocks })
   const blobs = Array.from({ length: 100 }, (_, i) => store.add(`${i}`, noise(16_384, i + 1)))
   const accepted = cache.prefetch(blobs)
   t.true(accepted > 10 && accepted * 16_384 <= memoryBytes / 4)
@@ -274,7 +293,7 @@ test('no more than a quarter of the memory is taken by what nobody has read', as
 
 test('what was prefetched and never read makes room after a while, and is counted when it goes', async (t) => {
   let now = 0
-  const { store, cache } = prepare(t, { memoryBytes: 1 << 20, now: () => now })
+  const { store, cache } = prepare(t, { memoryBytes: 1 << 20, now: () => now, ...smallBlocks })
   const blobs = Array.from({ length: 200 }, (_, i) => store.add(`${i}`, noise(16_384, i + 1)))
   const accepted = cache.prefetch(blobs)
   await settle()
