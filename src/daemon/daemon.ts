@@ -22,6 +22,9 @@ import { statusOf } from './status.ts'
 /** Seconds for which the kernel remembers that a name is absent; published snapshots never gain one. */
 const negativeValid = 60
 
+/** Of the requests at a time: whoever waits for something else must not stand behind all that is fetched ahead. */
+const prefetchShare = 7 / 8
+
 export interface DaemonContext {
   readonly logger: Logger
   /** Called once, when the mount answers. */
@@ -52,7 +55,13 @@ export async function runDaemon(options: MountOptions, { logger, onReady }: Daem
         )
       : undefined
   const source = cleanup.use(
-    new ObjectCache({ store: reader, memoryBytes: options.memoryBytes, disk, logger }),
+    new ObjectCache({
+      store: reader,
+      memoryBytes: options.memoryBytes,
+      prefetchConcurrency: Math.max(1, Math.floor(options.store.maxConcurrency * prefetchShare)),
+      disk,
+      logger,
+    }),
   )
   const tree = new DestinationTree({
     reader,
