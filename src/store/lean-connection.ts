@@ -25,11 +25,23 @@ export interface LeanServer {
   readonly responseTimeout: number
 }
 
+/** What is asked for, so that an answer is believed only as far as it fits. */
+export interface LeanRequest {
+  readonly head: string
+  /** Bytes of the range in `head`; undefined when the whole object is asked for. */
+  readonly rangeLength?: number | undefined
+  /** Where the bytes are put if they fit. */
+  readonly into?: Buffer | undefined
+}
+
 /** No server's head is larger, nor what it says of an error. */
 const largestHead = 64 << 10
+/** The memory for an answer is taken on the word of its head: a whole object that is larger is better read as it comes. */
+const largestWhole = 64 << 20
 const headEnd = Buffer.from('\r\n\r\n')
 
 interface Exchange {
+  readonly request: LeanRequest
   readonly resolve: (answer: LeanAnswer) => void
   readonly reject: (error: Error) => void
 }
@@ -45,7 +57,6 @@ export class LeanConnection {
   #headLength = 0
   #answer: (LeanAnswer & { filled: number }) | undefined
   #exchange: Exchange | undefined
-  #into: Buffer | undefined
   #connected = false
   #usable = true
   #idleSince = 0
@@ -91,17 +102,15 @@ export class LeanConnection {
     return this.#headLength > 0
   }
 
-  /** `into`: where the bytes are put if they fit. */
-  request(head: string, into?: Buffer): Promise<LeanAnswer> {
-    this.#into = into
+  request(request: LeanRequest): Promise<LeanAnswer> {
     this.#headLength = 0
     this.#answer = undefined
     this.#socket.ref()
     // The time in the pool does not count.
     if (this.#connected) this.#socket.setTimeout(this.#server.responseTimeout)
     return new Promise((resolve, reject) => {
-      this.#exchange = { resolve, reject }
-      this.#socket.write(head, 'latin1')
+      this.#exchange = { request, resolve, reject }
+      this.#socket.write(request.head, 'latin1')
     })
   }
 
@@ -119,18 +128,19 @@ export class LeanConnection {
   }
 
   #read(length: number): boolean {
-    if (this.#exchange === undefined) {
+    const exchange = this.#exchange
+    if (exchange === undefined) {
       // Bytes that nobody asked for.
       this.#fail(new NotPlain('unasked bytes'))
       return false
     }
-    if (this.#answer === undefined) this.#readHead(length)
+    if (this.#answer === undefined) this.#readHead(length, exchange.request)
     else this.#answer.filled += length
     this.#finishIfWhole()
     return !this.#socket.destroyed
   }
 
-  #readHead(length: number): void {
+  #readHead(length: number, request: LeanRequest): void {
     const from = Math.max(0, this.#headLength - headEnd.length)
     this.#headLength += length
     const received = this.#head.subarray(0, this.#headLength)
@@ -141,13 +151,18 @@ export class LeanConnection {
     }
     const parsed = parseHead(received.toString('latin1', 0, end))
     const rest = received.subarray(end + headEnd.length)
-    if (parsed === undefined || rest.length > parsed.length) {
+    if (parsed === undefined || !isAsked(parsed, request) || rest.length > parsed.length) {
       this.#fail(new NotPlain('the answer is not plain'))
       return
     }
-    const into = this.#into
-    const fits = isSuccess(parsed.status) && into !== undefined && into.length >= parsed.length
-    const bytes = fits ? into.subarray(0, parsed.length) : Buffer.allocUnsafeSlow(parsed.length)
+    let bytes: Buffer
+    try {
+      bytes = roomFor(parsed, request)
+    } catch (error) {
+      // Nobody stands above this callback of the socket's.
+      this.#fail(error as Error)
+      return
+    }
     rest.copy(bytes)
     if (parsed.headers.get('connection')?.toLowerCase() === 'close') this.#usable = false
     this.#answer = { status: parsed.status, headers: parsed.headers, bytes, filled: rest.length }
@@ -159,7 +174,6 @@ export class LeanConnection {
     if (answer === undefined || exchange === undefined || answer.filled < answer.bytes.length) return
     this.#exchange = undefined
     this.#answer = undefined
-    this.#into = undefined
     this.#idleSince = performance.now()
     this.#headLength = 0
     if (this.#usable) this.#socket.unref()
@@ -176,10 +190,26 @@ export class LeanConnection {
   }
 }
 
+interface ParsedHead {
+  readonly status: number
+  readonly headers: ReadonlyMap<string, string>
+  readonly length: number
+}
+
+/** Whether what comes can be what was asked for: a server may not know ranges, or announce more than there is memory. */
+function isAsked({ status, length }: ParsedHead, { rangeLength, into }: LeanRequest): boolean {
+  if (!isSuccess(status)) return length <= largestHead
+  if (rangeLength !== undefined) return status === 206 && length <= rangeLength
+  return status === 200 && length <= Math.max(largestWhole, into?.length ?? 0)
+}
+
+function roomFor({ status, length }: ParsedHead, { into }: LeanRequest): Buffer {
+  const fits = isSuccess(status) && into !== undefined && into.length >= length
+  return fits ? into.subarray(0, length) : Buffer.allocUnsafeSlow(length)
+}
+
 /** undefined for an answer that is not plain. */
-function parseHead(
-  text: string,
-): { status: number; headers: Map<string, string>; length: number } | undefined {
+function parseHead(text: string): ParsedHead | undefined {
   const [first = '', ...lines] = text.split('\r\n')
   const status = Number(/^HTTP\/1\.1 (200|206|[45]\d\d) /.exec(`${first} `)?.[1])
   const headers = new Map<string, string>()
@@ -193,7 +223,6 @@ function parseHead(
     headers.has('content-length') &&
     Number.isSafeInteger(length) &&
     length >= 0 &&
-    (isSuccess(status) || length <= largestHead) &&
     !headers.has('transfer-encoding') &&
     !headers.has('content-encoding')
   return isPlain ? { status, headers, length } : undefined

@@ -1,7 +1,14 @@
-import { orAborted } from '../base/abort.ts'
+import { type Abortable, orAborted } from '../base/abort.ts'
 import { codeOf } from '../base/errors.ts'
 import { Semaphore } from '../base/semaphore.ts'
-import { isSuccess, type LeanAnswer, LeanConnection, type LeanServer, NotPlain } from './lean-connection.ts'
+import {
+  isSuccess,
+  type LeanAnswer,
+  LeanConnection,
+  type LeanRequest,
+  type LeanServer,
+  NotPlain,
+} from './lean-connection.ts'
 import { type Credentials, encodeKey, GetSigner } from './sign-get.ts'
 
 export interface LeanGetOptions extends LeanServer {
@@ -51,7 +58,7 @@ export class LeanGet {
   async get(
     key: string,
     headers: Readonly<Record<string, string>>,
-    { into, signal }: { readonly into?: Buffer | undefined; readonly signal?: AbortSignal | undefined },
+    { signal, ...expected }: Omit<LeanRequest, 'head'> & Abortable,
   ): Promise<LeanAnswer> {
     signal?.throwIfAborted()
     const path = this.#options.basePath + encodeKey(key)
@@ -61,7 +68,7 @@ export class LeanGet {
     const lines = Object.entries(signed).map(([name, value]) => `${name}: ${value}\r\n`)
     // Some servers close the connection unless they are asked not to, though HTTP/1.1 keeps it.
     const head = `GET ${path} HTTP/1.1\r\nconnection: keep-alive\r\n${lines.join('')}\r\n`
-    const answer = await this.#request(head, into, signal)
+    const answer = await this.#request({ head, ...expected }, signal)
     if (!isSuccess(answer.status)) throw refusalOf(answer)
     return answer
   }
@@ -74,31 +81,26 @@ export class LeanGet {
     this.#open.clear()
   }
 
-  async #request(
-    head: string,
-    into: Buffer | undefined,
-    signal: AbortSignal | undefined,
-  ): Promise<LeanAnswer> {
+  async #request(request: LeanRequest, signal: AbortSignal | undefined): Promise<LeanAnswer> {
     const kept = this.#take()
     try {
-      return await this.#ask(kept ?? this.#connect(), head, into, signal)
+      return await this.#ask(kept ?? this.#connect(), request, signal)
     } catch (error) {
       // The server had closed it while it was idle: the request has not been seen.
       const code = codeOf(error)
       const isStale = kept?.hasBegun === false && (code === 'ECONNRESET' || code === 'EPIPE')
       if (!isStale || signal?.aborted) throw error
-      return this.#ask(this.#connect(), head, into, signal)
+      return this.#ask(this.#connect(), request, signal)
     }
   }
 
   async #ask(
     connection: LeanConnection,
-    head: string,
-    into: Buffer | undefined,
+    request: LeanRequest,
     signal: AbortSignal | undefined,
   ): Promise<LeanAnswer> {
     try {
-      const answer = await orAborted(connection.request(head, into), signal)
+      const answer = await orAborted(connection.request(request), signal)
       if (connection.usable) this.#idle.push(connection)
       else this.#open.delete(connection)
       return answer

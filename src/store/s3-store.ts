@@ -198,14 +198,14 @@ export class S3Store implements ObjectStore {
       ...(range && { range: rangeHeader(range) }),
       ...(ifMatch !== undefined && { 'if-match': ifMatch }),
     }
-    const {
-      status,
-      headers: answered,
-      bytes,
-    } = await lean.get(this.#options.prefix + key, headers, { into, signal })
-    const isRanged = range !== undefined && status === 206
-    const size = isRanged ? totalOf(answered.get('content-range'), range, bytes.length) : bytes.length
-    if (size === undefined || isRanged !== (range !== undefined)) throw new NotPlain('not what was asked for')
+    const { headers: answered, bytes } = await lean.get(this.#options.prefix + key, headers, {
+      rangeLength: range?.length,
+      into,
+      signal,
+    })
+    const size =
+      range === undefined ? bytes.length : totalOf(answered.get('content-range'), range, bytes.length)
+    if (size === undefined) throw new NotPlain('not what was asked for')
     const modified = Date.parse(answered.get('last-modified') ?? '')
     return { key, size, etag: answered.get('etag') ?? '', modified: modified || 0, bytes }
   }

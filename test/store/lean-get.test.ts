@@ -1,5 +1,6 @@
 import { createServer, type Socket } from 'node:net'
 import test, { type ExecutionContext } from 'ava'
+import { StoreError } from '../../src/store/errors.ts'
 import { objectKey } from '../../src/store/object-store.ts'
 import { s3Defaults } from '../../src/store/s3-options.ts'
 import { S3Store } from '../../src/store/s3-store.ts'
@@ -146,6 +147,36 @@ test('bytes of another range than was asked for are refused', async (t) => {
   await using server = await oddServer([partial('bytes 2-4/10', 'cde'), partial('bytes 2-3/4', 'cd')])
   t.like(await server.store.get(key, { range }), { size: 10, bytes: Buffer.from('cde') })
   t.like(await server.store.get(key, { range }), { size: 4, bytes: Buffer.from('cd') })
+})
+
+test('memory is taken for no more than was asked for, whatever the server announces', async (t) => {
+  const range = { offset: 0, length: 3 }
+  for (const announced of [2 ** 40, Number.MAX_SAFE_INTEGER]) {
+    const whole = `HTTP/1.1 200 OK\r\nContent-Length: ${announced}\r\n\r\nabc`
+    const partial = `HTTP/1.1 206 Partial Content\r\nContent-Length: ${announced}\r\nContent-Range: bytes 0-2/3\r\n\r\nabc`
+    await using server = await oddServer([whole, answer('content'), whole, whole, partial, partial])
+    await text(t, server, 'content')
+    await t.throwsAsync(server.store.get(key, { range }), { code: 'invalid' })
+    await t.throwsAsync(server.store.get(key, { range }), { code: 'invalid' })
+  }
+})
+
+test('a whole object that is very large is read as it comes', async (t) => {
+  const large = answer('x'.repeat((64 << 20) + 1))
+  await using server = await oddServer([large, large, large])
+  t.is((await server.store.get(key))?.bytes.length, (64 << 20) + 1)
+  t.is(server.requests.length, 2)
+  const into = Buffer.alloc((64 << 20) + 1)
+  t.is((await server.store.get(key, { into }))?.bytes.buffer, into.buffer)
+  t.is(server.requests.length, 3)
+})
+
+test('memory that cannot be had is an error of the request', async (t) => {
+  const range = { offset: 0, length: 2 ** 50 }
+  const head = `HTTP/1.1 206 Partial Content\r\nContent-Length: ${range.length}\r\n`
+  await using server = await oddServer([`${head}\r\nabc`])
+  const error = await t.throwsAsync(server.store.get(key, { range }), { instanceOf: StoreError })
+  t.regex(error.message, /memory|out of range/i)
 })
 
 test('what the server says of an error costs no second request', async (t) => {
