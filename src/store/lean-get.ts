@@ -11,12 +11,17 @@ import {
 } from './lean-connection.ts'
 import { type Credentials, encodeKey, GetSigner } from './sign-get.ts'
 
-export interface LeanGetOptions extends LeanServer {
-  readonly region: string
+export interface LeanBucket extends LeanServer {
   /** Of the `Host` header: with the port where it is not the usual one. */
   readonly hostHeader: string
   /** Before the key; begins and ends in a slash. */
   readonly basePath: string
+}
+
+export interface LeanGetOptions {
+  readonly region: string
+  /** Always the same one. */
+  readonly server: () => Promise<LeanBucket>
   readonly maxConnections: number
   readonly credentials: () => Promise<Credentials>
 }
@@ -61,14 +66,15 @@ export class LeanGet {
     { signal, ...expected }: Omit<LeanRequest, 'head'> & Abortable,
   ): Promise<LeanAnswer> {
     signal?.throwIfAborted()
-    const path = this.#options.basePath + encodeKey(key)
     using _place = await this.#places.acquire({ signal })
+    const server = await orAborted(this.#options.server(), signal)
+    const path = server.basePath + encodeKey(key)
     const credentials = await orAborted(this.#options.credentials(), signal)
-    const signed = this.#signer.sign(credentials, this.#options.hostHeader, path, headers)
+    const signed = this.#signer.sign(credentials, server.hostHeader, path, headers)
     const lines = Object.entries(signed).map(([name, value]) => `${name}: ${value}\r\n`)
     // Some servers close the connection unless they are asked not to, though HTTP/1.1 keeps it.
     const head = `GET ${path} HTTP/1.1\r\nconnection: keep-alive\r\n${lines.join('')}\r\n`
-    const answer = await this.#request({ head, ...expected }, signal)
+    const answer = await this.#request(server, { head, ...expected }, signal)
     if (!isSuccess(answer.status)) throw refusalOf(answer)
     return answer
   }
@@ -81,16 +87,20 @@ export class LeanGet {
     this.#open.clear()
   }
 
-  async #request(request: LeanRequest, signal: AbortSignal | undefined): Promise<LeanAnswer> {
+  async #request(
+    server: LeanServer,
+    request: LeanRequest,
+    signal: AbortSignal | undefined,
+  ): Promise<LeanAnswer> {
     const kept = this.#take()
     try {
-      return await this.#ask(kept ?? this.#connect(), request, signal)
+      return await this.#ask(kept ?? this.#connect(server), request, signal)
     } catch (error) {
       // The server had closed it while it was idle: the request has not been seen.
       const code = codeOf(error)
       const isStale = kept?.hasBegun === false && (code === 'ECONNRESET' || code === 'EPIPE')
       if (!isStale || signal?.aborted) throw error
-      return this.#ask(this.#connect(), request, signal)
+      return this.#ask(this.#connect(server), request, signal)
     }
   }
 
@@ -122,9 +132,9 @@ export class LeanGet {
     return undefined
   }
 
-  #connect(): LeanConnection {
+  #connect(server: LeanServer): LeanConnection {
     if (this.#closed) throw Object.assign(new Error('the store is closed'), { code: 'ECONNABORTED' })
-    const connection = new LeanConnection(this.#options)
+    const connection = new LeanConnection(server)
     this.#open.add(connection)
     return connection
   }

@@ -1,11 +1,13 @@
 import { Agent as HttpAgent } from 'node:http'
 import { Agent as HttpsAgent } from 'node:https'
+import type { SecureContext } from 'node:tls'
 import { S3Client } from '@aws-sdk/client-s3'
-import { authorities, type S3StoreOptions } from './s3-options.ts'
+import type { S3StoreOptions } from './s3-options.ts'
 
 /** The SDK's client, with its own retries off. */
-export function createClient(options: S3StoreOptions): S3Client {
-  const agentOptions = { keepAlive: true, maxSockets: options.maxConnections }
+export function createClient(options: S3StoreOptions, trust: SecureContext): S3Client {
+  // `S3Requests` bounds the requests: one that waited for a socket in here would use up the time it has to connect.
+  const agentOptions = { keepAlive: true, maxSockets: Number.POSITIVE_INFINITY }
   return new S3Client({
     region: options.region,
     forcePathStyle: options.addressing === 'path',
@@ -23,14 +25,12 @@ export function createClient(options: S3StoreOptions): S3Client {
       httpsAgent: new HttpsAgent({
         ...agentOptions,
         rejectUnauthorized: options.verifyTls,
-        ...authorities(options),
+        secureContext: trust,
       }),
       connectionTimeout: options.connectTimeout,
       requestTimeout: options.responseTimeout,
       socketTimeout: options.responseTimeout,
       throwOnRequestTimeout: true,
-      // Our own bound on requests makes waiting for a socket an ordinary thing.
-      socketAcquisitionWarningTimeout: 3_600_000,
     },
   })
 }

@@ -6,7 +6,6 @@ import {
   type GetObjectCommandOutput,
   HeadObjectCommand,
   ListObjectsV2Command,
-  type S3Client,
 } from '@aws-sdk/client-s3'
 import type { Abortable } from '../base/abort.ts'
 import { StoreError } from './errors.ts'
@@ -27,14 +26,13 @@ import {
   type PutBody,
   type PutOptions,
 } from './object-store.ts'
-import { createClient } from './s3-client.ts'
-import { type S3Place, s3Error } from './s3-errors.ts'
+import { s3Error } from './s3-errors.ts'
 import { leanGetOf } from './s3-lean.ts'
-import { endpointOf, type S3StoreOptions } from './s3-options.ts'
-import { abortable, sizeOf, type UploadClients, upload } from './s3-upload.ts'
+import type { S3StoreOptions } from './s3-options.ts'
+import { S3Requests } from './s3-requests.ts'
+import { trustOf } from './s3-trust.ts'
+import { sizeOf, upload } from './s3-upload.ts'
 
-/** Milliseconds for the one request that may take long: a server that keeps objects as files joins gigabytes of parts before it answers. */
-const completionTimeout = 600_000
 /** DeleteObjects takes so many. */
 const deleteBatch = 1000
 
@@ -42,29 +40,26 @@ const deleteBatch = 1000
 export class S3Store implements ObjectStore {
   readonly description: string
   readonly #options: S3StoreOptions
-  readonly #place: S3Place
-  readonly #client: S3Client
-  readonly #lean: LeanGet | undefined
-  #patient: S3Client | undefined
+  readonly #requests: S3Requests
+  readonly #lean: LeanGet
   /** Whether the bucket is known to exist, so that what is missing is only a key. */
   #hasBucket = false
 
   constructor(options: S3StoreOptions) {
     this.#options = options
     this.description = `s3://${options.bucket}/${options.prefix}`.replace(/\/$/, '')
-    this.#place = { store: this.description, server: endpointOf(options).host }
-    this.#client = createClient(options)
-    this.#lean = leanGetOf(options, () => this.#client.config.credentials())
+    const trust = trustOf(options)
+    this.#requests = new S3Requests(options, trust)
+    this.#lean = leanGetOf(options, trust, this.#requests)
   }
 
   async get(key: ObjectKey, options: GetOptions = {}): Promise<ObjectBody | undefined> {
-    if (this.#lean !== undefined)
-      try {
-        return await this.#leanGet(this.#lean, key, options)
-      } catch (error) {
-        if (isMissing(error)) return undefined
-        if (!(error instanceof NotPlain)) throw this.#failed(error, key, options.signal)
-      }
+    try {
+      return await this.#leanGet(key, options)
+    } catch (error) {
+      if (isMissing(error)) return undefined
+      if (!(error instanceof NotPlain)) throw this.#failed(error, key, options.signal)
+    }
     const found = await this.getStream(key, options)
     if (found === undefined) return undefined
     const { body, ...metadata } = found
@@ -77,13 +72,13 @@ export class S3Store implements ObjectStore {
   ): Promise<ObjectStream | undefined> {
     let output: GetObjectCommandOutput
     try {
-      output = await this.#client.send(
+      output = await this.#requests.send(
         new GetObjectCommand({
           ...this.#at(key),
           ...(range && { Range: rangeHeader(range) }),
           ...(ifMatch !== undefined && { IfMatch: ifMatch }),
         }),
-        abortable({ signal }),
+        { signal },
       )
     } catch (error) {
       if (isMissing(error)) return undefined
@@ -105,7 +100,7 @@ export class S3Store implements ObjectStore {
 
   async head(key: ObjectKey, { signal }: Abortable = {}): Promise<ObjectMetadata | undefined> {
     try {
-      const output = await this.#client.send(new HeadObjectCommand(this.#at(key)), abortable({ signal }))
+      const output = await this.#requests.send(new HeadObjectCommand(this.#at(key)), { signal })
       return metadataOf(key, output.ContentLength, output.ETag, output.LastModified)
     } catch (error) {
       if (!isMissing(error)) throw this.#failed(error, key, signal)
@@ -118,7 +113,7 @@ export class S3Store implements ObjectStore {
     const isWanted = (name: string): boolean => after === undefined || isBehind(name, after)
     let token: string | undefined
     do {
-      const output = await this.#client
+      const output = await this.#requests
         .send(
           new ListObjectsV2Command({
             Bucket: this.#options.bucket,
@@ -129,7 +124,7 @@ export class S3Store implements ObjectStore {
             ...(after !== undefined && { StartAfter: this.#options.prefix + after }),
             ...(token && { ContinuationToken: token }),
           }),
-          abortable({ signal }),
+          { signal },
         )
         .catch((error: unknown) => {
           throw this.#failed(error, prefix || 'its listing', signal)
@@ -150,16 +145,9 @@ export class S3Store implements ObjectStore {
   }
 
   async put(key: ObjectKey, body: PutBody, options: PutOptions = {}): Promise<ObjectMetadata> {
-    const clients: UploadClients = {
-      client: this.#client,
-      patient: () => {
-        this.#patient ??= createClient({ ...this.#options, responseTimeout: completionTimeout })
-        return this.#patient
-      },
-      failed: (error) => this.#failed(error, key, options.signal),
-    }
+    const failed = (error: unknown): unknown => this.#failed(error, key, options.signal)
     try {
-      const etag = await upload(clients, this.#at(key), body, options)
+      const etag = await upload({ requests: this.#requests, failed }, this.#at(key), body, options)
       return { key, size: sizeOf(body), etag, modified: Date.now() }
     } catch (error) {
       if (error instanceof StoreError && error.code === 'changed' && options.ifNoneMatch !== undefined)
@@ -184,21 +172,16 @@ export class S3Store implements ObjectStore {
 
   /** Closes all connections; what is under way fails. */
   [Symbol.dispose](): void {
-    this.#client.destroy()
-    this.#patient?.destroy()
-    this.#lean?.close()
+    this.#requests[Symbol.dispose]()
+    this.#lean.close()
   }
 
-  async #leanGet(
-    lean: LeanGet,
-    key: ObjectKey,
-    { range, ifMatch, into, signal }: GetOptions,
-  ): Promise<ObjectBody> {
+  async #leanGet(key: ObjectKey, { range, ifMatch, into, signal }: GetOptions): Promise<ObjectBody> {
     const headers: Record<string, string> = {
       ...(range && { range: rangeHeader(range) }),
       ...(ifMatch !== undefined && { 'if-match': ifMatch }),
     }
-    const { headers: answered, bytes } = await lean.get(this.#options.prefix + key, headers, {
+    const { headers: answered, bytes } = await this.#lean.get(this.#options.prefix + key, headers, {
       rangeLength: range?.length,
       into,
       signal,
@@ -215,10 +198,9 @@ export class S3Store implements ObjectStore {
     if (this.#hasBucket) return
     const { bucket, prefix } = this.#options
     try {
-      await this.#client.send(
-        new ListObjectsV2Command({ Bucket: bucket, Prefix: prefix, MaxKeys: 1 }),
-        abortable({ signal }),
-      )
+      await this.#requests.send(new ListObjectsV2Command({ Bucket: bucket, Prefix: prefix, MaxKeys: 1 }), {
+        signal,
+      })
     } catch (error) {
       if ((error as Error).name !== 'AccessDenied') throw this.#failed(error, 'the bucket', signal)
     }
@@ -226,12 +208,12 @@ export class S3Store implements ObjectStore {
   }
 
   async #deleteBatch(keys: readonly ObjectKey[], signal: AbortSignal | undefined): Promise<void> {
-    const output = await this.#client.send(
+    const output = await this.#requests.send(
       new DeleteObjectsCommand({
         Bucket: this.#options.bucket,
         Delete: { Objects: keys.map((key) => ({ Key: this.#options.prefix + key })), Quiet: true },
       }),
-      abortable({ signal }),
+      { signal },
     )
     const failed = output.Errors?.find(({ Code }) => Code !== 'NoSuchKey')
     if (failed !== undefined)
@@ -240,7 +222,7 @@ export class S3Store implements ObjectStore {
 
   async #deleteOne(key: ObjectKey, signal: AbortSignal | undefined): Promise<void> {
     try {
-      await this.#client.send(new DeleteObjectCommand(this.#at(key)), abortable({ signal }))
+      await this.#requests.send(new DeleteObjectCommand(this.#at(key)), { signal })
     } catch (error) {
       if (!isMissing(error)) throw this.#failed(error, key, signal)
     }
@@ -284,7 +266,9 @@ export class S3Store implements ObjectStore {
   }
 
   #failed(error: unknown, what: string, signal: AbortSignal | undefined): unknown {
-    return signal?.aborted ? signal.reason : s3Error(error, this.#place, what)
+    return signal?.aborted
+      ? signal.reason
+      : s3Error(error, { store: this.description, server: this.#requests.server }, what)
   }
 }
 

@@ -3,13 +3,13 @@ import {
   CompleteMultipartUploadCommand,
   CreateMultipartUploadCommand,
   PutObjectCommand,
-  type S3Client,
   UploadPartCommand,
 } from '@aws-sdk/client-s3'
 import { type Abortable, orAborted } from '../base/abort.ts'
 import { Semaphore } from '../base/semaphore.ts'
 import { readSource } from './file-source.ts'
 import type { FileSource, PutBody, PutOptions } from './object-store.ts'
+import type { S3Requests } from './s3-requests.ts'
 import { retrying } from './with-retry.ts'
 
 /** Objects above it go up in parts of this size. */
@@ -27,36 +27,31 @@ export interface UploadTarget {
   readonly Key: string
 }
 
-export interface UploadClients {
-  readonly client: S3Client
-  /** Waits long for answers: servers that keep objects as files copy all parts together before they answer. */
-  readonly patient: () => S3Client
+export interface UploadWay {
+  readonly requests: S3Requests
   /** Whatever a request failed with, as a `StoreError` or the signal's reason. */
   readonly failed: (error: unknown) => unknown
 }
 
-/** How long an answer may take is counted from the end of the body, and of the silences in it: a slow line is no fault. */
-const bySilence = { requestTimeout: 0 }
-
-/** Stores all bytes of `body` or nothing; resolves with the etag. Rejects with `clients.failed`'s answer. */
+/** Stores all bytes of `body` or nothing; resolves with the etag. Rejects with `way.failed`'s answer. */
 export async function upload(
-  clients: UploadClients,
+  way: UploadWay,
   target: UploadTarget,
   body: PutBody,
   options: PutOptions,
 ): Promise<string> {
   const size = sizeOf(body)
-  if (size > multipartThreshold) return uploadParts(clients, target, body, size, options)
+  if (size > multipartThreshold) return uploadParts(way, target, body, size, options)
   const { signal } = options
   const bytes = Buffer.isBuffer(body) ? body : await readAll(body, size, signal)
   try {
-    const output = await clients.client.send(
+    const output = await way.requests.send(
       new PutObjectCommand({ ...target, Body: bytes, ...conditionsOf(options) }),
-      { ...bySilence, ...abortable({ signal }) },
+      { patience: 'silence', signal },
     )
     return output.ETag ?? ''
   } catch (error) {
-    throw clients.failed(error)
+    throw way.failed(error)
   }
 }
 
@@ -64,37 +59,32 @@ export function sizeOf(body: PutBody): number {
   return Buffer.isBuffer(body) ? body.length : body.ranges.reduce((sum, { length }) => sum + length, 0)
 }
 
-/** For the SDK, under its own name. */
-export function abortable({ signal }: Abortable): { abortSignal?: AbortSignal } {
-  return signal === undefined ? {} : { abortSignal: signal }
-}
-
 async function uploadParts(
-  clients: UploadClients,
+  way: UploadWay,
   target: UploadTarget,
   body: PutBody,
   size: number,
   options: PutOptions,
 ): Promise<string> {
-  const { client, patient, failed } = clients
+  const { requests, failed } = way
   const { signal } = options
-  const created = client
+  const created = requests
     .send(new CreateMultipartUploadCommand(target))
     .then(({ UploadId }) => ({ ...target, UploadId }))
   // Parts that nobody completes are stored, and paid for, until they are aborted.
   const giveUp = async (): Promise<void> => {
-    await created.then((begun) => client.send(new AbortMultipartUploadCommand(begun))).catch(() => {})
+    await created.then((begun) => requests.send(new AbortMultipartUploadCommand(begun))).catch(() => {})
   }
   try {
     const begun = await orAborted(created, signal)
-    const parts = await sendParts(clients, begun, body, size, { signal })
-    const output = await patient().send(
+    const parts = await sendParts(way, begun, body, size, { signal })
+    const output = await requests.send(
       new CompleteMultipartUploadCommand({
         ...begun,
         MultipartUpload: { Parts: parts },
         ...conditionsOf(options),
       }),
-      abortable({ signal }),
+      { patience: 'long', signal },
     )
     return output.ETag ?? ''
   } catch (error) {
@@ -106,7 +96,7 @@ async function uploadParts(
 
 /** A part that fails is sent again by itself: the rest of a large object need not go up once more. */
 async function sendParts(
-  { client, failed }: UploadClients,
+  { requests, failed }: UploadWay,
   begun: UploadTarget & { readonly UploadId: string | undefined },
   body: PutBody,
   size: number,
@@ -122,10 +112,10 @@ async function sendParts(
     using _place = place
     const { ETag } = await retrying(
       () =>
-        client
+        requests
           .send(new UploadPartCommand({ ...begun, PartNumber, Body: bytes }), {
-            ...bySilence,
-            abortSignal: failure.signal,
+            patience: 'silence',
+            signal: failure.signal,
           })
           .catch((error: unknown) => {
             throw failed(error)

@@ -197,6 +197,14 @@ faultTest('a part that fails is sent again alone', async (t, { proxy, store }) =
   }
 })
 
+faultTest('a part that waits for its turn uses up no time to connect', async (t, { proxy, open }) => {
+  using slow = open({ maxConnections: 1, connectTimeout: 200 })
+  proxy.latency = 300
+  await slow.put(objectKey('large'), randomBytes(40 << 20))
+  await Promise.all([slow.head(key), slow.head(key), slow.put(objectKey('small'), content)])
+  t.is(proxy.requests.filter(isPart).length, 3)
+})
+
 faultTest('an upload in parts that fails or is aborted leaves nothing', async (t, scene) => {
   const { proxy, store, server, bucket } = scene
   const large = randomBytes(40 << 20)

@@ -1,0 +1,50 @@
+import { GetObjectCommand, type S3Client } from '@aws-sdk/client-s3'
+
+/** Where requests for a bucket go. */
+export interface S3Route {
+  readonly isTls: boolean
+  /** With the bucket, if it stands there; an IPv6 address in brackets. */
+  readonly hostname: string
+  /** undefined: the usual one. */
+  readonly port: number | undefined
+  /** Before the key; begins and ends in a slash. */
+  readonly basePath: string
+}
+
+const key = 'key'
+
+/**
+ * Asks the SDK, by a request that is stopped before it is sent: only the SDK knows all that decides (environment, profile, partition,
+ * names that cannot stand in a host name), and another guess would send keys and requests elsewhere.
+ */
+export async function routeOf(client: S3Client, bucket: string): Promise<S3Route> {
+  const command = new GetObjectCommand({ Bucket: bucket, Key: key })
+  const route = Promise.withResolvers<S3Route>()
+  command.middlewareStack.add(
+    () =>
+      async ({ request }) => {
+        route.resolve(partsOf(request as SdkRequest))
+        return { output: { $metadata: {} }, response: undefined }
+      },
+    { step: 'build', priority: 'low' },
+  )
+  await client.send(command)
+  return route.promise
+}
+
+/** The SDK's own request, as far as it is looked at. */
+interface SdkRequest {
+  readonly protocol: string
+  readonly hostname: string
+  readonly port?: number | undefined
+  readonly path: string
+}
+
+function partsOf({ protocol, hostname, port, path }: SdkRequest): S3Route {
+  return { isTls: protocol === 'https:', hostname, port, basePath: path.slice(0, -key.length) }
+}
+
+/** For headers and messages. */
+export function hostOf({ hostname, port }: Pick<S3Route, 'hostname' | 'port'>): string {
+  return port === undefined ? hostname : `${hostname}:${port}`
+}
