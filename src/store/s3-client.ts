@@ -5,7 +5,7 @@ import { S3Client } from '@aws-sdk/client-s3'
 import type { S3StoreOptions } from './s3-options.ts'
 
 /** The SDK's client, with its own retries off. */
-export function createClient(options: S3StoreOptions, trust: SecureContext): S3Client {
+export function createClient(options: S3StoreOptions, trust: SecureContext | undefined): S3Client {
   // `S3Requests` bounds the requests: one that waited for a socket in here would use up the time it has to connect.
   const agentOptions = { keepAlive: true, maxSockets: Number.POSITIVE_INFINITY }
   return new S3Client({
@@ -25,7 +25,7 @@ export function createClient(options: S3StoreOptions, trust: SecureContext): S3C
       httpsAgent: new HttpsAgent({
         ...agentOptions,
         rejectUnauthorized: options.verifyTls,
-        secureContext: trust,
+        ...(trust !== undefined && { secureContext: trust }),
       }),
       connectionTimeout: options.connectTimeout,
       requestTimeout: options.responseTimeout,

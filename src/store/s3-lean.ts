@@ -6,7 +6,11 @@ import type { S3Requests } from './s3-requests.ts'
 import { hostOf } from './s3-route.ts'
 
 /** The lean way to the server that the SDK's requests go to, too. */
-export function leanGetOf(options: S3StoreOptions, trust: SecureContext, requests: S3Requests): LeanGet {
+export function leanGetOf(
+  options: S3StoreOptions,
+  trust: SecureContext | undefined,
+  requests: S3Requests,
+): LeanGet {
   const { region, verifyTls, maxConnections, connectTimeout, responseTimeout } = options
   return new LeanGet({
     region,
@@ -20,7 +24,7 @@ export function leanGetOf(options: S3StoreOptions, trust: SecureContext, request
         // An address has no name to ask for (RFC 6066).
         ...(isIP(host) === 0 && { servername: host }),
         rejectUnauthorized: verifyTls,
-        secureContext: trust,
+        ...(trust !== undefined && { secureContext: trust }),
       }
       return {
         host,

@@ -30,14 +30,14 @@ export interface SendOptions extends Abortable {
  */
 export class S3Requests implements Disposable {
   readonly #options: S3StoreOptions
-  readonly #trust: SecureContext
+  readonly #trust: SecureContext | undefined
   readonly #client: S3Client
   #patient: S3Client | undefined
   readonly #places: Semaphore
   #route: Promise<S3Route> | undefined
   #server: string
 
-  constructor(options: S3StoreOptions, trust: SecureContext) {
+  constructor(options: S3StoreOptions, trust: SecureContext | undefined) {
     this.#options = options
     this.#trust = trust
     this.#client = createClient(options, trust)
