@@ -54,6 +54,7 @@ export function parseDestination(text: string, store: StoreOptions = storeDefaul
   if (scheme === undefined) return { kind: 'directory', path: pathOf(text), store }
   if (scheme === 'file') return { kind: 'directory', path: pathOfUrl(text), store }
   if (scheme === 's3') return { kind: 's3', ...bucketOf(text), store }
+  refuseKeys(text)
   throw new DestinationError(
     'bad-destination',
     `${JSON.stringify(text)} is no destination: say ${accepted}` +
@@ -73,7 +74,7 @@ function pathOf(text: string): string {
   if (!text.includes('/') && !existsSync(path))
     throw new DestinationError(
       'bad-destination',
-      `there is no folder ${JSON.stringify(text)} here; a destination is ${accepted}`,
+      `there is no folder ${/[@:]/.test(text) ? 'of this name' : JSON.stringify(text)} here; a destination is ${accepted}`,
     )
   return path
 }
@@ -82,6 +83,7 @@ function pathOfUrl(text: string): string {
   try {
     return resolve(fileURLToPath(text))
   } catch (error) {
+    refuseKeys(text)
     throw new DestinationError(
       'bad-destination',
       `${JSON.stringify(text)} names no local folder (${messageOf(error)}): say file:///path`,
@@ -92,15 +94,26 @@ function pathOfUrl(text: string): string {
 
 function bucketOf(text: string): Pick<S3Destination, 'bucket' | 'prefix'> {
   const [bucket = '', ...path] = text.slice('s3://'.length).split('/')
-  if (bucket.includes('@'))
-    throw new DestinationError(
-      'bad-destination',
-      'keys do not belong in a destination: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY',
-    )
-  if (!/^[A-Za-z0-9][A-Za-z0-9._-]{1,254}$/.test(bucket))
+  if (bucket.includes(':')) throw keysInDestination()
+  if (!/^[A-Za-z0-9][A-Za-z0-9._-]{1,254}$/.test(bucket)) {
+    // The path may hold an @, but a key may hold a slash, too.
+    refuseKeys(text)
     throw new DestinationError(
       'bad-destination',
       `${JSON.stringify(bucket)} is no bucket name: say s3://bucket/path`,
     )
+  }
   return { bucket, prefix: path.join('/').replace(/^\/+|\/+$/g, '') }
+}
+
+/** For a text that is wrong anyway: what stands before an @ in it may be keys, and must not be repeated. */
+function refuseKeys(text: string): void {
+  if (text.includes('@')) throw keysInDestination()
+}
+
+function keysInDestination(): DestinationError {
+  return new DestinationError(
+    'bad-destination',
+    'keys do not belong in a destination: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY',
+  )
 }

@@ -44,11 +44,23 @@ test('what names no destination is one line that says what does', (t) => {
 })
 
 test('keys in a destination are refused and not repeated', (t) => {
-  const error = t.throws(() => parseDestination('s3://AKIA1:geheim@bucket/path'), {
-    instanceOf: DestinationError,
-  })
-  t.regex(error?.message ?? '', /AWS_ACCESS_KEY_ID/)
-  t.notRegex(error?.message ?? '', /geheim|AKIA1/)
+  const texts = [
+    's3://AKIA1:geheim@bucket/path',
+    's3://AKIA1:geheim/geheim+geheim@bucket/path',
+    's3://AKIA1:geheim',
+    's3://geheim+geheim/geheim@bucket/path',
+    's3://AKIA1@bucket',
+    'https://AKIA1:geheim@s3.example.com/bucket',
+    'file://AKIA1:geheim@bucket/path',
+  ]
+  for (const text of texts) {
+    const error = t.throws(() => parseDestination(text), { instanceOf: DestinationError }, text)
+    t.regex(error?.message ?? '', /AWS_ACCESS_KEY_ID/)
+    t.notRegex(error?.message ?? '', /geheim|AKIA1/)
+  }
+  const bare = t.throws(() => parseDestination('AKIA1:geheim@bucket'), { instanceOf: DestinationError })
+  t.notRegex(bare?.message ?? '', /geheim|AKIA1/)
+  t.like(parseDestination('s3://bucket/me@here:too'), { bucket: 'bucket', prefix: 'me@here:too' })
 })
 
 test('a formatted destination is read back as the same', (t) => {
