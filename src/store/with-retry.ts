@@ -62,8 +62,12 @@ export function withRetry<S extends ObjectReader | ObjectStore>(
       for (let attempt = 1; ; attempt++) {
         try {
           for await (const page of store.list(prefix, { ...options, after })) {
-            after = lastOf(page) ?? after
-            attempt = 1
+            const last = lastOf(page)
+            // A server that knows no `after` begins at the front each time: only what is new is progress.
+            if (last !== undefined && (after === undefined || isBehind(last, after))) {
+              after = last
+              attempt = 1
+            }
             yield page
           }
           return

@@ -106,6 +106,27 @@ test('an abort ends the wait for the next try with its reason', async (t) => {
   t.is(tried.length, 2)
 })
 
+test('a listing that gets no further ends', async (t) => {
+  const { store } = failing('unavailable', 0)
+  const page = (...names: string[]) => ({
+    objects: names.map((name) => ({ key: objectKey(name), size: 0, etag: '""', modified: 0 })),
+    prefixes: [],
+  })
+  for (const pages of [[page()], [page('a'), page('b')]]) {
+    let begun = 0
+    const stuck: ObjectStore = {
+      ...store,
+      async *list() {
+        begun++
+        yield* pages
+        throw new StoreError('unavailable', 'failing')
+      },
+    }
+    await t.throwsAsync(Array.fromAsync(withRetry(stuck, hasty).list('')), { code: 'unavailable' })
+    t.true(begun <= 1 + hasty.retries)
+  }
+})
+
 test('a reader that is wrapped is still only a reader', (t) => {
   const { get, getStream, head, list } = failing('unavailable', 0).store
   const wrapped = withRetry({ description: 'reader', get, getStream, head, list })
