@@ -131,12 +131,15 @@ export class S3Store implements ObjectStore {
         })
       this.#hasBucket = true
       // Some servers send keys as they are.
-      const below = (key = ''): ObjectKey => this.#below(output.EncodingType === 'url' ? decoded(key) : key)
+      const below = (key = ''): ObjectKey[] => {
+        const text = output.EncodingType === 'url' ? decoded(key) : key
+        return text === undefined ? [] : [this.#below(text)].filter(isWanted)
+      }
       yield {
-        objects: (output.Contents ?? [])
-          .map(({ Key, Size, ETag, LastModified }) => metadataOf(below(Key), Size, ETag, LastModified))
-          .filter(({ key }) => isWanted(key)),
-        prefixes: (output.CommonPrefixes ?? []).map(({ Prefix }) => below(Prefix)).filter(isWanted),
+        objects: (output.Contents ?? []).flatMap(({ Key, Size, ETag, LastModified }) =>
+          below(Key).map((key) => metadataOf(key, Size, ETag, LastModified)),
+        ),
+        prefixes: (output.CommonPrefixes ?? []).flatMap(({ Prefix }) => below(Prefix)),
       }
       token = output.IsTruncated ? output.NextContinuationToken : undefined
       if (output.IsTruncated && token === undefined)
@@ -294,9 +297,16 @@ function totalOf(
   return isAsked ? size : undefined
 }
 
-/** As Amazon encodes keys in listings: a form's way, with plus signs for spaces. */
-function decoded(key: string): string {
-  return decodeURIComponent(key.replaceAll('+', ' '))
+/**
+ * As Amazon encodes keys in listings: a form's way, with plus signs for spaces. undefined for bytes that are not UTF-8: such a key, which some servers
+ * take, cannot be asked for.
+ */
+function decoded(key: string): string | undefined {
+  try {
+    return decodeURIComponent(key.replaceAll('+', ' '))
+  } catch {
+    return undefined
+  }
 }
 
 function metadataOf(

@@ -179,6 +179,21 @@ test('memory that cannot be had is an error of the request', async (t) => {
   t.regex(error.message, /memory|out of range/i)
 })
 
+test('a key that is not UTF-8 hides no other', async (t) => {
+  const contents = ['a%FFb', 'c+d%C3%BC'].map((key) => `<Contents><Key>${key}</Key><Size>1</Size></Contents>`)
+  const prefixes = ['%FF/', 'e/'].map(
+    (prefix) => `<CommonPrefixes><Prefix>${prefix}</Prefix></CommonPrefixes>`,
+  )
+  const listing = `<ListBucketResult><EncodingType>url</EncodingType>${contents.join('')}${prefixes.join('')}</ListBucketResult>`
+  await using server = await oddServer([answer(listing, 'Content-Type: application/xml\r\n')])
+  const [page] = await Array.fromAsync(server.store.list('', { delimiter: '/' }))
+  t.deepEqual(
+    page?.objects.map((object) => object.key),
+    [objectKey('c dü')],
+  )
+  t.deepEqual(page?.prefixes, ['e/'])
+})
+
 test('what the server says of an error costs no second request', async (t) => {
   const failed = (status: string, code: string): string =>
     answer(`<?xml version="1.0"?><Error><Code>${code}</Code></Error>`, '', status)
