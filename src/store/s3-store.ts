@@ -85,16 +85,15 @@ export class S3Store implements ObjectStore {
       throw this.#failed(error, key, signal)
     }
     const body = output.Body as Readable
-    const length = output.ContentLength
-    const total = range === undefined ? length : totalOf(output.ContentRange, range, length)
-    if (total === undefined || length === undefined) {
+    const part = partOf(output, range)
+    if (part === undefined) {
       body.destroy()
       const fault = range === undefined ? 'does not say how long it is' : 'does not understand ranges'
       throw new StoreError('invalid', `${this.description}: ${key}: the server ${fault}`)
     }
     return {
-      ...metadataOf(key, total, output.ETag, output.LastModified),
-      body: this.#exactly(body, length, key, signal),
+      ...metadataOf(key, part.size, output.ETag, output.LastModified),
+      body: this.#exactly(body, part.length, key, signal),
     }
   }
 
@@ -148,7 +147,10 @@ export class S3Store implements ObjectStore {
   }
 
   async put(key: ObjectKey, body: PutBody, options: PutOptions = {}): Promise<ObjectMetadata> {
-    const failed = (error: unknown): unknown => this.#failed(error, key, options.signal)
+    const failed = (error: unknown): unknown =>
+      options.ifMatch !== undefined && isMissing(error)
+        ? new StoreError('changed', `${this.description}: ${key}: it is no longer there`, { cause: error })
+        : this.#failed(error, key, options.signal)
     try {
       const etag = await upload({ requests: this.#requests, failed }, this.#at(key), body, options)
       return { key, size: sizeOf(body), etag, modified: Date.now() }
@@ -189,11 +191,10 @@ export class S3Store implements ObjectStore {
       into,
       signal,
     })
-    const size =
-      range === undefined ? bytes.length : totalOf(answered.get('content-range'), range, bytes.length)
-    if (size === undefined) throw new NotPlain('not what was asked for')
+    const part = partOf({ ContentRange: answered.get('content-range'), ContentLength: bytes.length }, range)
+    if (part === undefined) throw new NotPlain('not what was asked for')
     const modified = Date.parse(answered.get('last-modified') ?? '')
-    return { key, size, etag: answered.get('etag') ?? '', modified: modified || 0, bytes }
+    return { key, size: part.size, etag: answered.get('etag') ?? '', modified: modified || 0, bytes }
   }
 
   /** A HEAD has no body that would say whether its key is missing, or the bucket. Whoever may not list learns no more. */
@@ -245,6 +246,7 @@ export class S3Store implements ObjectStore {
     try {
       for await (const piece of body) {
         received += piece.length
+        if (received > length) break
         yield piece
       }
     } catch (error) {
@@ -256,7 +258,7 @@ export class S3Store implements ObjectStore {
     if (received !== length)
       throw new StoreError(
         'unavailable',
-        `${this.description}: ${key}: the answer broke off after ${received} of ${length} bytes`,
+        `${this.description}: ${key}: the answer has ${received} bytes instead of ${length}`,
       )
   }
 
@@ -284,17 +286,19 @@ function isMissing(error: unknown): boolean {
   return name === 'NoSuchKey' || name === 'NotFound'
 }
 
-/** The size of an object, of which `length` bytes came; undefined unless they are those that were asked for, cut at its end. */
-function totalOf(
-  contentRange: string | undefined,
-  { offset, length: asked }: ByteRange,
-  length: number | undefined,
-): number | undefined {
-  const [, first, last, size] = (/^bytes (\d+)-(\d+)\/(\d+)$/.exec(contentRange ?? '') ?? []).map(Number)
-  if (first === undefined || last === undefined || size === undefined) return undefined
-  const isAsked =
-    first === offset && last === Math.min(offset + asked, size) - 1 && length === last - first + 1
-  return isAsked ? size : undefined
+/** The size of an object, and how much of it comes; undefined unless that is what was asked for, cut at its end. */
+function partOf(
+  { ContentRange, ContentLength }: Pick<GetObjectCommandOutput, 'ContentRange' | 'ContentLength'>,
+  range: ByteRange | undefined,
+): { size: number; length: number } | undefined {
+  if (range === undefined)
+    return ContentLength === undefined ? undefined : { size: ContentLength, length: ContentLength }
+  const [, first, last, size] = (/^bytes (\d+)-(\d+)\/(\d+)$/.exec(ContentRange ?? '') ?? []).map(Number)
+  if (first !== range.offset || last === undefined || size === undefined) return undefined
+  const length = last - first + 1
+  const isAsked = last === Math.min(first + range.length, size) - 1
+  // A chunked answer has no length of its own.
+  return isAsked && (ContentLength ?? length) === length ? { size, length } : undefined
 }
 
 /**

@@ -205,6 +205,9 @@ export function objectStoreSuite(
     await t.throwsAsync(store.get(key, { ifMatch: etag }), { code: 'changed' })
     const now = await store.head(key)
     t.is((await store.get(key, { ifMatch: now?.etag }))?.bytes.toString(), 'two')
+    await store.delete([key])
+    await t.throwsAsync(store.put(key, Buffer.from('four'), { ifMatch: etag }), { code: 'changed' })
+    t.is(await store.head(key), undefined)
   })
 
   storeTest('an abort before, and one under way, rejects with its reason', async (t, store) => {

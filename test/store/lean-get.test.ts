@@ -214,6 +214,26 @@ test('what the server says of an error costs no second request', async (t) => {
   t.is(server.connections, 1)
 })
 
+test('a range may come in chunks, whose head says by its Content-Range how long it is', async (t) => {
+  const range = { offset: 2, length: 3 }
+  const chunked = (...chunks: string[]): string =>
+    [
+      'HTTP/1.1 206 Partial Content\r\nETag: "e"\r\nContent-Range: bytes 2-4/10\r\nTransfer-Encoding: chunked\r\n\r\n',
+      ...chunks.map((chunk) => `${chunk.length}\r\n${chunk}\r\n`),
+      '0\r\n\r\n',
+    ].join('')
+  for (const [chunks, isRight] of [
+    [['cd', 'e'], true],
+    [['cd'], false],
+    [['cd', 'ef'], false],
+  ] as const) {
+    await using server = await oddServer([chunked(...chunks), chunked(...chunks)])
+    const got = server.store.get(key, { range })
+    if (isRight) t.like(await got, { size: 10, bytes: Buffer.from('cde') })
+    else await t.throwsAsync(got, { code: 'unavailable' })
+  }
+})
+
 test('bytes go where the caller wants them if they fit, those of an error never', async (t) => {
   const refused = answer('<Error><Code>NoSuchKey</Code></Error>', '', '404 Not Found')
   await using server = await oddServer([answer('content'), answer('content'), refused])
