@@ -2,7 +2,7 @@ import type { Logger } from '../base/log.ts'
 import { DirectoryStore } from '../store/directory-store.ts'
 import type { ObjectReader, ObjectStore } from '../store/object-store.ts'
 import { readOnly } from '../store/read-only.ts'
-import { s3Defaults } from '../store/s3-options.ts'
+import { type S3StoreOptions, s3Defaults } from '../store/s3-options.ts'
 import { S3Store } from '../store/s3-store.ts'
 import { withConcurrency } from '../store/with-concurrency.ts'
 import { createMetrics, type StoreMetrics, withMetrics } from '../store/with-metrics.ts'
@@ -48,13 +48,13 @@ function open(
   { logger, metrics = createMetrics() }: OpenOptions,
 ): AcquiredDestination {
   const { httpRetries, maxConcurrency } = destination.store
-  const opened = destination.kind === 's3' ? openS3(destination, logger) : openDirectory(destination.path)
+  const policy = { ...defaultRetryPolicy, retries: httpRetries }
+  const opened =
+    destination.kind === 's3'
+      ? openS3(destination, logger, { policy, metrics })
+      : openDirectory(destination.path)
   const counted = withMetrics(opened.store, metrics)
-  const store = withRetry(
-    withConcurrency(counted, maxConcurrency),
-    { ...defaultRetryPolicy, retries: httpRetries },
-    metrics,
-  )
+  const store = withRetry(withConcurrency(counted, maxConcurrency), policy, metrics)
   return { store, description: store.description, [Symbol.dispose]: opened.close }
 }
 
@@ -67,7 +67,11 @@ function openDirectory(path: string): Opened {
   return { store: new DirectoryStore(path), close: () => {} }
 }
 
-function openS3({ bucket, prefix, store }: S3Destination, logger: Logger): Opened {
+function openS3(
+  { bucket, prefix, store }: S3Destination,
+  logger: Logger,
+  partRetry: S3StoreOptions['partRetry'],
+): Opened {
   const { endpoint, region, addressing, caFile, verifySsl, maxConcurrency } = store
   if (!verifySsl) logger.warn({ bucket }, "the server's certificate is not checked")
   const s3 = new S3Store({
@@ -82,6 +86,7 @@ function openS3({ bucket, prefix, store }: S3Destination, logger: Logger): Opene
     caFile,
     verifyTls: verifySsl,
     maxConnections: maxConcurrency,
+    partRetry,
   })
   return { store: s3, close: () => s3[Symbol.dispose]() }
 }

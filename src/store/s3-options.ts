@@ -1,3 +1,5 @@
+import type { RetryOptions } from './with-retry.ts'
+
 export interface S3StoreOptions {
   readonly bucket: string
   /** Before all keys; '' or ending in a slash. */
@@ -20,6 +22,8 @@ export interface S3StoreOptions {
   readonly connectTimeout: number
   /** Milliseconds until an answer begins, and between any two bytes of it, or of a body that is sent. */
   readonly responseTimeout: number
+  /** How often a part of an upload that failed is sent again, and where that is counted. */
+  readonly partRetry?: Omit<RetryOptions, 'signal'> | undefined
 }
 
 export const s3Defaults = Object.freeze({

@@ -152,7 +152,8 @@ export class S3Store implements ObjectStore {
         ? new StoreError('changed', `${this.description}: ${key}: it is no longer there`, { cause: error })
         : this.#failed(error, key, options.signal)
     try {
-      const etag = await upload({ requests: this.#requests, failed }, this.#at(key), body, options)
+      const way = { requests: this.#requests, partRetry: this.#options.partRetry, failed }
+      const etag = await upload(way, this.#at(key), body, options)
       return { key, size: sizeOf(body), etag, modified: Date.now() }
     } catch (error) {
       if (error instanceof StoreError && error.code === 'changed' && options.ifNoneMatch !== undefined)

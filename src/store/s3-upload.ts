@@ -9,6 +9,7 @@ import { type Abortable, orAborted } from '../base/abort.ts'
 import { Semaphore } from '../base/semaphore.ts'
 import { readSource } from './file-source.ts'
 import type { FileSource, PutBody, PutOptions } from './object-store.ts'
+import type { S3StoreOptions } from './s3-options.ts'
 import type { S3Requests } from './s3-requests.ts'
 import { retrying } from './with-retry.ts'
 
@@ -29,6 +30,7 @@ export interface UploadTarget {
 
 export interface UploadWay {
   readonly requests: S3Requests
+  readonly partRetry: S3StoreOptions['partRetry']
   /** Whatever a request failed with, as a `StoreError` or the signal's reason. */
   readonly failed: (error: unknown) => unknown
 }
@@ -96,7 +98,7 @@ async function uploadParts(
 
 /** A part that fails is sent again by itself: the rest of a large object need not go up once more. */
 async function sendParts(
-  { requests, failed }: UploadWay,
+  { requests, partRetry, failed }: UploadWay,
   begun: UploadTarget & { readonly UploadId: string | undefined },
   body: PutBody,
   size: number,
@@ -118,9 +120,11 @@ async function sendParts(
             signal: failure.signal,
           })
           .catch((error: unknown) => {
+            // The whole upload may go well another time, but none of its parts.
+            if ((error as Error).name === 'NoSuchUpload') failure.abort(failed(error))
             throw failed(error)
           }),
-      { signal: failure.signal },
+      { ...partRetry, signal: failure.signal },
     )
     return { ETag, PartNumber }
   }
