@@ -10,6 +10,7 @@ import { loadLibc } from './koffi.ts'
 
 const AT_FDCWD = -100
 const AT_SYMLINK_NOFOLLOW = 0x100
+const RENAME_NOREPLACE = 1
 const SEEK_DATA = 3
 const SEEK_HOLE = 4
 
@@ -30,6 +31,8 @@ const declarations = {
   utimensat: 'int utimensat(int dirfd, const void *path, const void *times, int flags)',
   mknod: 'int mknod(const void *path, uint32_t mode, uint64_t dev)',
   lchown: 'int lchown(const void *path, uint32_t uid, uint32_t gid)',
+  renameat2:
+    'int renameat2(int olddirfd, const void *oldpath, int newdirfd, const void *newpath, unsigned int flags)',
 } as const
 
 type Name = keyof typeof declarations
@@ -122,6 +125,12 @@ export function mknod(path: Buffer, mode: number, major: number, minor: number):
 /** Sets owner and group, of a symlink itself. Clears setuid and setgid, as chown(2) says: set the mode afterwards. */
 export function lchown(path: Buffer, uid: number, gid: number): void {
   call('lchown', [cString(path), uid, gid])
+}
+
+/** Renames in one step, unless there is something of the new name: then false. Some file systems answer EINVAL: they cannot. */
+export function renameat2(from: Buffer, to: Buffer): boolean {
+  const args = [AT_FDCWD, cString(from), AT_FDCWD, cString(to), RENAME_NOREPLACE]
+  return call('renameat2', args, 'EEXIST') !== undefined
 }
 
 /** glibc's makedev (sys/sysmacros.h): twelve bits of the major number and eight of the minor below, the rest above. */

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { type BigIntStats, constants } from 'node:fs'
-import { type FileHandle, link, lstat, open, readdir, rename, rm, unlink } from 'node:fs/promises'
+import { type FileHandle, lstat, open, readdir, rename, rm, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { Abortable } from '../base/abort.ts'
 import { codeOf } from '../base/errors.ts'
@@ -8,6 +8,7 @@ import { Semaphore } from '../base/semaphore.ts'
 import { DirectoryRoot, isAbsence, syncFolder, temporaryPrefix } from './directory-root.ts'
 import { StoreError } from './errors.ts'
 import { pieceSize, readSource } from './file-source.ts'
+import { moveNew } from './move-new.ts'
 import {
   type ByteRange,
   type GetOptions,
@@ -134,7 +135,7 @@ export class DirectoryStore implements ObjectStore {
       const metadata = metadataOf(key, await this.#writeTemporary(temporary, body, signal))
       using _turn = await this.#writing.acquire({ signal })
       if (ifMatch !== undefined && (await this.head(key))?.etag !== ifMatch) throw changed(key)
-      if (ifNoneMatch === '*') await linkNew(temporary, path, key)
+      if (ifNoneMatch === '*') await moveNew(temporary, path)
       else await rename(temporary, path)
       await syncFolder(dirname(path))
       return metadata
@@ -280,14 +281,6 @@ function clip(range: ByteRange | undefined, { key, size }: ObjectMetadata): Byte
   if (range.offset >= size)
     throw new StoreError('invalid', `${key} has ${size} bytes, none at ${range.offset}`)
   return { offset: range.offset, length: Math.min(range.length, size - range.offset) }
-}
-
-/** link(2) fails if the name is taken, in one step. */
-async function linkNew(from: string, to: string, key: string): Promise<void> {
-  await link(from, to).catch((error: unknown) => {
-    if (codeOf(error) !== 'EEXIST') throw error
-    throw new StoreError('exists', `${key} exists already`, { cause: error })
-  })
 }
 
 async function writeWhole(
