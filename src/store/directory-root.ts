@@ -4,7 +4,7 @@ import { dirname, join, resolve } from 'node:path'
 import { codeOf, messageOf } from '../base/errors.ts'
 import { StoreError, type StoreErrorCode } from './errors.ts'
 
-/** Begins the names of files that are being written; such a name is never a key. */
+/** Begins the names of files that are being written; no part of a key begins so. */
 export const temporaryPrefix = '.jbfs-tmp-'
 
 /** Faults that trying again does not mend. */
@@ -119,9 +119,14 @@ export async function syncFolder(path: string): Promise<void> {
 function isPath(key: string): boolean {
   const parts = key.split('/')
   return (
-    parts.every((part) => part !== '' && part !== '.' && part !== '..' && Buffer.byteLength(part) <= 255) &&
-    !key.includes('\0') &&
-    parts.at(-1)?.startsWith(temporaryPrefix) === false
+    parts.every(
+      (part) =>
+        part !== '' &&
+        part !== '.' &&
+        part !== '..' &&
+        Buffer.byteLength(part) <= 255 &&
+        !part.startsWith(temporaryPrefix),
+    ) && !key.includes('\0')
   )
 }
 

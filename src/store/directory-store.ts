@@ -156,9 +156,10 @@ export class DirectoryStore implements ObjectStore {
         folder = { path: dirname(path), isOurs: await this.#root.holds(dirname(path)) }
       if (!folder.isOurs) continue
       try {
+        // A symlink or a pipe is no object.
+        if (!(await lstat(path)).isFile()) continue
         await unlink(path)
       } catch (error) {
-        // A folder is no object.
         if (isAbsence(error)) continue
         throw this.#root.failure(error, key)
       }

@@ -16,7 +16,19 @@ objectStoreSuite(test, {
       [Symbol.asyncDispose]: () => folder[Symbol.asyncDispose](),
     }
   },
-  refused: ['', '.', '..', '../x', 'a/../../x', 'a//b', '/a', 'nul\0', 'x'.repeat(256)],
+  refused: [
+    '',
+    '.',
+    '..',
+    '../x',
+    'a/../../x',
+    'a//b',
+    '/a',
+    'nul\0',
+    'x'.repeat(256),
+    '.jbfs-tmp-a',
+    '.jbfs-tmp-a/b',
+  ],
 })
 
 test('a folder that is not there is no empty store', async (t) => {
@@ -62,9 +74,10 @@ test('symlinks lead nowhere, be it to read, to write or to delete', async (t) =>
     t.deepEqual(await Array.fromAsync(store.list(prefix)), [], prefix)
   for (const key of ['folder/new', 'folder/below/new', 'up/new'].map(objectKey))
     await t.throwsAsync(store.put(key, Buffer.from('x')), { code: 'invalid' })
-  await store.delete(['folder/file', 'up/outside/file'].map(objectKey))
+  await store.delete(['folder/file', 'up/outside/file', 'link', 'folder', 'up'].map(objectKey))
   t.deepEqual(await readdir(outside), ['file'])
   t.deepEqual((await readdir(folder.path)).sort(), ['outside', 'root'])
+  t.deepEqual((await readdir(root)).sort(), ['folder', 'link', 'up'])
 })
 
 test('the way to the root may hold symlinks, which may be turned', async (t) => {
