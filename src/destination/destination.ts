@@ -52,7 +52,7 @@ function open(
   const opened =
     destination.kind === 's3'
       ? openS3(destination, logger, { policy, metrics })
-      : openDirectory(destination.path)
+      : openDirectory(destination.path, logger)
   const counted = withMetrics(opened.store, metrics)
   const store = withRetry(withConcurrency(counted, maxConcurrency), policy, metrics)
   return { store, description: store.description, [Symbol.dispose]: opened.close }
@@ -63,8 +63,8 @@ interface Opened {
   close(): void
 }
 
-function openDirectory(path: string): Opened {
-  return { store: new DirectoryStore(path), close: () => {} }
+function openDirectory(path: string, logger: Logger): Opened {
+  return { store: new DirectoryStore(path, logger), close: () => {} }
 }
 
 function openS3(

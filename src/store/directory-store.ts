@@ -1,9 +1,11 @@
+import { isUtf8 } from 'node:buffer'
 import { randomBytes } from 'node:crypto'
 import { type BigIntStats, constants } from 'node:fs'
 import { type FileHandle, lstat, open, readdir, rename, rm, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { Abortable } from '../base/abort.ts'
 import { codeOf } from '../base/errors.ts'
+import { type Logger, silentLogger } from '../base/log.ts'
 import { Semaphore } from '../base/semaphore.ts'
 import { DirectoryRoot, isAbsence, syncFolder, temporaryPrefix } from './directory-root.ts'
 import { StoreError } from './errors.ts'
@@ -49,9 +51,14 @@ export class DirectoryStore implements ObjectStore {
   /** A condition and the write it allows must not be parted by another write of this process. */
   readonly #writing = new Semaphore(1)
 
+  readonly #logger: Logger
+  /** Of names that are not UTF-8: once is enough. */
+  #hasWarned = false
+
   /** `root`: absolute path of an existing folder. */
-  constructor(root: string) {
+  constructor(root: string, logger: Logger = silentLogger) {
     this.#root = new DirectoryRoot(root)
+    this.#logger = logger
     this.description = root
   }
 
@@ -187,16 +194,29 @@ export class DirectoryStore implements ObjectStore {
   /** In the order of the keys: a folder stands where its name with a slash would. */
   async #entriesOf(folder: string): Promise<{ name: string; isFolder: boolean }[]> {
     try {
-      const entries = await readdir(join(this.#root.path, folder), { withFileTypes: true })
+      const path = join(this.#root.path, folder)
+      const entries = await readdir(path, { withFileTypes: true, encoding: 'buffer' })
       return entries
-        .filter((entry) => (entry.isFile() || entry.isDirectory()) && !entry.name.startsWith(temporaryPrefix))
-        .map((entry) => ({ name: entry.name, isFolder: entry.isDirectory() }))
+        .filter((entry) => (entry.isFile() || entry.isDirectory()) && this.#isKeyPart(folder, entry.name))
+        .map((entry) => ({ name: entry.name.toString(), isFolder: entry.isDirectory() }))
         .map((entry) => ({ ...entry, order: Buffer.from(entry.isFolder ? `${entry.name}/` : entry.name) }))
         .sort((a, b) => a.order.compare(b.order))
     } catch (error) {
       if (isAbsence(error) && folder !== '') return []
       throw this.#root.failure(error, folder)
     }
+  }
+
+  #isKeyPart(folder: string, name: Buffer): boolean {
+    if (name.indexOf(temporaryPrefix) === 0) return false
+    if (isUtf8(name)) return true
+    if (!this.#hasWarned)
+      this.#logger.warn(
+        { folder: join(this.#root.path, folder), name: name.toString('latin1') },
+        'names that are not UTF-8 cannot be keys and are left out',
+      )
+    this.#hasWarned = true
+    return false
   }
 
   async #metadata(key: ObjectKey): Promise<ObjectMetadata | undefined> {

@@ -1,6 +1,7 @@
 import { mkdir, readdir, readlink, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import test from 'ava'
+import { silentLogger } from '../../src/base/log.ts'
 import { DirectoryStore } from '../../src/store/directory-store.ts'
 import { objectKey } from '../../src/store/object-store.ts'
 import { objectStoreSuite } from '../conformance/object-store.ts'
@@ -119,6 +120,25 @@ test('a pipe in the folder holds nobody up, and is no object', async (t) => {
   const store = new DirectoryStore(folder.path)
   t.is(await store.get(objectKey('pipe')), undefined)
   t.deepEqual(await Array.fromAsync(store.list('')), [])
+})
+
+test('names that are not UTF-8 are left out of listings, which is said once', async (t) => {
+  await using folder = await temporaryFolder()
+  const [odd, root] = [Buffer.from([0xff, 0x61]), Buffer.from(`${folder.path}/`)]
+  await mkdir(Buffer.concat([root, odd]))
+  await mkdir(join(folder.path, 'a'))
+  await writeFile(Buffer.concat([root, Buffer.from('a/'), odd]), 'x')
+  await writeFile(join(folder.path, 'a/ä'), 'x')
+  const warnings: object[] = []
+  const logger = { ...silentLogger, warn: (fields: object) => void warnings.push(fields) }
+  const store = new DirectoryStore(folder.path, logger)
+  t.deepEqual((await Array.fromAsync(store.list('', { delimiter: '/' })))[0]?.prefixes, ['a/'])
+  const [page] = await Array.fromAsync(store.list(''))
+  t.deepEqual(
+    page?.objects.map(({ key }) => key),
+    [objectKey('a/ä')],
+  )
+  t.deepEqual(warnings, [{ folder: folder.path, name: 'ÿa' }])
 })
 
 test('only the owner may read what is written', async (t) => {
