@@ -26,6 +26,7 @@ import {
   type PutBody,
   type PutOptions,
 } from './object-store.ts'
+import { removeStaleTemporaries } from './stale-temporaries.ts'
 
 const pageSize = 1000
 /** Bytes of one read(2): a signal is looked at in between. */
@@ -52,6 +53,8 @@ export class DirectoryStore implements ObjectStore {
   readonly #writing = new Semaphore(1)
 
   readonly #logger: Logger
+  /** Folders that were looked through for what dead writers have left: once, as they may hold a million objects. */
+  readonly #swept = new Set<string>()
   /** Of names that are not UTF-8: once is enough. */
   #hasWarned = false
 
@@ -276,10 +279,17 @@ export class DirectoryStore implements ObjectStore {
     }
   }
 
+  async #sweep(folder: string): Promise<void> {
+    if (this.#swept.has(folder)) return
+    this.#swept.add(folder)
+    await removeStaleTemporaries(folder)
+  }
+
   async #writeTemporary(path: string, body: PutBody, signal: AbortSignal | undefined): Promise<BigIntStats> {
     for (let attempt = 1; ; attempt++)
       try {
         await this.#root.makeFolder(dirname(path))
+        await this.#sweep(dirname(path))
         return await writeWhole(path, body, signal)
       } catch (error) {
         if (codeOf(error) !== 'ENOENT' || attempt === folderTries) throw error

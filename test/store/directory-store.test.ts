@@ -1,4 +1,4 @@
-import { mkdir, readdir, readlink, rm, stat, symlink, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readlink, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import test from 'ava'
 import { silentLogger } from '../../src/base/log.ts'
@@ -193,4 +193,17 @@ test('a put that fails leaves no temporary file', async (t) => {
     store.put(objectKey('key'), { path: '/no/such/file', ranges: [{ offset: 0, length: 1 }] }),
   )
   t.deepEqual(await readdir(folder.path), [])
+})
+
+test('a put removes what a writer left behind that died long ago, and nothing else', async (t) => {
+  await using folder = await temporaryFolder()
+  const yesterday = Date.now() / 1000 - 25 * 3600
+  const names = ['.jbfs-tmp-0', '.jbfs-tmp-1', 'old', 'a/.jbfs-tmp-2']
+  await mkdir(join(folder.path, 'a'))
+  for (const name of names) await writeFile(join(folder.path, name), 'x')
+  for (const name of names.filter((each) => each !== '.jbfs-tmp-1'))
+    await utimes(join(folder.path, name), yesterday, yesterday)
+  await new DirectoryStore(folder.path).put(objectKey('key'), Buffer.from('x'))
+  t.deepEqual((await readdir(folder.path)).sort(), ['.jbfs-tmp-1', 'a', 'key', 'old'])
+  t.deepEqual(await readdir(join(folder.path, 'a')), ['.jbfs-tmp-2'])
 })
