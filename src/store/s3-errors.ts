@@ -43,7 +43,7 @@ const transient = new Set([
   'XAmzContentSHA256Mismatch',
 ])
 
-/** Node's codes for TLS that fails, with what to do; what is not in the list is a certificate that nobody vouches for. */
+/** Node's codes for TLS that fails, with what to do. */
 const tlsFaults: Readonly<Record<string, string>> = {
   EPROTO: 'the server does not speak TLS: check whether the endpoint begins with http:// or https://',
   ERR_SSL_WRONG_VERSION_NUMBER:
@@ -55,8 +55,11 @@ const tlsFaults: Readonly<Record<string, string>> = {
   CERT_HAS_EXPIRED: "the server's certificate has expired: renew it there",
   CERT_NOT_YET_VALID: "the server's certificate is not valid yet: check the clock of this machine",
 }
-const tlsCodes =
-  /^(CERT_|ERR_TLS_|ERR_SSL_|DEPTH_ZERO_SELF_SIGNED_CERT|SELF_SIGNED_CERT_IN_CHAIN|UNABLE_TO_|EPROTO|HOSTNAME_MISMATCH)/
+/** OpenSSL's codes for a certificate that nobody vouches for (X509_verify_cert_error_string(3)). */
+const distrustCodes = /^(CERT_|DEPTH_|SELF_|UNABLE_)/
+/** Codes for settings that two sides cannot agree on. All else, as a record that was garbled on its way, may go well the next time. */
+const disagreementCodes =
+  /^ERR_(TLS_|SSL_.*(UNSUPPORTED|VERSION|PROTOCOL|CIPHER|HANDSHAKE_FAILURE|KEY_TOO_SMALL|KEY_TOO_WEAK|CERTIFICATE))/
 
 const timeoutCodes = new Set(['ETIMEDOUT', 'ESOCKETTIMEDOUT'])
 
@@ -78,12 +81,8 @@ export function s3Error(error: unknown, { store, server }: S3Place, what: string
   if (name === 'ConditionalRequestConflict')
     return make('changed', 'something else is changing it at the same time')
   if (name === 'InvalidRange' || status === 416) return make('invalid', 'the range lies behind its end')
-  if (network !== undefined && tlsCodes.test(network))
-    return make(
-      'tls',
-      tlsFaults[network] ??
-        `the server's certificate is not trusted (${network}): give its authority with --ca-file`,
-    )
+  const tls = network === undefined ? undefined : tlsFault(network)
+  if (tls !== undefined) return make('tls', tls)
   if (network !== undefined && timeoutCodes.has(network))
     return make('timeout', `${server} did not answer in time`)
   if (network === 'ENOTFOUND') return make('unavailable', `there is no host ${server}: check the endpoint`)
@@ -102,6 +101,14 @@ export function s3Error(error: unknown, { store, server }: S3Place, what: string
   if (status >= 500 || status === 429 || status === 0)
     return make('unavailable', `${server} failed: ${name} ${status || messageOf(error)}`)
   return make('invalid', `${name}: ${messageOf(error)} (${status})`)
+}
+
+/** What is wrong with TLS so that it will be the next time; undefined for all other codes. */
+function tlsFault(code: string): string | undefined {
+  if (tlsFaults[code] !== undefined) return tlsFaults[code]
+  if (distrustCodes.test(code))
+    return `the server's certificate is not trusted (${code}): give its authority with --ca-file`
+  return disagreementCodes.test(code) ? `there is no TLS with the server (${code})` : undefined
 }
 
 /** Keys and servers' texts may hold line breaks; a message is one line. */
