@@ -26,6 +26,16 @@ export function withMetrics<S extends ObjectReader | ObjectStore>(store: S, metr
     if (error instanceof StoreError) metrics.errors[error.code] = (metrics.errors[error.code] ?? 0) + 1
     throw error
   }
+  async function* arriving(body: AsyncIterable<Buffer>): AsyncIterable<Buffer> {
+    try {
+      for await (const piece of body) {
+        metrics.bytesIn += piece.length
+        yield piece
+      }
+    } catch (error) {
+      failed(error)
+    }
+  }
   const counting: ObjectReader & Partial<ObjectStore> = {
     description: store.description,
     async get(key, options) {
@@ -37,8 +47,7 @@ export function withMetrics<S extends ObjectReader | ObjectStore>(store: S, metr
     async getStream(key, options) {
       metrics.get++
       const stream = await store.getStream(key, options).catch(failed)
-      metrics.bytesIn += stream?.size ?? 0
-      return stream
+      return stream && { ...stream, body: arriving(stream.body) }
     },
     head(key, options) {
       metrics.head++
@@ -51,6 +60,7 @@ export function withMetrics<S extends ObjectReader | ObjectStore>(store: S, metr
           yield page
         }
       } catch (error) {
+        metrics.list++
         failed(error)
       }
     },

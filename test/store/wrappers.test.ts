@@ -1,5 +1,6 @@
 import test from 'ava'
 import { DirectoryStore } from '../../src/store/directory-store.ts'
+import { StoreError } from '../../src/store/errors.ts'
 import { type ObjectReader, type ObjectStore, objectKey } from '../../src/store/object-store.ts'
 import { readOnly } from '../../src/store/read-only.ts'
 import { withConcurrency } from '../../src/store/with-concurrency.ts'
@@ -88,6 +89,34 @@ test('requests, bytes and errors are counted', async (t) => {
     retries: 0,
     errors: { exists: 1, invalid: 2 },
   })
+})
+
+test('of a stream what has come is counted, and of a listing the page that failed', async (t) => {
+  await using folder = await temporaryFolder()
+  const inner = new DirectoryStore(folder.path)
+  await inner.put(key, Buffer.alloc(3 << 20))
+  const metrics = createMetrics()
+  const failure = new StoreError('unavailable', 'failing')
+  const store = withMetrics(
+    {
+      ...gated(inner).store,
+      getStream: (...args) => inner.getStream(...args),
+      async *list(...args) {
+        yield* inner.list(...args)
+        throw failure
+      },
+    },
+    metrics,
+  )
+  const part = await store.getStream(key, { range: { offset: 1, length: 10 } })
+  await Array.fromAsync(part?.body ?? [])
+  t.is(metrics.bytesIn, 10)
+  for await (const piece of (await store.getStream(key))?.body ?? []) {
+    t.is(metrics.bytesIn, 10 + piece.length)
+    break
+  }
+  await t.throwsAsync(Array.fromAsync(store.list('')), { is: failure })
+  t.like(metrics, { list: 2, errors: { unavailable: 1 } })
 })
 
 test('a store that is made read-only has nothing to write with, however it is wrapped', async (t) => {
