@@ -10,7 +10,7 @@ import { type Abortable, orAborted } from '../base/abort.ts'
 import { Semaphore } from '../base/semaphore.ts'
 import { createClient } from './s3-client.ts'
 import type { S3StoreOptions } from './s3-options.ts'
-import { hostOf, routeOf, type S3Route } from './s3-route.ts'
+import { routeOf, type S3Route } from './s3-route.ts'
 import type { Credentials } from './sign-get.ts'
 
 /** Milliseconds for the one request that may take long: a server that keeps objects as files joins gigabytes of parts before it answers. */
@@ -81,10 +81,8 @@ export class S3Requests implements Disposable {
 
   async #findRoute(): Promise<S3Route> {
     try {
-      const { bucket } = this.#options
-      const route = await routeOf(this.#client, bucket)
-      const hostname = route.hostname.replace(`${bucket}.`, '')
-      this.#server = hostOf({ ...route, hostname })
+      const route = await routeOf(this.#client, this.#options.bucket)
+      this.#server = route.server
       return route
     } catch (error) {
       // Keys may be found the next time.

@@ -9,6 +9,8 @@ export interface S3Route {
   readonly port: number | undefined
   /** Before the key; begins and ends in a slash. */
   readonly basePath: string
+  /** For messages: host without the bucket, with the port where it is not the usual one. */
+  readonly server: string
 }
 
 const key = 'key'
@@ -23,7 +25,7 @@ export async function routeOf(client: S3Client, bucket: string): Promise<S3Route
   command.middlewareStack.add(
     () =>
       async ({ request }) => {
-        route.resolve(partsOf(request as SdkRequest))
+        route.resolve(partsOf(request as SdkRequest, bucket))
         return { output: { $metadata: {} }, response: undefined }
       },
     { step: 'build', priority: 'low' },
@@ -40,8 +42,11 @@ interface SdkRequest {
   readonly path: string
 }
 
-function partsOf({ protocol, hostname, port, path }: SdkRequest): S3Route {
-  return { isTls: protocol === 'https:', hostname, port, basePath: path.slice(0, -key.length) }
+function partsOf({ protocol, hostname, port, path }: SdkRequest, bucket: string): S3Route {
+  const basePath = path.slice(0, -key.length)
+  const isInHost = !basePath.endsWith(`/${bucket}/`)
+  const server = hostOf({ hostname: isInHost ? hostname.slice(bucket.length + 1) : hostname, port })
+  return { isTls: protocol === 'https:', hostname, port, basePath, server }
 }
 
 /** For headers and messages. */

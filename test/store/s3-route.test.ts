@@ -17,21 +17,49 @@ for (const name of ['AWS_ENDPOINT_URL', 'AWS_ENDPOINT_URL_S3', 'AWS_PROFILE']) d
 test.serial('requests go where the SDK would send them', async (t) => {
   await using folder = await temporaryFolder()
   process.env.AWS_CONFIG_FILE = join(folder.path, 'none')
-  const routes: readonly [string, S3ClientConfig, string][] = [
-    ['bucket', { region: 'eu-central-1' }, 'https://bucket.s3.eu-central-1.amazonaws.com/'],
-    ['bucket', { region: 'cn-north-1' }, 'https://bucket.s3.cn-north-1.amazonaws.com.cn/'],
-    ['my.bucket', { region: 'us-east-1' }, 'https://s3.us-east-1.amazonaws.com/my.bucket/'],
+  const routes: readonly [string, S3ClientConfig, string, string][] = [
+    [
+      'bucket',
+      { region: 'eu-central-1' },
+      'https://bucket.s3.eu-central-1.amazonaws.com/',
+      's3.eu-central-1.amazonaws.com',
+    ],
+    [
+      'bucket',
+      { region: 'cn-north-1' },
+      'https://bucket.s3.cn-north-1.amazonaws.com.cn/',
+      's3.cn-north-1.amazonaws.com.cn',
+    ],
+    [
+      'my.bucket',
+      { region: 'us-east-1' },
+      'https://s3.us-east-1.amazonaws.com/my.bucket/',
+      's3.us-east-1.amazonaws.com',
+    ],
     [
       'bucket',
       { region: 'r', endpoint: 'http://[::1]:90/base/', forcePathStyle: true },
       'http://[::1]:90/base/bucket/',
+      '[::1]:90',
     ],
-    ['bucket', { region: 'r', endpoint: 'https://s3.example.com' }, 'https://bucket.s3.example.com/'],
+    [
+      's3s',
+      { region: 'r', endpoint: 'https://s3s.example.com', forcePathStyle: true },
+      'https://s3s.example.com/s3s/',
+      's3s.example.com',
+    ],
+    [
+      'bucket',
+      { region: 'r', endpoint: 'https://s3.example.com' },
+      'https://bucket.s3.example.com/',
+      's3.example.com',
+    ],
   ]
-  for (const [bucket, config, expected] of routes) {
+  for (const [bucket, config, expected, server] of routes) {
     const client = new S3Client({ ...config, credentials })
     const route = await routeOf(client, bucket)
     t.is(`http${route.isTls ? 's' : ''}://${hostOf(route)}${route.basePath}`, expected)
+    t.is(route.server, server)
     client.destroy()
   }
 })
