@@ -13,14 +13,15 @@ import { openSnapshotIndex } from '../snapshot/index-file.ts'
 import { largestManifest, type RootAttributes } from '../snapshot/manifest.ts'
 import { ObjectIds } from '../snapshot/object-id.ts'
 import { publishSnapshot } from '../snapshot/publish.ts'
-import type { Extent, ObjectRef } from '../snapshot/tree.ts'
+import type { Extent } from '../snapshot/tree.ts'
 import { WorkingIndex } from '../snapshot/working-index.ts'
 import { writeIndex } from '../snapshot/write-index.ts'
+import { StoreError } from '../store/errors.ts'
 import type { ObjectStore } from '../store/object-store.ts'
 import { ContentStore } from './content-store.ts'
 import { ImportError } from './errors.ts'
 import { ManifestDraft } from './manifest-draft.ts'
-import type { ImportSource, SourceContent, SourceEntry } from './source.ts'
+import type { ImportSource, OpenContent, SourceContent, SourceEntry } from './source.ts'
 
 export interface ImportOptions extends Abortable {
   readonly source: ImportSource
@@ -77,12 +78,8 @@ export async function importSnapshot(options: ImportOptions): Promise<ImportResu
   const folder = await mkdtemp(join(tmpdir(), 'jbfs-import-'))
   try {
     using working = new WorkingIndex(join(folder, 'working.sqlite'))
-    const contents = new ContentStore({
-      store,
-      repository,
-      ids: new ObjectIds(),
-      known: await knownObjects(options, others, signal),
-    })
+    const contents = new ContentStore({ store, repository, ids: new ObjectIds() })
+    await reuseObjects(contents, options, others, signal)
     const draft = new ManifestDraft(logger)
     const filling = new Filling(working, contents, draft, options)
     await filling.run(source, signal)
@@ -217,24 +214,10 @@ class Filling {
   async #addFile(entry: SourceEntry, signal: AbortSignal): Promise<number> {
     let current = entry
     for (let attempt = 1; ; attempt++) {
-      const { content, inode, path } = current
+      const { content, path } = current
       if (content === undefined) return this.#addInode(current, {})
-      await using _content = content
-      const { object, uploaded } = await this.#contents.add(content, signal)
-      if (await content.isUnchanged()) {
-        if (uploaded) {
-          this.progress.uploadedFiles++
-          this.progress.uploadedBytes += object.size
-        } else this.progress.reusedFiles++
-        if (path.length === 1 && path[0] === 'jetbackup.index' && inode.size <= largestManifest)
-          this.#draft.setBase(await readFile(content.file))
-        if (!this.#objects.has(object.id)) {
-          this.#objects.add(object.id)
-          this.#working.addObject(object)
-        }
-        const extents = content.sparse ? extentsOf(content.ranges) : undefined
-        return this.#addInode(current, { object: object.id, extents })
-      }
+      const ino = await this.#addContent(current, content, signal)
+      if (ino !== undefined) return ino
       if (attempt === changeTries)
         throw new ImportError(
           'source-changed',
@@ -242,6 +225,33 @@ class Filling {
         )
       current = await content.again()
     }
+  }
+
+  /** Undefined when the file has changed. */
+  async #addContent(
+    entry: SourceEntry,
+    found: SourceContent,
+    signal: AbortSignal,
+  ): Promise<number | undefined> {
+    await using content = await found.open()
+    if (content === undefined) return undefined
+    if (content.ranges.length === 0) return this.#addInode(entry, {})
+    const stored = await this.#contents.add(content, signal)
+    if (stored === undefined) return undefined
+    const { object, uploaded } = stored
+    if (uploaded) {
+      this.progress.uploadedFiles++
+      this.progress.uploadedBytes += object.size
+    } else this.progress.reusedFiles++
+    const { path, inode } = entry
+    if (path.length === 1 && path[0] === 'jetbackup.index' && inode.size <= largestManifest)
+      this.#draft.setBase(await readFile(content.path))
+    if (!this.#objects.has(object.id)) {
+      this.#objects.add(object.id)
+      this.#working.addObject(object)
+    }
+    const extents = content.sparse ? extentsOf(content.ranges) : undefined
+    return this.#addInode(entry, { object: object.id, extents })
   }
 
   #addInode(
@@ -261,7 +271,7 @@ class Filling {
   }
 }
 
-function extentsOf(ranges: SourceContent['ranges']): Extent[] {
+function extentsOf(ranges: OpenContent['ranges']): Extent[] {
   let objectOffset = 0
   return ranges.map(({ offset, length }) => {
     const extent = { offset, length, objectOffset }
@@ -291,26 +301,25 @@ function refuseTaken({ number, repository }: ImportOptions, others: readonly Cat
     )
 }
 
-/** All objects of the repository's own snapshots. One whose index cannot be read is passed over: its files are sent again. */
-async function knownObjects(
+/** What the repository's own snapshots have is not sent again; one whose index cannot be read is passed over. */
+async function reuseObjects(
+  contents: ContentStore,
   { store, repository, cacheDir, logger }: ImportOptions,
   others: readonly CatalogEntry[],
   signal: AbortSignal,
-): Promise<ObjectRef[]> {
-  const known: ObjectRef[] = []
+): Promise<void> {
   for (const entry of others.filter(({ problem }) => problem === undefined)) {
     try {
       using tree = await openSnapshotIndex({ store, repository, entry, cacheDir, logger, signal })
-      known.push(...tree.objects())
+      for (const object of tree.objects()) contents.know(object)
     } catch (error) {
-      signal.throwIfAborted()
+      if (!(error instanceof SnapshotError || error instanceof StoreError)) throw error
       logger.warn(
         { snapshot: repository + entry.name, error: messageOf(error) },
         'its files cannot be reused',
       )
     }
   }
-  return known
 }
 
 /** With a number that was not asked for, another import may take it first: then the next one is tried. */

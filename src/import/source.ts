@@ -1,6 +1,6 @@
 import type { FileName } from '../snapshot/tree.ts'
 import type { NewInode } from '../snapshot/working-index.ts'
-import type { ByteRange } from '../store/object-store.ts'
+import type { FileSource } from '../store/object-store.ts'
 
 /** What can be made a snapshot of: a folder or an archive. */
 export interface ImportSource extends AsyncDisposable {
@@ -16,18 +16,24 @@ export interface SourceEntry {
   readonly inode: Omit<NewInode, 'object' | 'extents'>
   /** The same for all names of one inode; undefined where there is only one. */
   readonly link?: string | undefined
-  /** Of a regular file that is not empty, at its first name. */
+  /** Of a regular file that is not empty. */
   readonly content?: SourceContent | undefined
 }
 
-/** Where the bytes of a file are. */
-export interface SourceContent extends AsyncDisposable {
-  readonly file: string | Buffer
-  /** Where the data lies; the whole file when it has no holes. */
-  readonly ranges: readonly ByteRange[]
-  readonly sparse: boolean
-  /** Whether the file is still as it was when `ranges` was found. */
-  isUnchanged(): Promise<boolean>
-  /** The content as it is now, after a change. */
+/** The bytes of a file that has been found. */
+export interface SourceContent {
+  /** Undefined when the file is no longer as it was found, or another one has its name. */
+  open(): Promise<OpenContent | undefined>
+  /** The entry as it is now, after a change. */
   again(): Promise<SourceEntry>
+}
+
+/** A file as it was found, open. Its `path` stands for the open file, whatever becomes of its name, until it is disposed of. */
+export interface OpenContent extends FileSource, AsyncDisposable {
+  /** Whether it has holes, so that `ranges`, where its data lies, is not simply all of it. */
+  readonly sparse: boolean
+  /** Fills `into`, or its beginning, with what is at `offset`; resolves with how many bytes, 0 at the end. Rejects with `bad-source`. */
+  read(into: Buffer, offset: number): Promise<number>
+  /** Whether it is still as it was found. */
+  isUnchanged(): Promise<boolean>
 }

@@ -121,9 +121,13 @@ export class IndexTree implements Tree {
   }
 
   *objects(): Iterable<ObjectRef> {
-    for (const row of this.#objects.iterate()) {
-      const [id, size, sha256] = row as unknown as Row
-      yield this.#objectOf(textOf(id), size, sha256)
+    try {
+      for (const row of this.#objects.iterate()) {
+        const [id, size, sha256] = row as unknown as Row
+        yield this.#objectOf(textOf(id), size, sha256)
+      }
+    } catch (error) {
+      throw damaged(error)
     }
   }
 
@@ -171,12 +175,16 @@ export class IndexTree implements Tree {
     try {
       return read()
     } catch (error) {
-      if (error instanceof SnapshotError) throw error
-      throw new SnapshotError('bad-index', `the file index cannot be read: ${messageOf(error)}`, {
-        cause: error,
-      })
+      throw damaged(error)
     }
   }
+}
+
+function damaged(error: unknown): SnapshotError {
+  if (error instanceof SnapshotError) return error
+  return new SnapshotError('bad-index', `the file index cannot be read: ${messageOf(error)}`, {
+    cause: error,
+  })
 }
 
 function numberOf(value: Value | undefined): number {
