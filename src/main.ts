@@ -1,15 +1,23 @@
 import { codeOf, messageOf } from './base/errors.ts'
 import { runCli } from './cli/cli.ts'
 import { exitCodeOf } from './cli/exit-codes.ts'
-import { endWhenOutputFails, flushOutput } from './cli/output.ts'
+import { flushOutput, outputFailure, watchOutput } from './cli/output.ts'
 
-endWhenOutputFails()
+// Comes only when nothing is left that could go on, and the end of this file was not reached.
+process.once('beforeExit', () => {
+  process.exitCode = 1
+  process.stderr.write('jbfs: ended before it was done: a fault in jbfs\n')
+})
+watchOutput()
 const args = process.argv.slice(2)
 try {
   await runCli(args)
+  await flushOutput()
+  outputFailure.throwIfAborted()
 } catch (error) {
   process.exitCode = exitCodeOf(error)
-  process.stderr.write(`jbfs: ${messageOf(error)}\n`)
+  // Who closes the output early (`| head`) wants to hear no more.
+  if (codeOf(error) !== 'output-closed') process.stderr.write(`jbfs: ${messageOf(error)}\n`)
   const wantsMore = codeOf(error) === undefined || args.join('=').includes('--log-level=debug')
   if (wantsMore && error instanceof Error) process.stderr.write(`${error.stack}\n`)
 }

@@ -59,6 +59,8 @@ const table = {
   'demo-failed': 1,
   interrupted: 130,
   terminated: 143,
+  'output-closed': 141,
+  'output-failed': 1,
 } as const satisfies Record<
   | StoreErrorCode
   | SnapshotErrorCode

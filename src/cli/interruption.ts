@@ -1,7 +1,8 @@
 import { CliError } from './errors.ts'
+import { outputFailure } from './output.ts'
 
 export interface Interruption extends Disposable {
-  /** Aborts with a `CliError` on the first SIGINT, SIGTERM or SIGHUP. */
+  /** Aborts with a `CliError` on the first SIGINT, SIGTERM or SIGHUP, or when the output fails. */
   readonly signal: AbortSignal
 }
 
@@ -17,11 +18,14 @@ export function interruption(): Interruption {
         : new CliError('terminated', `terminated by ${signal}`),
     )
   }
+  const onOutputFailure = (): void => controller.abort(outputFailure.reason)
   for (const signal of signals) process.on(signal, onSignal)
+  outputFailure.addEventListener('abort', onOutputFailure, { once: true })
   return {
     signal: controller.signal,
     [Symbol.dispose]() {
       for (const signal of signals) process.off(signal, onSignal)
+      outputFailure.removeEventListener('abort', onOutputFailure)
     },
   }
 }

@@ -1,3 +1,5 @@
+import { CliError } from './errors.ts'
+
 /** Text from a store or from a mount, safe to show on a terminal: control characters are escaped as in JSON. */
 export function printable(text: string): string {
   return text.replaceAll(
@@ -10,12 +12,18 @@ export function print(line: string): void {
   process.stdout.write(`${line}\n`)
 }
 
-/** Ends quietly, with the exit code of a SIGPIPE, when whoever reads the output (`| head`) has gone, and aloud on a full disk. */
-export function endWhenOutputFails(): void {
+const failure = new AbortController()
+/** Aborts when nobody reads the output any more (`| head`), or it cannot be written. */
+export const outputFailure: AbortSignal = failure.signal
+
+/** What is under way is given up through `outputFailure`, and cleans up after itself: nothing ends the process here. */
+export function watchOutput(): void {
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code === 'EPIPE') process.exit(141)
-    process.stderr.write(`jbfs: cannot write the output: ${error.message}\n`)
-    process.exit(1)
+    failure.abort(
+      error.code === 'EPIPE'
+        ? new CliError('output-closed', 'nobody reads the output any more', { cause: error })
+        : new CliError('output-failed', `cannot write the output: ${error.message}`, { cause: error }),
+    )
   })
   // Where errors are told nobody listens: what is being done goes on.
   process.stderr.on('error', () => {})

@@ -5,7 +5,7 @@ import { bytesOfFileName, fileNameOfBytes } from '../snapshot/file-name.ts'
 import type { FileName, Timestamp } from '../snapshot/tree.ts'
 import { ImportError } from './errors.ts'
 import { openFound } from './found-file.ts'
-import { type FoundFolder, OpenFolder } from './found-folder.ts'
+import { type FoundFolder, OpenFolder, replaced } from './found-folder.ts'
 import { readable } from './readable.ts'
 import type { ImportSource, SourceEntry } from './source.ts'
 
@@ -78,7 +78,9 @@ async function entryOf(
           open: () => openFound(at, found),
           async again() {
             await using reopened = await OpenFolder.open(folder)
-            return entryOf(folder, reopened, name, await lstat(reopened.pathOf(bytes), { bigint: true }))
+            const now = await readable(at, () => lstat(reopened.pathOf(bytes), { bigint: true }))
+            if (now.isDirectory()) throw replaced(at)
+            return entryOf(folder, reopened, name, now)
           },
         }
       : undefined,
@@ -86,6 +88,8 @@ async function entryOf(
 }
 
 async function inodeOf(at: Buffer, stats: BigIntStats): Promise<SourceEntry['inode']> {
+  if (stats.size > Number.MAX_SAFE_INTEGER)
+    throw new RangeError(`it has ${stats.size} bytes, and a snapshot holds files of up to 2^53 - 1`)
   return {
     mode: Number(stats.mode),
     uid: Number(stats.uid),

@@ -28,10 +28,7 @@ export class OpenFolder implements AsyncDisposable {
       const { dev, ino } = await handle.stat({ bigint: true })
       if (dev === found.dev && ino === found.ino) return new OpenFolder(handle)
       await handle.close()
-      throw new ImportError(
-        'source-changed',
-        `${String(at)} was replaced while it was read: import when it is at rest`,
-      )
+      throw replaced(at)
     })
   }
 
@@ -49,4 +46,11 @@ export class OpenFolder implements AsyncDisposable {
   [Symbol.asyncDispose](): Promise<void> {
     return this.#handle.close()
   }
+}
+
+export function replaced(at: Buffer): ImportError {
+  return new ImportError(
+    'source-changed',
+    `${String(at)} was replaced while it was read: import when it is at rest`,
+  )
 }

@@ -1,7 +1,17 @@
 import { messageOf } from '../base/errors.ts'
 import type { Logger } from '../base/log.ts'
-import { type Manifest, type ManifestItem, parseManifest } from '../snapshot/manifest.ts'
+import {
+  largestManifest,
+  type Manifest,
+  type ManifestItem,
+  type ManifestMembers,
+  manifestMembers,
+  parseManifest,
+} from '../snapshot/manifest.ts'
 import type { FileName } from '../snapshot/tree.ts'
+
+/** Bytes of the largest manifest, without the members that an import replaces or adds. */
+const largestDraft = largestManifest - (64 << 10)
 
 export interface ManifestFacts {
   /** Epoch seconds, if the user said so. */
@@ -17,7 +27,9 @@ export interface ManifestFacts {
 export class ManifestDraft {
   readonly #logger: Logger
   readonly #items = new Map<FileName, { files: number; size: number }>()
-  #base: Manifest | undefined
+  #base:
+    | { readonly manifest: Manifest; readonly members: ManifestMembers; readonly length: number }
+    | undefined
 
   constructor(logger: Logger) {
     this.#logger = logger
@@ -25,12 +37,14 @@ export class ManifestDraft {
 
   setBase(bytes: Buffer): void {
     try {
-      this.#base = parseManifest(bytes)
+      const members = manifestMembers(bytes)
+      const manifest = parseManifest(bytes)
+      // What is nested too deep can be read, but not written.
+      const { length } = Buffer.from(JSON.stringify(members, null, 2))
+      if (length > largestDraft) throw new Error(`written anew it would have ${length} bytes`)
+      this.#base = { manifest, members, length }
     } catch (error) {
-      this.#logger.warn(
-        { error: messageOf(error) },
-        'the source’s own jetbackup.index says nothing that can be used',
-      )
+      this.#logger.warn({ error: messageOf(error) }, 'the source’s own jetbackup.index cannot be used')
     }
   }
 
@@ -48,26 +62,29 @@ export class ManifestDraft {
 
   manifest({ created, account, folderTime, repository }: ManifestFacts): {
     manifest: Omit<Manifest, 'bytes' | 'jbfs'>
-    base?: { readonly [member: string]: unknown }
+    base?: ManifestMembers
   } {
-    const base =
-      this.#base && (JSON.parse(this.#base.bytes.toString('utf8')) as { [member: string]: unknown })
-    const items = (base?.items as readonly ManifestItem[] | undefined) ?? this.#countedItems()
+    const { manifest, members, length = 0 } = this.#base ?? {}
+    const given = members?.items as readonly ManifestItem[] | undefined
     return {
       manifest: {
-        created: created ?? (this.#base?.created || folderTime),
-        suspended: this.#base?.suspended ?? false,
-        account: account ?? this.#base?.account ?? repository.split('/').at(-2),
-        items,
+        created: created ?? (manifest?.created || folderTime),
+        suspended: manifest?.suspended ?? false,
+        account: account ?? manifest?.account ?? repository.split('/').at(-2),
+        items: given ?? this.#countedItems(largestDraft - length),
       },
-      ...(base && { base }),
+      ...(members && { base: members }),
     }
   }
 
-  #countedItems(): ManifestItem[] {
-    return [...this.#items].map(([name, counts]) => {
+  /** None, if all of them would take more than `room` bytes of the manifest. */
+  #countedItems(room: number): ManifestItem[] {
+    const items = [...this.#items].map(([name, counts]) => {
       const path = Buffer.from(name, 'latin1').toString('utf8')
       return { type: path, path, ...counts }
     })
+    if (Buffer.byteLength(JSON.stringify(items, null, 4)) <= room) return items
+    this.#logger.warn({ items: items.length }, 'the manifest has no room for the counts of so many folders')
+    return []
   }
 }

@@ -1,6 +1,13 @@
 import type { Abortable } from '../base/abort.ts'
+import { messageOf } from '../base/errors.ts'
 import { Semaphore } from '../base/semaphore.ts'
-import { manifestKey, parseSnapshotName, snapshotName, snapshotsPrefix } from '../destination/layout.ts'
+import {
+  indexKey,
+  manifestKey,
+  parseSnapshotName,
+  snapshotName,
+  snapshotsPrefix,
+} from '../destination/layout.ts'
 import type { ObjectMetadata, ObjectReader } from '../store/object-store.ts'
 import { SnapshotError, type SnapshotErrorCode } from './errors.ts'
 import { largestManifest, type Manifest, parseManifest } from './manifest.ts'
@@ -93,11 +100,15 @@ async function readEntry(
   entry.manifestEtag = body.etag
   try {
     const manifest = parseManifest(body.bytes)
-    const isOurs = manifest.jbfs !== undefined
-    return { ...entry, manifest, problem: isOurs ? undefined : foreign(repository, name) }
+    if (manifest.jbfs === undefined) return { ...entry, manifest, problem: foreign(repository, name) }
+    const isOwn = manifest.jbfs.index.key === indexKey('', number)
+    return isOwn
+      ? { ...entry, manifest, problem: undefined }
+      : problem('bad-manifest', ': its manifest names a file index that is not its own')
   } catch (error) {
-    if (!(error instanceof SnapshotError)) throw error
-    return problem(error.code, `: ${error.message}`, error)
+    // Whatever somebody has written there: one manifest must not hide the others.
+    const code = error instanceof SnapshotError ? error.code : 'bad-manifest'
+    return problem(code, `: ${messageOf(error)}`, error)
   }
 }
 

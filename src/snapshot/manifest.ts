@@ -75,10 +75,26 @@ export const largestManifest = 4 << 20
 const alwaysAllowed = 2 ** 30
 const largestRatio = 100
 
-type Json = { readonly [member: string]: unknown }
+export type ManifestMembers = { readonly [member: string]: unknown }
+
+/** The range of a `Date`, in seconds: what lies outside is no date, and cannot be shown as one. */
+const largestCreated = 8.64e12
 
 /** Throws `bad-manifest` or `too-new`. */
 export function parseManifest(bytes: Buffer): Manifest {
+  const { created, suspended, account, items, jbfs } = manifestMembers(bytes)
+  return {
+    created: isSeconds(created) && Math.abs(created) <= largestCreated ? created : 0,
+    suspended: suspended === true,
+    account: typeof account === 'string' ? account : undefined,
+    items: Array.isArray(items) ? items.filter(isObject).map(itemOf) : [],
+    jbfs: jbfs === undefined ? undefined : jbfsMemberOf(jbfs),
+    bytes,
+  }
+}
+
+/** All that a manifest says, whether it is understood or not. Throws `bad-manifest`. */
+export function manifestMembers(bytes: Buffer): ManifestMembers {
   if (bytes.length > largestManifest) throw bad(`it has ${bytes.length} bytes`)
   let json: unknown
   try {
@@ -87,20 +103,13 @@ export function parseManifest(bytes: Buffer): Manifest {
     throw bad(`it is no JSON (${messageOf(error)})`, error)
   }
   if (!isObject(json)) throw bad('it is no JSON object')
-  return {
-    created: isSeconds(json.created) ? json.created : 0,
-    suspended: json.suspended === true,
-    account: typeof json.account === 'string' ? json.account : undefined,
-    items: Array.isArray(json.items) ? json.items.filter(isObject).map(itemOf) : [],
-    jbfs: json.jbfs === undefined ? undefined : jbfsMemberOf(json.jbfs),
-    bytes,
-  }
+  return json
 }
 
 /**
  * A manifest as JSON. `base` is the vendor's own, whose members are kept, in their order, where ours do not replace them.
  */
-export function serializeManifest(manifest: Omit<Manifest, 'bytes'>, base: Json = {}): Buffer {
+export function serializeManifest(manifest: Omit<Manifest, 'bytes'>, base: ManifestMembers = {}): Buffer {
   const { created, suspended, account, items, jbfs } = manifest
   return Buffer.from(`${JSON.stringify({ ...base, created, suspended, account, items, jbfs }, null, 2)}\n`)
 }
@@ -160,7 +169,7 @@ function indexOf(value: unknown): IndexReference {
   const { key, encoding, size, rawSize, sha256 } = value
   if (typeof key !== 'string' || !/^export\/snap\.\d+$/.test(key))
     throw bad('jbfs.index.key is not export/snap.N')
-  if (encoding !== 'zstd') throw bad(`jbfs.index.encoding is ${JSON.stringify(encoding)}, not "zstd"`)
+  if (encoding !== 'zstd') throw bad('jbfs.index.encoding is not "zstd"')
   if (!isCount(size) || !isCount(rawSize)) throw bad('jbfs.index has no sizes')
   if (rawSize > Math.max(alwaysAllowed, largestRatio * size))
     throw bad(`jbfs.index.rawSize is ${rawSize}, which nothing real of ${size} bytes decompresses to`)
@@ -168,16 +177,16 @@ function indexOf(value: unknown): IndexReference {
   return { key, encoding, size, rawSize, sha256 }
 }
 
-function itemOf(item: Json): ManifestItem {
+function itemOf(item: ManifestMembers): ManifestItem {
   return {
-    type: String(item.type ?? ''),
-    path: String(item.path ?? ''),
+    type: typeof item.type === 'string' ? item.type : '',
+    path: typeof item.path === 'string' ? item.path : '',
     files: isCount(item.files) ? item.files : 0,
     size: isCount(item.size) ? item.size : 0,
   }
 }
 
-function isObject(value: unknown): value is Json {
+function isObject(value: unknown): value is ManifestMembers {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 

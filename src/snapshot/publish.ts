@@ -10,8 +10,15 @@ import { StoreError } from '../store/errors.ts'
 import type { FileSource, ObjectStore } from '../store/object-store.ts'
 import { defaultRetryPolicy, retryDelay } from '../store/with-retry.ts'
 import { SnapshotError } from './errors.ts'
-import { type JbfsMember, type Manifest, serializeManifest } from './manifest.ts'
+import {
+  type JbfsMember,
+  type Manifest,
+  type ManifestMembers,
+  parseManifest,
+  serializeManifest,
+} from './manifest.ts'
 import { formatVersion } from './schema.ts'
+import { validateUntrusted } from './validate-untrusted.ts'
 
 export interface PublishOptions extends Abortable {
   readonly store: ObjectStore
@@ -23,7 +30,7 @@ export interface PublishOptions extends Abortable {
   readonly manifest: Omit<Manifest, 'bytes' | 'jbfs'>
   readonly totals: Omit<JbfsMember, 'format' | 'index'>
   /** Members of a vendor's manifest to keep. */
-  readonly base?: { readonly [member: string]: unknown } | undefined
+  readonly base?: ManifestMembers | undefined
 }
 
 /** Level 3 is zstd's own default: 1,000,000 inodes in under a second, to a third of their size. */
@@ -33,29 +40,35 @@ const compressionLevel = 3
 const putTries = 4
 
 /**
- * Makes a new snapshot visible: its index, then, as the last thing, its manifest. Rejects with `exists` when there is such a snapshot.
+ * Makes a new snapshot visible: its index, then, as the last thing, its manifest. Rejects with `exists` when there is such a snapshot, and with
+ * `bad-index` or `bad-manifest` when readers would refuse what is to be published.
  * An index without a manifest is what an interrupted publish left: it is replaced. Of two publishes of one number at a time at most one succeeds
- * (`native-notes/format.md` §6).
+ * (`native-notes/format.md` §6). An abort is heeded until the manifest is put: from then on the snapshot may be there.
  */
 export async function publishSnapshot(options: PublishOptions): Promise<void> {
   const { store, repository, number, indexPath, signal } = options
   const compressed = `${indexPath}.zst`
   try {
+    const validated = await validateUntrusted(indexPath, { signal })
+    if (typeof validated === 'string')
+      throw new SnapshotError('bad-index', `the new file index: ${validated}`)
     const sha256 = await compress(indexPath, compressed, signal)
     const { size } = await stat(compressed)
     const { size: rawSize } = await stat(indexPath)
-    const etag = await putIndex(options, { path: compressed, ranges: [{ offset: 0, length: size }] })
-    const key = `export/${snapshotName(number)}`
     const jbfs = {
       format: formatVersion,
       ...options.totals,
-      index: { key, encoding: 'zstd', size, rawSize, sha256 } as const,
+      index: { key: indexKey('', number), encoding: 'zstd', size, rawSize, sha256 } as const,
     }
-    await putManifest(options, serializeManifest({ ...options.manifest, jbfs }, options.base))
-    const index = await store.head(indexKey(repository, number), { signal })
+    const manifest = serializeManifest({ ...options.manifest, jbfs }, options.base)
+    parseManifest(manifest)
+    const etag = await putIndex(options, { path: compressed, ranges: [{ offset: 0, length: size }] })
+    signal?.throwIfAborted()
+    await putManifest(options, manifest)
+    const index = await store.head(indexKey(repository, number))
     if (index?.etag !== etag) {
       // Another publish took ours for what an interrupted one had left.
-      await store.delete([manifestKey(repository, number)], { signal })
+      await store.delete([manifestKey(repository, number)])
       throw exists(options)
     }
   } finally {
@@ -67,7 +80,7 @@ export async function publishSnapshot(options: PublishOptions): Promise<void> {
 async function putIndex(options: PublishOptions, source: FileSource): Promise<string> {
   const { store, repository, number, signal } = options
   const key = indexKey(repository, number)
-  return trying(options, async () => {
+  return trying(options, { signal }, async () => {
     const left = await store.head(key, { signal })
     if ((await store.head(manifestKey(repository, number), { signal })) !== undefined) throw exists(options)
     const condition = left === undefined ? ({ ifNoneMatch: '*' } as const) : { ifMatch: left.etag }
@@ -76,16 +89,20 @@ async function putIndex(options: PublishOptions, source: FileSource): Promise<st
 }
 
 async function putManifest(options: PublishOptions, manifest: Buffer): Promise<void> {
-  const { store, repository, number, signal } = options
+  const { store, repository, number } = options
   const key = manifestKey(repository, number)
-  await trying(options, async (attempt) => {
+  await trying(options, {}, async (attempt) => {
     // The put before may have been done although it seemed to fail.
-    const isDone = attempt > 1 && (await store.get(key, { signal }))?.bytes.equals(manifest)
-    if (!isDone) await store.put(key, manifest, { ifNoneMatch: '*', signal })
+    const isDone = attempt > 1 && (await store.get(key))?.bytes.equals(manifest)
+    if (!isDone) await store.put(key, manifest, { ifNoneMatch: '*' })
   })
 }
 
-async function trying<T>(options: PublishOptions, put: (attempt: number) => Promise<T>): Promise<T> {
+async function trying<T>(
+  options: PublishOptions,
+  { signal }: Abortable,
+  put: (attempt: number) => Promise<T>,
+): Promise<T> {
   for (let attempt = 1; ; attempt++) {
     try {
       return await put(attempt)
@@ -93,7 +110,7 @@ async function trying<T>(options: PublishOptions, put: (attempt: number) => Prom
       if (!(error instanceof StoreError)) throw error
       if (error.code === 'exists' || error.code === 'changed') throw exists(options, error)
       if (!error.retryable || attempt === putTries) throw error
-      await delay(retryDelay(attempt, defaultRetryPolicy), undefined, { signal: options.signal })
+      await delay(retryDelay(attempt, defaultRetryPolicy), undefined, { signal })
     }
   }
 }

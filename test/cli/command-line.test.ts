@@ -58,6 +58,16 @@ const wrong: [string, string[], RegExp][] = [
     ['snapshots', 's3://bucket', '--http-retries', 'x'],
     /--http-retries is a whole number, 0 or more/,
   ],
+  [
+    'no files at a time',
+    ['import', '/', '/tmp/x', '--concurrency', '0'],
+    /--concurrency is a whole number, 1/,
+  ],
+  [
+    'a word for files at a time',
+    ['import', '/', '/tmp/x', '--concurrency', 'abc'],
+    /--concurrency is a whole/,
+  ],
   ['a read-write mount', ['mount', '/', '/tmp', '--no-read-only'], /only read-only mounts/],
   ['a word that is no destination', ['snapshots', 'no-such-word'], /there is no folder "no-such-word" here/],
 ]
@@ -93,4 +103,19 @@ test('output that nobody reads ends the command quietly', async (t) => {
   const { stdout, stderr } = await runText(['bash', '-c', command])
   t.regex(stdout, /^(0|141)\n$/)
   t.is(stderr, '')
+})
+
+test('a command that comes to no end has failed', async (t) => {
+  const never =
+    'import fs from "node:fs/promises"; import { syncBuiltinESMExports } from "node:module";' +
+    'fs.realpath = () => new Promise(() => {}); syncBuiltinESMExports()'
+  const { code, stderr } = await runText([
+    process.execPath,
+    `--import=data:text/javascript,${encodeURIComponent(never)}`,
+    jbfsProgram,
+    'umount',
+    '/mnt/none',
+  ])
+  t.is(code, 1)
+  t.is(stderr, 'jbfs: ended before it was done: a fault in jbfs\n')
 })

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
-import { mkdir, readFile, realpath, symlink, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, realpath, symlink, writeFile } from 'node:fs/promises'
 import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
@@ -305,3 +305,13 @@ function isRunning(pid: number): boolean {
     return false
   }
 }
+
+mountingTest('a demo whose output nobody reads to its end leaves nothing behind', async (t, { folder }) => {
+  const temporary = join(folder, 'temporary')
+  await mkdir(temporary)
+  const command = `'${process.execPath}' '${jbfsProgram}' demo --files 10 | head -1; echo "\${PIPESTATUS[0]}"`
+  const { stdout, stderr } = await runText(['bash', '-c', command], { env: { TMPDIR: temporary } })
+  t.regex(stdout, /^Everything happens in [^\n]+\n141\n$/)
+  t.is(stderr, '')
+  t.deepEqual(await readdir(temporary), [])
+})

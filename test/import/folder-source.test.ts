@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { mkdir, rename, rm, symlink, truncate, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, rename, rm, symlink, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import test from 'ava'
 import { FolderSource } from '../../src/import/folder-source.ts'
@@ -75,6 +75,16 @@ test('a symlink in the place of a folder that was found is not followed', async 
   await t.throwsAsync(file.value.content.again(), { code: 'source-changed' })
 })
 
+test('a folder in the place of a file that was found ends the import', async (t) => {
+  const folder = await temporaryFolder(t)
+  await writeFile(join(folder, 'file'), 'x')
+  const [, file] = await entriesOf(folder)
+  await rm(join(folder, 'file'))
+  await mkdir(join(folder, 'file'))
+  t.is(await file?.content?.open(), undefined)
+  await t.throwsAsync(async () => file?.content?.again(), { code: 'source-changed' })
+})
+
 test('holes are found, and an open file keeps its path when its name goes', async (t) => {
   const folder = await temporaryFolder(t)
   const path = join(folder, 'file')
@@ -87,4 +97,16 @@ test('holes are found, and an open file keeps its path when its name goes', asyn
   t.true(await content?.isUnchanged())
   await rm(path)
   t.false(await content?.isUnchanged())
+})
+
+test('a file that is larger than the format can say is refused', async (t) => {
+  // Of the usual file systems only one in memory holds such a file.
+  const folder = await mkdtemp('/dev/shm/jbfs-test-')
+  t.teardown(() => rm(folder, { recursive: true, force: true }))
+  await writeFile(join(folder, 'file'), '')
+  await truncate(join(folder, 'file'), 2 ** 53)
+  await t.throwsAsync(entriesOf(folder), {
+    code: 'bad-source',
+    message: /file cannot be read: it has 9007199254740992 bytes/,
+  })
 })

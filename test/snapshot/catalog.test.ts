@@ -49,6 +49,8 @@ test('one bad manifest does not spoil the others', async (t) => {
   await put(6, Buffer.alloc((4 << 20) + 1))
   await store.put(objectKey(`${repository}snap.7/other`), Buffer.from('x'))
   await publishSample(store, folder, 8)
+  await put(9, (await store.get(manifestKey(repository, 8)))?.bytes ?? '')
+  await put(10, '{"created": 9e15, "items": [{"type": {"toString": 1}}]}')
   const entries = await listSnapshots(store, repository)
   t.deepEqual(outline(entries), [
     ['snap.1', undefined],
@@ -59,6 +61,9 @@ test('one bad manifest does not spoil the others', async (t) => {
     ['snap.6', 'bad-manifest'],
     ['snap.7', 'no-manifest'],
     ['snap.8', undefined],
+    // It names the index of snap.8.
+    ['snap.9', 'bad-manifest'],
+    ['snap.10', 'foreign'],
   ])
   t.is(entries[2]?.manifest?.created, 1650000035, 'the manifest of a foreign snapshot is known')
   for (const { problem, name } of entries) if (problem) t.true(problem.message.startsWith(repository + name))

@@ -44,8 +44,27 @@ test('the manifest of a vendor is read as far as it is understood', (t) => {
   })
   t.like(read('{"created": 1e300, "items": [null, 3, [], {"type": 4, "files": -1, "size": 1.5}]}'), {
     created: 0,
-    items: [{ type: '4', path: '', files: 0, size: 0 }],
+    items: [{ type: '', path: '', files: 0, size: 0 }],
   })
+})
+
+test('what is hostile in members of no use counts as missing', (t) => {
+  const deep = `${'['.repeat(200_000)}${']'.repeat(200_000)}`
+  for (const hostile of ['{"toString": 1}', deep])
+    t.deepEqual(parseManifest(Buffer.from(`{"items": [{"type": ${hostile}, "path": ${hostile}}]}`)).items, [
+      { type: '', path: '', files: 0, size: 0 },
+    ])
+  const index = `{"key": "export/snap.1", "encoding": ${deep}}`
+  const jbfs = JSON.stringify({ ...complete.jbfs, index: 0 }).replace('"index":0', `"index":${index}`)
+  t.throws(() => parseManifest(Buffer.from(`{"jbfs": ${jbfs}}`)), { code: 'bad-manifest' })
+})
+
+test('a time is one that a date can have', (t) => {
+  const created = (seconds: number): number => parseManifest(Buffer.from(`{"created": ${seconds}}`)).created
+  t.is(created(-1), -1)
+  t.is(created(8.64e12), 8.64e12)
+  t.is(created(8.64e12 + 1), 0)
+  t.is(created(-(2 ** 53 - 1)), 0)
 })
 
 const notManifests: readonly (readonly [what: string, bytes: Buffer])[] = [

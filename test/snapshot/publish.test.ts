@@ -10,7 +10,7 @@ import type { DirectoryStore } from '../../src/store/directory-store.ts'
 import { StoreError } from '../../src/store/errors.ts'
 import type { ObjectStore } from '../../src/store/object-store.ts'
 import { emptyStore, manifest, publishSample, repository, totals } from './publish-sample.ts'
-import { temporaryFolder, writeTree } from './write-tree.ts'
+import { fileInode, nameOf, temporaryFolder, writeTree } from './write-tree.ts'
 
 async function prepare(t: ExecutionContext): Promise<{ store: DirectoryStore; folder: string }> {
   const folder = await temporaryFolder(t)
@@ -127,6 +127,39 @@ test('an aborted publish shows nothing', async (t) => {
   )
   t.deepEqual(await listSnapshots(store, repository), [])
   t.deepEqual((await readdir(folder)).toSorted(), ['index', 'store'])
+})
+
+test('an abort that comes when the manifest is put does not make a failure of it', async (t) => {
+  const { store, folder } = await prepare(t)
+  const controller = new AbortController()
+  const indexPath = join(folder, 'index')
+  writeTree(indexPath, () => {})
+  const aborting = withPut(store, (key, body, options) => {
+    if (key === manifestKey(repository, 1)) controller.abort(new Error('enough'))
+    return store.put(key, body, options)
+  })
+  const { signal } = controller
+  await publishSnapshot({ store: aborting, repository, number: 1, indexPath, manifest, totals, signal })
+  t.deepEqual(await contents(store, folder), { 'snap.1': [] })
+})
+
+test('what readers would refuse is not published', async (t) => {
+  const { store, folder } = await prepare(t)
+  const indexPath = join(folder, 'index')
+  writeTree(indexPath, () => {})
+  const publish = (given: object): Promise<void> =>
+    publishSnapshot({ store, repository, number: 1, indexPath, manifest, totals, ...given })
+  const items = Array(100_000).fill({ type: 'x', path: 'a folder of many', files: 0, size: 0 })
+  await t.throwsAsync(publish({ manifest: { ...manifest, items } }), { code: 'bad-manifest' })
+  const invalid = join(folder, 'invalid')
+  writeTree(invalid, (working) =>
+    working.addDentry(1, nameOf('link'), working.addInode(fileInode({ mode: 0o120777 }))),
+  )
+  await t.throwsAsync(publish({ indexPath: invalid }), {
+    code: 'bad-index',
+    message: /^the new file index: /,
+  })
+  t.deepEqual(await Array.fromAsync(store.list('')), [])
 })
 
 for (const isDone of [true, false])

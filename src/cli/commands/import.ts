@@ -12,7 +12,7 @@ import { splitRepository } from '../../destination/split-repository.ts'
 import type { ImportSource } from '../../import/source.ts'
 import { CliError } from '../errors.ts'
 import { interruption } from '../interruption.ts'
-import { logLevelFlag, storeFlags, storeOptionsOf } from '../options.ts'
+import { countOf, logLevelFlag, storeFlags, storeOptionsOf } from '../options.ts'
 import { print } from '../output.ts'
 import { ProgressDisplay } from '../progress.ts'
 import { version } from '../version.ts'
@@ -76,6 +76,7 @@ async function runImport(args: ArgumentsCamelCase<ImportArguments>): Promise<voi
   const { signal } = interrupted
   const created = args.created === undefined ? undefined : secondsOf(args.created)
   const wanted = wantedNumber(number, args.snap)
+  const concurrency = countOf('--concurrency', args.concurrency, 1)
   const path = resolve(args.source)
   await prepare(destination, path)
   const started = performance.now()
@@ -90,7 +91,7 @@ async function runImport(args: ArgumentsCamelCase<ImportArguments>): Promise<voi
     created,
     account: args.account,
     intoForeign: args['into-foreign'],
-    concurrency: args.concurrency,
+    concurrency,
     cacheDir: resolve(
       args['cache-dir'] ?? userFolders({ env: process.env, isRoot: process.getuid?.() === 0 }).cache,
     ),

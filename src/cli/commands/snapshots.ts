@@ -84,7 +84,7 @@ async function rowOf(
   return {
     repository: repository.replace(/\/$/, ''),
     snapshot: entry.name,
-    created: manifest && manifest.created > 0 ? new Date(manifest.created * 1000).toISOString() : null,
+    created: manifest && manifest.created !== 0 ? new Date(manifest.created * 1000).toISOString() : null,
     files: totals?.files ?? null,
     size: totals?.bytes ?? null,
     state: reason === null ? 'ok' : problem?.code === 'foreign' ? 'foreign' : 'damaged',
