@@ -4,6 +4,7 @@ import { basename, dirname, join, resolve } from 'node:path'
 import { codeOf, messageOf } from '../base/errors.ts'
 import { mountAt } from '../base/mountinfo.ts'
 import { unmount } from '../fuse/mount.ts'
+import { contains, nearestRealpath } from './containment.ts'
 import { CliError } from './errors.ts'
 
 /**
@@ -134,18 +135,4 @@ export async function refuseOverlap(
         `${mountpoint} ${hides ? 'is or holds' : 'lies in'} ${what} ${path}: choose another folder`,
       )
   }
-}
-
-/** The real path of what may not exist yet: that of the nearest folder above which does, and the rest. */
-async function nearestRealpath(path: string): Promise<string> {
-  try {
-    return await realpath(path)
-  } catch (error) {
-    if (codeOf(error) !== 'ENOENT' || path === '/') return path
-    return join(await nearestRealpath(dirname(path)), basename(path))
-  }
-}
-
-function contains(folder: string, path: string): boolean {
-  return path === folder || path.startsWith(folder === '/' ? '/' : `${folder}/`)
 }

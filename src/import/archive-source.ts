@@ -1,8 +1,7 @@
 import { spawn } from 'node:child_process'
-import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { messageOf } from '../base/errors.ts'
 import type { Logger } from '../base/log.ts'
 import { ImportError } from './errors.ts'
 import { FolderSource } from './folder-source.ts'
@@ -10,6 +9,20 @@ import type { ImportSource, SourceEntry } from './source.ts'
 
 /** The folder of a `download_*.tar.gz` that is the snapshot. */
 const backupFolder = 'backup'
+
+/** The vendor's names of top-level folders: an archive that has only one of them is a snapshot nevertheless. */
+const itemFolders = [
+  'certificate',
+  'config',
+  'cronjob',
+  'database',
+  'database_user',
+  'domain',
+  'email',
+  'ftp',
+  'homedir',
+  'jetbackup.configs',
+]
 
 /** GNU tar keeps what archives hold and npm's readers lose: binary xattrs, ACLs, holes, names that are not UTF-8. */
 const extractionFlags = [
@@ -45,8 +58,13 @@ export class ArchiveSource implements ImportSource {
     try {
       if (process.getuid?.() !== 0)
         logger.warn({ archive: path }, 'only root can keep the owners of files: they become yours')
-      await unpack(path, folder, signal)
-      return new ArchiveSource(path, await FolderSource.open(await topOf(folder)), folder)
+      // An archive may hold `./`, with any owner and mode: the folder around it lets nobody in.
+      const unpacked = join(folder, 'unpacked')
+      await mkdir(unpacked)
+      const complaints = await unpack(path, unpacked, signal)
+      if (complaints !== '')
+        logger.warn({ archive: path, tar: complaints }, 'not all of it could be unpacked')
+      return new ArchiveSource(path, await FolderSource.open(await topOf(unpacked)), folder)
     } catch (error) {
       await rm(folder, { recursive: true, force: true })
       throw error
@@ -62,15 +80,21 @@ export class ArchiveSource implements ImportSource {
   }
 }
 
-async function topOf(folder: string): Promise<string> {
-  const entries = await readdir(folder, { withFileTypes: true })
-  const folders = entries.filter((entry) => entry.isDirectory()).map(({ name }) => name)
-  if (folders.includes(backupFolder)) return join(folder, backupFolder)
+async function topOf(folder: string): Promise<Buffer> {
+  const top = Buffer.from(folder)
+  const entries = await readdir(top, { withFileTypes: true, encoding: 'buffer' })
+  const folders = entries.filter((entry) => entry.isDirectory()).map(({ name }) => name as unknown as Buffer)
+  const below = (name: Buffer): Buffer => Buffer.concat([top, Buffer.from('/'), name])
+  const backup = folders.find((name) => name.equals(Buffer.from(backupFolder)))
+  if (backup !== undefined) return below(backup)
   const [only] = folders
-  return only !== undefined && entries.length === 1 ? join(folder, only) : folder
+  const isWrapper =
+    only !== undefined && entries.length === 1 && !itemFolders.includes(only.toString('latin1'))
+  return isWrapper ? below(only) : top
 }
 
-function unpack(path: string, folder: string, signal: AbortSignal): Promise<void> {
+/** Resolves with what tar has to say although it is done: attributes that the file system does not take, for one. */
+function unpack(path: string, folder: string, signal: AbortSignal): Promise<string> {
   return new Promise((resolve, reject) => {
     const tar = spawn('tar', [...extractionFlags, '--file', path, '--directory', folder], {
       stdio: ['ignore', 'ignore', 'pipe'],
@@ -81,16 +105,21 @@ function unpack(path: string, folder: string, signal: AbortSignal): Promise<void
     tar.stderr.on('data', (chunk: Buffer) => {
       said = (said + chunk.toString('latin1')).slice(0, 4096)
     })
-    const refuse = (reason: string, cause?: unknown): void =>
-      reject(
-        signal.aborted
-          ? signal.reason
-          : new ImportError('bad-source', `${path} cannot be unpacked: ${reason}`, { cause }),
-      )
-    tar.on('error', (error) => refuse(messageOf(error), error))
+    let failure: Error | undefined
+    tar.on('error', (error) => {
+      failure = error
+    })
+    // Before it has closed it may still be writing.
     tar.on('close', (code) => {
-      if (code === 0) resolve()
-      else refuse(said.trim().split('\n').slice(0, 2).join(' · '))
+      const complaints = said.trim().split('\n').slice(0, 2).join(' · ')
+      if (signal.aborted) reject(signal.reason)
+      else if (code === 0) resolve(complaints)
+      else
+        reject(
+          new ImportError('bad-source', `${path} cannot be unpacked: ${failure?.message ?? complaints}`, {
+            cause: failure,
+          }),
+        )
     })
   })
 }

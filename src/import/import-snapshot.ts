@@ -24,7 +24,8 @@ import { ManifestDraft } from './manifest-draft.ts'
 import type { ImportSource, OpenContent, SourceContent, SourceEntry } from './source.ts'
 
 export interface ImportOptions extends Abortable {
-  readonly source: ImportSource
+  /** Called when the destination is known to take the snapshot: an archive is unpacked by it. */
+  readonly openSource: (options: { readonly signal: AbortSignal }) => Promise<ImportSource>
   readonly store: ObjectStore
   /** Prefix of the repository's keys. */
   readonly repository: string
@@ -70,11 +71,12 @@ const changeTries = 3
  * aborted, or fails, only objects that nothing refers to stay behind. Rejects with `ImportError`, `SnapshotError` (`exists`) or `StoreError`.
  */
 export async function importSnapshot(options: ImportOptions): Promise<ImportResult> {
-  const { store, repository, source, logger } = options
+  const { store, repository, logger } = options
   const signal = options.signal ?? new AbortController().signal
   const others = await listSnapshots(store, repository, { signal })
   refuseForeign(options, others)
   refuseTaken(options, others)
+  await using source = await options.openSource({ signal })
   const folder = await mkdtemp(join(tmpdir(), 'jbfs-import-'))
   try {
     using working = new WorkingIndex(join(folder, 'working.sqlite'))
@@ -85,7 +87,7 @@ export async function importSnapshot(options: ImportOptions): Promise<ImportResu
     await filling.run(source, signal)
     const indexPath = join(folder, 'index.sqlite')
     const totals = writeIndex(working, indexPath)
-    const root = filling.root(totals)
+    const root = filling.root(source, totals)
     const number = await publish(options, others, (number) =>
       publishSnapshot({
         store,
@@ -108,6 +110,14 @@ export async function importSnapshot(options: ImportOptions): Promise<ImportResu
   }
 }
 
+/** An inode that is no folder. */
+interface AddedFile {
+  /** Provisional. */
+  readonly ino: number
+  /** st_size of a regular file, else 0. */
+  readonly size: number
+}
+
 /** Takes in a source's entries: folders at once, contents several at a time. */
 class Filling {
   readonly progress: ImportProgress = {
@@ -123,8 +133,8 @@ class Filling {
   readonly #options: ImportOptions
   /** Path → number of a folder. */
   readonly #folders = new Map<string, number>()
-  /** Number of an inode with several names, once it has one. */
-  readonly #links = new Map<string, Promise<number>>()
+  /** Inodes with several names, once they have a number. */
+  readonly #links = new Map<string, Promise<AddedFile>>()
   readonly #objects = new Set<string>()
   #root: SourceEntry | undefined
 
@@ -163,9 +173,9 @@ class Filling {
   }
 
   /** The top folder as the manifest shows it. */
-  root({ folders }: { readonly folders: number }): RootAttributes {
+  root({ description }: ImportSource, { folders }: { readonly folders: number }): RootAttributes {
     if (this.#root === undefined || folders === 0)
-      throw new ImportError('bad-source', `${this.#options.source.description} is empty`)
+      throw new ImportError('bad-source', `${description} is empty`)
     const { mode, uid, gid, mtime, ctime, xattrs = [] } = this.#root.inode
     const top = [...this.#folders.keys()].filter((path) => path !== '' && !path.includes('/'))
     return { mode, uid, gid, mtime, ctime, nlink: 2 + top.length, xattrs: xattrs.length }
@@ -185,16 +195,14 @@ class Filling {
       return
     }
     const first = link === undefined ? undefined : this.#links.get(link)
-    if (first !== undefined) {
-      this.#name(entry, await first)
-      return
-    }
-    const ino = this.#addFile(entry, signal)
+    const adding = first ?? this.#addFile(entry, signal)
     if (link !== undefined) {
-      this.#links.set(link, ino)
-      ino.catch(() => {})
+      this.#links.set(link, adding)
+      adding.catch(() => {})
     }
-    this.#name(entry, await ino)
+    const { ino, size } = await adding
+    this.#name(entry, ino)
+    this.#draft.addFile(path, size)
   }
 
   #name({ path }: SourceEntry, ino: number): void {
@@ -211,13 +219,13 @@ class Filling {
     }
   }
 
-  async #addFile(entry: SourceEntry, signal: AbortSignal): Promise<number> {
+  async #addFile(entry: SourceEntry, signal: AbortSignal): Promise<AddedFile> {
     let current = entry
     for (let attempt = 1; ; attempt++) {
       const { content, path } = current
       if (content === undefined) return this.#addInode(current, {})
-      const ino = await this.#addContent(current, content, signal)
-      if (ino !== undefined) return ino
+      const added = await this.#addContent(current, content, signal)
+      if (added !== undefined) return added
       if (attempt === changeTries)
         throw new ImportError(
           'source-changed',
@@ -232,7 +240,7 @@ class Filling {
     entry: SourceEntry,
     found: SourceContent,
     signal: AbortSignal,
-  ): Promise<number | undefined> {
+  ): Promise<AddedFile | undefined> {
     await using content = await found.open()
     if (content === undefined) return undefined
     if (content.ranges.length === 0) return this.#addInode(entry, {})
@@ -255,19 +263,19 @@ class Filling {
   }
 
   #addInode(
-    { inode, path }: SourceEntry,
+    { inode }: SourceEntry,
     content: { object?: string; extents?: readonly Extent[] | undefined },
-  ): number {
+  ): AddedFile {
     const isRegular = (inode.mode & 0o170000) === 0o100000
     // A file without an object but with a size is one hole.
     const extents =
       content.extents ?? (isRegular && content.object === undefined && inode.size > 0 ? [] : undefined)
     const ino = this.#working.addInode({ ...inode, object: content.object, extents })
+    const size = isRegular ? inode.size : 0
     this.progress.files++
-    if (isRegular) this.progress.bytes += inode.size
-    this.#draft.addFile(path, isRegular ? inode.size : 0)
+    this.progress.bytes += size
     this.#options.onProgress?.(this.progress)
-    return ino
+    return { ino, size }
   }
 }
 

@@ -103,8 +103,7 @@ test('a file that is larger than the format can say is refused', async (t) => {
   // Of the usual file systems only one in memory holds such a file.
   const folder = await mkdtemp('/dev/shm/jbfs-test-')
   t.teardown(() => rm(folder, { recursive: true, force: true }))
-  await writeFile(join(folder, 'file'), '')
-  await truncate(join(folder, 'file'), 2 ** 53)
+  execFileSync('truncate', ['--size', '9007199254740992', join(folder, 'file')])
   await t.throwsAsync(entriesOf(folder), {
     code: 'bad-source',
     message: /file cannot be read: it has 9007199254740992 bytes/,

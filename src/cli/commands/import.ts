@@ -1,5 +1,5 @@
-import { mkdir, realpath, stat } from 'node:fs/promises'
-import { resolve } from 'node:path'
+import { mkdir, stat } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
 import type { ArgumentsCamelCase, Argv, CommandModule, InferredOptionTypes, Options } from 'yargs'
 import { formatByteSize } from '../../base/byte-size.ts'
 import { messageOf } from '../../base/errors.ts'
@@ -9,7 +9,9 @@ import { startLogging } from '../../daemon/logging.ts'
 import { parseSnapshotName } from '../../destination/layout.ts'
 import { type Destination, parseDestination } from '../../destination/parse-destination.ts'
 import { splitRepository } from '../../destination/split-repository.ts'
-import type { ImportSource } from '../../import/source.ts'
+import { ImportError } from '../../import/errors.ts'
+import type { ImportOptions } from '../../import/import-snapshot.ts'
+import { contains, nearestRealpath } from '../containment.ts'
 import { CliError } from '../errors.ts'
 import { interruption } from '../interruption.ts'
 import { countOf, logLevelFlag, storeFlags, storeOptionsOf } from '../options.ts'
@@ -78,13 +80,13 @@ async function runImport(args: ArgumentsCamelCase<ImportArguments>): Promise<voi
   const wanted = wantedNumber(number, args.snap)
   const concurrency = countOf('--concurrency', args.concurrency, 1)
   const path = resolve(args.source)
-  await prepare(destination, path)
+  const openSource = await sourceAt(path, logger)
+  await prepare(destination, repository, path)
   const started = performance.now()
-  await using source = await openSource(path, { logger, signal })
   using acquired = acquireDestination(destination, { logger })
   using display = new ProgressDisplay('import')
   const result = await importSnapshot({
-    source,
+    openSource,
     store: acquired.store,
     repository,
     number: wanted,
@@ -109,29 +111,29 @@ async function runImport(args: ArgumentsCamelCase<ImportArguments>): Promise<voi
   )
 }
 
-async function openSource(
-  path: string,
-  options: { logger: Logger; signal: AbortSignal },
-): Promise<ImportSource> {
-  const isFile = await stat(path).then(
-    (stats) => stats.isFile(),
-    (error: unknown) => {
-      throw new CliError('usage', `there is nothing to import: ${messageOf(error)}`, { cause: error })
-    },
-  )
-  if (isFile) return (await import('../../import/archive-source.ts')).ArchiveSource.open(path, options)
-  return (await import('../../import/folder-source.ts')).FolderSource.open(path)
+/** Looks what there is, and leaves it to the import when to open it. */
+async function sourceAt(path: string, logger: Logger): Promise<ImportOptions['openSource']> {
+  const stats = await stat(path).catch((error: unknown) => {
+    throw new ImportError('bad-source', `there is nothing to import: ${messageOf(error)}`, { cause: error })
+  })
+  if (stats.isFile()) {
+    const { ArchiveSource } = await import('../../import/archive-source.ts')
+    return ({ signal }) => ArchiveSource.open(path, { logger, signal })
+  }
+  const { FolderSource } = await import('../../import/folder-source.ts')
+  return () => FolderSource.open(path)
 }
 
-/** Makes a destination folder that is not there yet, and refuses one that lies in what is to be imported. */
-async function prepare(destination: Destination, source: string): Promise<void> {
+/** Refuses a repository that would be written into what is to be imported, and makes a destination folder that is not there yet. */
+async function prepare(destination: Destination, repository: string, source: string): Promise<void> {
   if (destination.kind !== 'directory') return
+  const inner = await nearestRealpath(join(destination.path, repository))
+  const outer = await nearestRealpath(source)
+  if (contains(outer, inner))
+    throw new CliError('usage', `the repository ${inner} is or lies in what is to be imported, ${outer}`)
   await mkdir(destination.path, { recursive: true }).catch((error: unknown) => {
     throw new CliError('usage', `the destination cannot be made: ${messageOf(error)}`, { cause: error })
   })
-  const [inner, outer] = await Promise.all([realpath(destination.path), realpath(source).catch(() => source)])
-  if (`${inner}/`.startsWith(`${outer}/`))
-    throw new CliError('usage', `the destination ${inner} lies inside what is to be imported, ${outer}`)
 }
 
 function wantedNumber(inPath: number | undefined, option: number | undefined): number | undefined {

@@ -1,0 +1,89 @@
+import { link, mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import test from 'ava'
+import { temporaryFolder } from '../support/mounted.ts'
+import { runJbfs, type TextResult } from '../support/run-jbfs.ts'
+
+/** `jbfs import` as a user types it, into a folder. */
+
+function runImport(folder: string, source: string, repository: string): Promise<TextResult> {
+  return runJbfs(['import', source, repository, '--cache-dir', join(folder, 'cache')], {
+    cwd: folder,
+    env: { TMPDIR: folder },
+  })
+}
+
+test('a repository that is the source, or lies in it, is refused before anything is made', async (t) => {
+  await using folder = await temporaryFolder()
+  await mkdir(join(folder.path, 'account'))
+  for (const repository of [
+    './account',
+    './account/snap.3',
+    './account/deep/er',
+    `${folder.path}/account/x`,
+  ]) {
+    const { code, stderr } = await runImport(folder.path, 'account', repository)
+    t.is(code, 2, repository)
+    t.regex(stderr, /is or lies in what is to be imported/)
+  }
+  t.deepEqual(await readdir(folder.path), ['account'])
+  t.deepEqual(await readdir(join(folder.path, 'account')), [])
+})
+
+test('what cannot be imported has an exit code of its own, and makes nothing at the destination', async (t) => {
+  await using folder = await temporaryFolder()
+  const none = await runImport(folder.path, 'none', './destination/account')
+  t.is(none.code, 7)
+  t.regex(none.stderr, /^jbfs: there is nothing to import: [^\n]+\n$/)
+  t.deepEqual(await readdir(folder.path), [])
+  await writeFile(join(folder.path, 'broken.tar.gz'), 'hello')
+  const broken = await runImport(folder.path, 'broken.tar.gz', './destination/account')
+  t.is(broken.code, 7)
+  t.regex(broken.stderr, /cannot be unpacked/)
+})
+
+test('a snapshot that exists is refused before an archive is unpacked', async (t) => {
+  await using folder = await temporaryFolder()
+  await mkdir(join(folder.path, 'account'))
+  t.is((await runImport(folder.path, 'account', './destination/account/snap.1')).code, 0)
+  await writeFile(join(folder.path, 'broken.tar'), 'hello')
+  const { code, stderr } = await runImport(folder.path, 'broken.tar', './destination/account/snap.1')
+  t.is(code, 3)
+  t.regex(stderr, /snap\.1 exists already/)
+})
+
+test('a file is counted once for each of its names, a symlink to the source is followed', async (t) => {
+  await using folder = await temporaryFolder()
+  await mkdir(join(folder.path, 'account/a'), { recursive: true })
+  await mkdir(join(folder.path, 'account/b'))
+  await writeFile(join(folder.path, 'account/a/file'), 'content')
+  await link(join(folder.path, 'account/a/file'), join(folder.path, 'account/a/again'))
+  await link(join(folder.path, 'account/a/file'), join(folder.path, 'account/b/else'))
+  await symlink('account', join(folder.path, 'link'))
+  const { code, stderr } = await runImport(folder.path, 'link', './destination/account/snap.1')
+  t.is(code, 0, stderr)
+  const manifest = await readFile(join(folder.path, 'destination/account/snap.1/jetbackup.index'), 'utf8')
+  t.like(JSON.parse(manifest), {
+    items: [
+      { path: 'a', files: 2, size: 14 },
+      { path: 'b', files: 1, size: 7 },
+    ],
+    jbfs: { files: 1, folders: 3, bytes: 7 },
+  })
+})
+
+test('what another snapshot has is not sent again', async (t) => {
+  await using folder = await temporaryFolder()
+  await mkdir(join(folder.path, 'account'))
+  await writeFile(join(folder.path, 'account/large'), Buffer.alloc(5 << 20, 'x'))
+  await writeFile(join(folder.path, 'account/small'), 'x')
+  for (const [sent, reused] of [
+    [2, 0],
+    [0, 2],
+  ]) {
+    const { code, stdout } = await runImport(folder.path, 'account', './destination/account')
+    t.is(code, 0)
+    t.regex(stdout, new RegExp(`sent ${sent} .*, reused ${reused};`))
+  }
+  t.is((await readdir(join(folder.path, 'destination/account/files'))).length, 2)
+})
