@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { createReadStream, createWriteStream } from 'node:fs'
+import { createReadStream, createWriteStream, rmSync } from 'node:fs'
 import { mkdir, open, rename, rm, stat, utimes } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
@@ -59,7 +59,10 @@ export async function openSnapshotIndex(options: OpenIndexOptions): Promise<Tree
 async function openFetched(options: OpenIndexOptions, reference: IndexReference): Promise<Tree> {
   const path = pathOf(options.cacheDir, reference)
   const open = async (): Promise<Tree> =>
-    new IndexTree(path, options.repository, await fetchIndex(options, reference))
+    new IndexTree(path, options.repository, await fetchIndex(options, reference), (error) => {
+      discard(path)
+      return bad(options, `was damaged after it was fetched, in ${path}, and will be fetched again`, error)
+    })
   try {
     return await open()
   } catch (error) {
@@ -67,6 +70,14 @@ async function openFetched(options: OpenIndexOptions, reference: IndexReference)
     // What was kept is damaged.
     await rm(path, { force: true })
     return open()
+  }
+}
+
+function discard(path: string): void {
+  try {
+    rmSync(path, { force: true })
+  } catch {
+    // A disk that damages files may be read-only by now.
   }
 }
 

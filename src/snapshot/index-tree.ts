@@ -26,6 +26,7 @@ export class IndexTree implements Tree {
   readonly totals: TreeTotals
   readonly #database: DatabaseSync
   readonly #repository: string
+  readonly #onDamage: (error: SnapshotError) => SnapshotError
   readonly #inode: StatementSync
   readonly #lookup: StatementSync
   readonly #entries: StatementSync
@@ -37,8 +38,17 @@ export class IndexTree implements Tree {
   readonly #objects: StatementSync
   readonly #hasXattrs: boolean
 
-  /** Opens the index at `path`; `repository` is the prefix of its objects' keys. Throws SQLite's own error when it is none. */
-  constructor(path: string, repository: string, totals: TreeTotals) {
+  /**
+   * Opens the index at `path`; `repository` is the prefix of its objects' keys. Throws SQLite's own error when it is none. What a read throws
+   * is what `onDamage` makes of it.
+   */
+  constructor(
+    path: string,
+    repository: string,
+    totals: TreeTotals,
+    onDamage: (error: SnapshotError) => SnapshotError = (error) => error,
+  ) {
+    this.#onDamage = onDamage
     this.#repository = repository
     this.totals = totals
     const url = pathToFileURL(path)
@@ -127,7 +137,7 @@ export class IndexTree implements Tree {
         yield this.#objectOf(textOf(id), size, sha256)
       }
     } catch (error) {
-      throw damaged(error)
+      throw this.#onDamage(damaged(error))
     }
   }
 
@@ -175,7 +185,7 @@ export class IndexTree implements Tree {
     try {
       return read()
     } catch (error) {
-      throw damaged(error)
+      throw this.#onDamage(damaged(error))
     }
   }
 }
