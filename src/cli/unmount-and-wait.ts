@@ -2,13 +2,13 @@ import { readFileSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 import { codeOf } from '../base/errors.ts'
 import { mountAt } from '../base/mountinfo.ts'
-import { userFolders } from '../base/user-folders.ts'
 import { controlSocketPath, removeControlSocket } from '../daemon/control-socket.ts'
 import { unmount } from '../fuse/mount.ts'
 import { MountError } from '../fuse/mount-error.ts'
 import { CliError } from './errors.ts'
 import { healthOfMount, jbfsType } from './mountpoint.ts'
 import { askMount } from './mounts.ts'
+import { ownFolders } from './own-folders.ts'
 
 /** Milliseconds a daemon may take to end after its mount has gone; it only closes files and connections. */
 const patience = 30_000
@@ -25,7 +25,7 @@ export async function unmountAndWait(mountpoint: string, { lazy = false } = {}):
   if (mounted.type !== jbfsType)
     throw new CliError('not-mounted', `what is mounted at ${mountpoint} is not jbfs but ${mounted.type}`)
 
-  const { runtime } = userFolders({ env: process.env, isRoot: process.getuid?.() === 0 })
+  const { runtime } = ownFolders()
   const socket = controlSocketPath(runtime, mountpoint)
   const daemon = (await askMount(socket))?.pid
   if (daemon === undefined && (await healthOfMount(mountpoint)) === 'dead') {

@@ -15,13 +15,6 @@ export class ObjectIds {
   }
 }
 
-export const objectIdBytes = 12
-
-/** Epoch seconds at which an object was made; undefined when it is no object id. */
-export function timeOfObjectId(id: string): number | undefined {
-  return /^[0-9a-f]{24}$/.test(id) ? Number.parseInt(id.slice(0, 8), 16) : undefined
-}
-
 function hex(value: number): string {
   return value.toString(16).padStart(8, '0')
 }

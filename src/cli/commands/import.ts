@@ -4,7 +4,6 @@ import type { ArgumentsCamelCase, Argv, CommandModule, InferredOptionTypes, Opti
 import { formatByteSize } from '../../base/byte-size.ts'
 import { messageOf } from '../../base/errors.ts'
 import type { Logger } from '../../base/log.ts'
-import { userFolders } from '../../base/user-folders.ts'
 import { startLogging } from '../../daemon/logging.ts'
 import { parseSnapshotName } from '../../destination/layout.ts'
 import { type Destination, parseDestination } from '../../destination/parse-destination.ts'
@@ -16,6 +15,7 @@ import { CliError } from '../errors.ts'
 import { interruption } from '../interruption.ts'
 import { countOf, logLevelFlag, storeFlags, storeOptionsOf } from '../options.ts'
 import { print } from '../output.ts'
+import { ownFolders } from '../own-folders.ts'
 import { ProgressDisplay } from '../progress.ts'
 import { version } from '../version.ts'
 
@@ -94,9 +94,7 @@ async function runImport(args: ArgumentsCamelCase<ImportArguments>): Promise<voi
     account: args.account,
     intoForeign: args['into-foreign'],
     concurrency,
-    cacheDir: resolve(
-      args['cache-dir'] ?? userFolders({ env: process.env, isRoot: process.getuid?.() === 0 }).cache,
-    ),
+    cacheDir: resolve(args['cache-dir'] ?? ownFolders().cache),
     onProgress: (progress) => display.show(progress),
     logger,
     writer: `jbfs ${version()}`,

@@ -1,7 +1,6 @@
-import { dirname, join, resolve } from 'node:path'
+import { dirname, resolve } from 'node:path'
 import type { ArgumentsCamelCase, Argv, CommandModule, InferredOptionTypes, Options } from 'yargs'
 import { messageOf } from '../../base/errors.ts'
-import { type UserFolders, userFolders } from '../../base/user-folders.ts'
 import { announcer, startInBackground } from '../../daemon/background.ts'
 import { controlSocketPath } from '../../daemon/control-socket.ts'
 import { startLogging } from '../../daemon/logging.ts'
@@ -9,6 +8,7 @@ import { type MountOptions, mountDefaults, mountOptions, transports } from '../.
 import { type Destination, formatDestination, parseDestination } from '../../destination/parse-destination.ts'
 import { exitCodeOf } from '../exit-codes.ts'
 import { interruption } from '../interruption.ts'
+import { logFileOf } from '../log-file.ts'
 import { canonicalMountpoint, prepareMountpoint, refuseOverlap } from '../mountpoint.ts'
 import {
   destinationArgument,
@@ -20,6 +20,7 @@ import {
   storeOptionsOf,
 } from '../options.ts'
 import { print } from '../output.ts'
+import { ownFolders } from '../own-folders.ts'
 
 const mountFlags = {
   foreground: { type: 'boolean', default: false, describe: 'do not go to the background' },
@@ -102,7 +103,8 @@ export const mountCommand: CommandModule<object, MountArguments> = {
 async function runMount(args: ArgumentsCamelCase<MountArguments>): Promise<void> {
   const destination = parseDestination(args.destination, storeOptionsOf(args))
   const mountpoint = await canonicalMountpoint(args.mountpoint)
-  const folders = userFolders({ env: process.env, isRoot: process.getuid?.() === 0 })
+  const folders = ownFolders()
+  const logFile = args.foreground ? undefined : logFileOf(mountpoint, folders.log)
   const options = mountOptions({
     destination: formatDestination(destination),
     store: destination.store,
@@ -116,7 +118,7 @@ async function runMount(args: ArgumentsCamelCase<MountArguments>): Promise<void>
     refreshSeconds: args.refresh,
     controlSocket: controlSocketPath(folders.runtime, mountpoint),
     logLevel: args['log-level'] ?? mountDefaults.logLevel,
-    logFile: logFileOf(args, mountpoint, folders),
+    logFile: args['log-file'] === undefined ? logFile : resolve(args['log-file']),
     fuseFd: args['fuse-fd'],
   })
   await refuseOverlap(mountpoint, foldersInUse(options, destination))
@@ -124,14 +126,6 @@ async function runMount(args: ArgumentsCamelCase<MountArguments>): Promise<void>
   if (options.fuseFd === undefined) await prepareMountpoint(mountpoint)
   if (args.foreground) await serve(options)
   else await startAndWait(options)
-}
-
-/** One log for each mountpoint: `/mnt/backups` logs to `mnt-backups.log`. */
-function logFileOf(args: MountArguments, mountpoint: string, { log }: UserFolders): string | undefined {
-  if (args['log-file'] !== undefined) return resolve(args['log-file'])
-  if (args.foreground) return undefined
-  const name = mountpoint.slice(1).replaceAll('/', '-').slice(-200)
-  return join(log, `${name}.log`)
 }
 
 function foldersInUse(

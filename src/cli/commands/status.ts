@@ -1,12 +1,12 @@
 import type { ArgumentsCamelCase, Argv, CommandModule, InferredOptionTypes } from 'yargs'
 import { formatByteSize } from '../../base/byte-size.ts'
-import { userFolders } from '../../base/user-folders.ts'
 import type { MountStatus } from '../../daemon/status.ts'
 import { CliError } from '../errors.ts'
 import { canonicalMountpoint } from '../mountpoint.ts'
 import { type JbfsMount, jbfsMounts } from '../mounts.ts'
 import { jsonFlag } from '../options.ts'
 import { print, printable } from '../output.ts'
+import { ownFolders } from '../own-folders.ts'
 
 type StatusArguments = InferredOptionTypes<typeof jsonFlag> & { mountpoint: string | undefined }
 
@@ -23,7 +23,7 @@ export const statusCommand: CommandModule<object, StatusArguments> = {
 }
 
 async function runStatus({ mountpoint: typed, json }: ArgumentsCamelCase<StatusArguments>): Promise<void> {
-  const { runtime } = userFolders({ env: process.env, isRoot: process.getuid?.() === 0 })
+  const { runtime } = ownFolders()
   let shown = await jbfsMounts(runtime)
   if (typed !== undefined) {
     const mountpoint = await canonicalMountpoint(typed)

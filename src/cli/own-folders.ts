@@ -1,0 +1,6 @@
+import { type UserFolders, userFolders } from '../base/user-folders.ts'
+
+/** Where jbfs keeps what it makes for whoever runs this command. */
+export function ownFolders(): UserFolders {
+  return userFolders({ env: process.env, isRoot: process.getuid?.() === 0 })
+}
