@@ -1,23 +1,32 @@
 import type { Abortable } from '../base/abort.ts'
 import { Semaphore } from '../base/semaphore.ts'
 import { repositoryParts } from '../destination/layout.ts'
+import { StoreError } from '../store/errors.ts'
 import type { ObjectReader } from '../store/object-store.ts'
 
 /** Listings at a time: a destination may hold thousands of accounts, each of them a round trip. */
 const listingsAtOnce = 16
 
+export interface FindOptions extends Abortable {
+  /** Told of what cannot be read (`lost+found`) and is passed over. */
+  readonly onRefusal: (error: StoreError) => void
+}
+
 /**
  * The prefixes of all repositories, in byte order. Folders are listed one level at a time with a delimiter; what lies in `files/`,
  * `export/` and `snap.N/` is never looked at.
  */
-export async function findRepositories(reader: ObjectReader, { signal }: Abortable): Promise<string[]> {
+export async function findRepositories(
+  reader: ObjectReader,
+  { signal, onRefusal }: FindOptions,
+): Promise<string[]> {
   const found: string[] = []
   const places = new Semaphore(listingsAtOnce)
 
   const visit = async (prefix: string): Promise<void> => {
     const parts = repositoryParts(await foldersIn(prefix))
     if (parts.isRepository) found.push(prefix)
-    await Promise.all(parts.folders.map((name) => visit(`${prefix}${name}/`)))
+    await Promise.all(parts.folders.map((name) => passingOver(onRefusal, () => visit(`${prefix}${name}/`))))
   }
 
   const foldersIn = async (prefix: string): Promise<string[]> => {
@@ -30,4 +39,18 @@ export async function findRepositories(reader: ObjectReader, { signal }: Abortab
 
   await visit('')
   return found.sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)))
+}
+
+/** Does `work`, and goes on without its result when the store refuses it; a store that fails is another matter. */
+export async function passingOver<T>(
+  onRefusal: FindOptions['onRefusal'],
+  work: () => Promise<T>,
+): Promise<T | undefined> {
+  try {
+    return await work()
+  } catch (error) {
+    if (!(error instanceof StoreError) || error.retryable) throw error
+    onRefusal(error)
+    return undefined
+  }
 }

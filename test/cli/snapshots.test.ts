@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path'
 import test from 'ava'
 import { findRepositories } from '../../src/cli/repositories.ts'
 import { DirectoryStore } from '../../src/store/directory-store.ts'
+import { StoreError } from '../../src/store/errors.ts'
 import type { ObjectReader } from '../../src/store/object-store.ts'
 import { readOnly } from '../../src/store/read-only.ts'
 import { temporaryFolder } from '../support/mounted.ts'
@@ -39,7 +40,7 @@ test('repositories are found below folders, and nothing in them is listed', asyn
       return store.list(prefix, options)
     },
   }
-  t.deepEqual(await findRepositories(watched, {}), [
+  t.deepEqual(await findRepositories(watched, { onRefusal: (error) => t.fail(error.message) }), [
     'job1/anna/',
     'job1/bert/',
     'job2/clara/',
@@ -51,11 +52,34 @@ test('repositories are found below folders, and nothing in them is listed', asyn
   )
 })
 
+test('a folder that may not be read does not hide the others', async (t) => {
+  await using folder = await temporaryFolder()
+  await write(folder.path, {
+    'job1/anna/snap.1/jetbackup.index': '{}',
+    'lost+found/bert/snap.1/jetbackup.index': '{}',
+    'job2/clara/snap.1/jetbackup.index': '{}',
+  })
+  // Root may read everything.
+  const store = readOnly(new DirectoryStore(folder.path))
+  const refusing: ObjectReader = {
+    ...store,
+    list(prefix, options) {
+      if (prefix === 'lost+found/') throw new StoreError('access-denied', 'lost+found: no permission')
+      return store.list(prefix, options)
+    },
+  }
+  const refusals: string[] = []
+  const onRefusal = (error: StoreError): void => void refusals.push(error.message)
+  t.deepEqual(await findRepositories(refusing, { onRefusal }), ['job1/anna/', 'job2/clara/'])
+  t.deepEqual(refusals, ['lost+found: no permission'])
+})
+
 test('each snapshot is a row: whose it is, what it holds, what is wrong', async (t) => {
   await using folder = await temporaryFolder()
   await write(folder.path, {
     'a/snap.1/jetbackup.index': 'no json',
     'a/snap.2/other': '',
+    'a/snap.3/jetbackup.index': '{"created": -86400}',
     'b\u001b[31m/snap.10/jetbackup.index': foreignManifest,
   })
   const { code, stdout } = await runJbfs(['snapshots', folder.path, '--json'])
@@ -65,7 +89,8 @@ test('each snapshot is a row: whose it is, what it holds, what is wrong', async 
   t.regex(rows[0].reason, /no JSON/)
   t.like(rows[1], { snapshot: 'snap.2', state: 'damaged' })
   t.regex(rows[1].reason, /no manifest/)
-  t.like(rows[2], {
+  t.like(rows[2], { snapshot: 'snap.3', created: '1969-12-31T00:00:00.000Z' })
+  t.like(rows[3], {
     snapshot: 'snap.10',
     created: '2023-11-14T22:13:20.000Z',
     files: 3,

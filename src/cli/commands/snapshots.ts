@@ -5,11 +5,13 @@ import { Semaphore } from '../../base/semaphore.ts'
 import { startLogging } from '../../daemon/logging.ts'
 import { parseDestination } from '../../destination/parse-destination.ts'
 import { type CatalogEntry, listSnapshots } from '../../snapshot/catalog.ts'
+import type { StoreError } from '../../store/errors.ts'
 import { type ObjectReader, objectKey } from '../../store/object-store.ts'
+import { exitCodeOf } from '../exit-codes.ts'
 import { interruption } from '../interruption.ts'
 import { destinationArgument, jsonFlag, logLevelFlag, storeFlags, storeOptionsOf } from '../options.ts'
 import { formatTable, print, printable } from '../output.ts'
-import { findRepositories } from '../repositories.ts'
+import { findRepositories, passingOver } from '../repositories.ts'
 
 const snapshotsFlags = {
   ...jsonFlag,
@@ -63,13 +65,22 @@ async function runSnapshots(args: ArgumentsCamelCase<SnapshotsArguments>): Promi
 
 async function snapshotRows(reader: ObjectReader, { signal }: Abortable): Promise<SnapshotRow[]> {
   const places = new Semaphore(repositoriesAtOnce)
-  const repositories = await findRepositories(reader, { signal })
+  const repositories = await findRepositories(reader, { signal, onRefusal })
   const rows = repositories.map(async (repository) => {
     using _place = await places.acquire({ signal })
-    const entries = await listSnapshots(reader, repository, { signal })
-    return Promise.all(entries.map((entry) => rowOf(reader, repository, entry, { signal })))
+    const rows = await passingOver(onRefusal, async () => {
+      const entries = await listSnapshots(reader, repository, { signal })
+      return Promise.all(entries.map((entry) => rowOf(reader, repository, entry, { signal })))
+    })
+    return rows ?? []
   })
   return (await Promise.all(rows)).flat()
+}
+
+/** What can be listed is, and the exit code says that it is not all. */
+function onRefusal(error: StoreError): void {
+  process.stderr.write(`jbfs: ${printable(error.message)}\n`)
+  process.exitCode = exitCodeOf(error)
 }
 
 async function rowOf(
