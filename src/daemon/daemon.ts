@@ -12,6 +12,7 @@ import type { Mount, Transport } from '../fuse/transport.ts'
 import { listSnapshots } from '../snapshot/catalog.ts'
 import { openSnapshotIndex } from '../snapshot/index-file.ts'
 import { createMetrics } from '../store/with-metrics.ts'
+import { announceChange } from './announce-change.ts'
 import { startControlSocket } from './control-socket.ts'
 import { errorToErrno } from './error-to-errno.ts'
 import { unmountOnSignals } from './lifecycle.ts'
@@ -19,8 +20,8 @@ import type { MountOptions } from './mount-options.ts'
 import { startRefresher } from './refresher.ts'
 import { statusOf } from './status.ts'
 
-/** Seconds for which the kernel remembers that a name is absent; published snapshots never gain one. */
-const negativeValid = 60
+/** Seconds for which the kernel remembers that a name is absent, at most. */
+const longestAbsence = 60
 
 /** Of the requests at a time: whoever waits for something else must not stand behind all that is fetched ahead. */
 const prefetchShare = 7 / 8
@@ -63,6 +64,7 @@ export async function runDaemon(options: MountOptions, { logger, onReady }: Daem
       logger,
     }),
   )
+  let mounted: Mount | undefined
   const tree = new DestinationTree({
     reader,
     listSnapshots: (repository, { known }) => listSnapshots(reader, repository, { known }),
@@ -75,6 +77,9 @@ export async function runDaemon(options: MountOptions, { logger, onReady }: Daem
         logger,
         signal,
       }),
+    onChange: (change) => {
+      if (mounted !== undefined) void announceChange(change, mounted, logger)
+    },
     logger,
   })
   cleanup.defer(() => tree.close())
@@ -83,7 +88,6 @@ export async function runDaemon(options: MountOptions, { logger, onReady }: Daem
   if (top.children.size === 0)
     logger.warn({ destination: description }, 'there is nothing at this destination')
 
-  let mounted: Mount | undefined
   const filesystem = new SnapshotFilesystem({
     tree,
     source,
@@ -101,13 +105,14 @@ export async function runDaemon(options: MountOptions, { logger, onReady }: Daem
     fuseFd: options.fuseFd,
     operations: filesystem,
     toErrno: (error, operation) => errorToErrno(error, operation, logger),
-    negativeValid,
+    // A snapshot that somebody has looked for in vain must not be hidden for longer than a refresh takes to find it.
+    negativeValid: Math.min(longestAbsence, options.refreshSeconds || longestAbsence),
     logger,
   })
   mounted = mount
   cleanup.defer(() => logger.info({ mountpoint: options.mountpoint }, 'unmounted'))
   cleanup.use(unmountOnSignals(mount, logger))
-  cleanup.use(startRefresher({ filesystem, mount, interval: options.refreshSeconds, logger }))
+  cleanup.use(startRefresher({ tree, interval: options.refreshSeconds, logger }))
   const status = (): object => statusOf({ options, description, mount, metrics, source, tree })
   try {
     cleanup.use(await startControlSocket(options.controlSocket, status, logger))

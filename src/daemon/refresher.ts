@@ -1,57 +1,48 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { messageOf } from '../base/errors.ts'
 import type { Logger } from '../base/log.ts'
-import type { SnapshotFilesystem } from '../filesystem/snapshot-filesystem.ts'
-import type { Mount } from '../fuse/transport.ts'
+import type { DestinationTree } from '../filesystem/destination-tree.ts'
 
 export interface RefresherOptions {
-  readonly filesystem: SnapshotFilesystem
-  readonly mount: Mount
+  readonly tree: Pick<DestinationTree, 'refresh'>
   /** Seconds; 0: only when asked to. */
   readonly interval: number
   readonly logger: Logger
 }
 
 /** Notices what is published while the destination is mounted, at an interval and on SIGHUP. Dispose to stop. */
-export function startRefresher({ filesystem, mount, interval, logger }: RefresherOptions): Disposable {
+export function startRefresher({ tree, interval, logger }: RefresherOptions): Disposable {
   const stop = new AbortController()
-  let running: Promise<void> | undefined
+  let last = Promise.resolve()
+  let isAskedFor = false
 
-  const refresh = (): Promise<void> => {
-    running ??= refreshOnce().finally(() => {
-      running = undefined
+  /** One at a time: who asks while one is under way may know of something that it has passed already. */
+  const inTurn = (refresh: () => Promise<void>): Promise<void> => {
+    last = last.then(refresh).catch((error: unknown) => {
+      if (!stop.signal.aborted) logger.warn({ error: messageOf(error) }, 'could not look for new snapshots')
     })
-    return running
-  }
-
-  const refreshOnce = async (): Promise<void> => {
-    for (const { folder, names } of await filesystem.refresh(stop.signal)) {
-      logger.info(
-        { names: names.map((name) => Buffer.from(name, 'latin1').toString()) },
-        'the destination has changed',
-      )
-      for (const name of names) await mount.invalidateEntry(folder, name)
-      await mount.invalidateInode(folder)
-    }
-  }
-
-  const ignoreWhenStopped = (error: unknown): void => {
-    if (!stop.signal.aborted) logger.warn({ error: messageOf(error) }, 'could not look for new snapshots')
+    return last
   }
 
   const onHangUp = (): void => {
-    refresh().catch(ignoreWhenStopped)
+    if (isAskedFor) return
+    isAskedFor = true
+    inTurn(() => {
+      isAskedFor = false
+      return tree.refresh({ all: true, signal: stop.signal })
+    })
   }
 
   const loop = async (): Promise<void> => {
-    while (!stop.signal.aborted) {
+    for (;;) {
       await delay(interval * 1000, undefined, { signal: stop.signal, ref: false })
-      await refresh().catch(ignoreWhenStopped)
+      await inTurn(() => tree.refresh({ all: false, signal: stop.signal }))
     }
   }
 
   process.on('SIGHUP', onHangUp)
-  if (interval > 0) loop().catch(ignoreWhenStopped)
+  // Rejects when it is stopped.
+  if (interval > 0) loop().catch(() => {})
   return {
     [Symbol.dispose]() {
       process.off('SIGHUP', onHangUp)

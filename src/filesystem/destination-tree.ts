@@ -1,6 +1,7 @@
 import { type Abortable, orAborted } from '../base/abort.ts'
 import { messageOf } from '../base/errors.ts'
 import type { Logger } from '../base/log.ts'
+import { Semaphore } from '../base/semaphore.ts'
 import { ownerKey, repositoryParts } from '../destination/layout.ts'
 import { FuseError } from '../fuse/errno.ts'
 import { type CatalogEntry, newestSnapshot } from '../snapshot/catalog.ts'
@@ -18,18 +19,28 @@ export interface DestinationTreeOptions {
     options: { readonly known: readonly CatalogEntry[] },
   ) => Promise<readonly CatalogEntry[]>
   readonly openTree: OpenTree
+  /** Called for each folder that is found to be different, or whose listing is not kept up to date any longer. */
+  readonly onChange: (change: Change) => void
   readonly logger: Logger
 }
 
-/** What a refresh found to be different in one folder. */
+/** What the kernel must not answer from its memory any more. */
 export interface Change {
   readonly folder: number
-  /** Names that stand for something else now, or for nothing. */
+  /** Names that stand for something else now, or for nothing; none where only the listing may have become old. */
   readonly names: readonly string[]
+}
+
+export interface RefreshOptions extends Abortable {
+  /** Every folder that was ever listed, not only those that were looked into since the last time. */
+  readonly all: boolean
 }
 
 const rootNodeid = 1
 const latestName = 'latest'
+
+/** Folders that a refresh lists at a time. */
+const refreshConcurrency = 16
 
 /**
  * Slot 0 of the mount: the backup directory, listed folder by folder as it is looked into, never by scanning `files/`. It hands out
@@ -41,7 +52,9 @@ export class DestinationTree {
   readonly #nodes = new Map<number, Node>()
   readonly #snapshots = new Map<number, MountedSnapshot>()
   readonly #listing = new Map<Folder, Promise<Listing>>()
-  readonly #manifestFiles = new WeakMap<MountedSnapshot, ManifestFile>()
+  readonly #manifestFiles = new Map<MountedSnapshot, ManifestFile>()
+  /** Prefixes and names that were complained of: once is enough. */
+  readonly #complaints = new Set<string>()
   readonly #started = Date.now()
   #lastNodeid = 0
   #lastSlot = 0
@@ -64,16 +77,19 @@ export class DestinationTree {
     return this.#snapshots.values()
   }
 
-  /** What a folder holds, asked of the store the first time only; `refresh` keeps it up to date. */
+  /** The kernel has taken back lookups of nodes in this slot. */
+  forgotten(slot: number, lookups: number): void {
+    const snapshot = this.#snapshots.get(slot)
+    if (snapshot === undefined) return
+    snapshot.forgotten(lookups)
+    this.#removeIfGone(snapshot)
+  }
+
+  /** What a folder holds, asked of the store when nobody has yet, or when `refresh` has ceased to keep it up to date. */
   listing(folder: Folder, { signal }: Abortable): Listing | Promise<Listing> {
     folder.touched = true
-    if (folder.listing !== undefined) return folder.listing
-    let pending = this.#listing.get(folder)
-    if (pending === undefined) {
-      pending = this.#list(folder).finally(() => this.#listing.delete(folder))
-      this.#listing.set(folder, pending)
-    }
-    return orAborted(pending, signal)
+    if (folder.listing !== undefined && !folder.old) return folder.listing
+    return orAborted(this.#list(folder), signal)
   }
 
   /** The file that shows a snapshot's manifest; undefined when it has none. */
@@ -92,35 +108,61 @@ export class DestinationTree {
     return file
   }
 
-  /** Lists again the folders that were looked into since the last time, and says what is different. */
-  async refresh(options: Abortable): Promise<Change[]> {
-    const changes: Change[] = []
-    for (const node of [...this.#nodes.values()]) {
-      if (node.kind !== 'folder' || node.listing === undefined || !node.touched) continue
-      node.touched = false
-      const before = node.listing
-      try {
-        const after = await orAborted(this.#list(node), options.signal)
-        const names = differences(before, after)
-        if (names.length > 0) changes.push({ folder: node.nodeid, names })
-      } catch (error) {
-        options.signal?.throwIfAborted()
-        // What was listed before goes on being shown: better a little old than not at all.
-        this.#options.logger.warn(
-          { folder: node.prefix, error: messageOf(error) },
-          'a folder could not be listed again',
-        )
+  /**
+   * Lists again the folders that were looked into since the last time. Of the others the kernel is told to forget the listing, and whoever
+   * looks next waits for a new one: a destination has thousands of accounts, and each costs two requests.
+   */
+  async refresh({ all, signal }: RefreshOptions): Promise<void> {
+    signal?.throwIfAborted()
+    const places = new Semaphore(refreshConcurrency)
+    const refreshed = [...this.#nodes.values()].map(async (node) => {
+      if (node.kind !== 'folder' || node.listing === undefined) return
+      if (!all && !node.touched) {
+        if (!node.old) this.#options.onChange({ folder: node.nodeid, names: [] })
+        node.old = true
+        return
       }
-    }
-    for (const [slot, snapshot] of this.#snapshots) if (snapshot.isGone) this.#snapshots.delete(slot)
-    return changes
+      node.touched = false
+      using _place = await places.acquire({ signal })
+      // One that is under way may have seen what was there before.
+      await orAborted(Promise.allSettled([this.#listing.get(node)]), signal)
+      if (!this.#isThere(node)) return
+      // It rejects only when the folder has gone meanwhile.
+      await orAborted(Promise.allSettled([this.#list(node)]), signal)
+    })
+    await Promise.all(refreshed)
   }
 
   close(): void {
     for (const snapshot of this.#snapshots.values()) snapshot.close()
   }
 
-  async #list(folder: Folder): Promise<Listing> {
+  #list(folder: Folder): Promise<Listing> {
+    let pending = this.#listing.get(folder)
+    if (pending === undefined) {
+      pending = this.#listOrKeep(folder).finally(() => this.#listing.delete(folder))
+      this.#listing.set(folder, pending)
+    }
+    return pending
+  }
+
+  /** What was listed before goes on being shown when the store fails: better a little old than not at all. */
+  async #listOrKeep(folder: Folder): Promise<Listing> {
+    try {
+      return await this.#listAnew(folder)
+    } catch (error) {
+      if (folder.listing === undefined || !this.#isThere(folder)) throw error
+      this.#options.logger.warn(
+        { folder: folder.prefix, error: messageOf(error) },
+        'a folder could not be listed again',
+      )
+      return folder.listing
+    } finally {
+      folder.old = false
+    }
+  }
+
+  async #listAnew(folder: Folder): Promise<Listing> {
     const prefixes: string[] = []
     const objects: ObjectMetadata[] = []
     for await (const page of this.#options.reader.list(folder.prefix, { delimiter: '/' })) {
@@ -128,50 +170,58 @@ export class DestinationTree {
       objects.push(...page.objects)
     }
     const parts = repositoryParts(prefixes.map((prefix) => prefix.slice(folder.prefix.length, -1)))
-    const children = new Map<string, Child>()
-    const add = (name: string, target: (before: Child | undefined) => Child['target']): void => {
+    const entries = parts.isRepository
+      ? await this.#options.listSnapshots(folder.prefix, { known: knownEntries(folder) })
+      : []
+    if (!this.#isThere(folder)) throw new FuseError('ESTALE')
+
+    // Nothing waits from here on: the nodes that are made and dropped are those of one listing and the next.
+    const before = folder.listing
+    const found = new Map<string, Child>()
+    const add = (name: string, targetOf: (known: Child['target'] | undefined) => Child['target']): void => {
       const bytes = fileNameOfText(name)
-      if (bytes === undefined) {
-        this.#options.logger.warn(
-          { folder: folder.prefix, name },
-          'a name in the store cannot be shown as a file name',
-        )
+      if (bytes === undefined || found.has(bytes)) {
+        this.#complain(folder, name, bytes === undefined)
         return
       }
-      const before = folder.listing?.children.get(bytes)
-      const is = target(before)
-      children.set(
-        bytes,
-        before?.target === is ? before : { name: bytes, serial: ++this.#lastSerial, target: is },
-      )
+      const known = before?.children.get(bytes)
+      const target = targetOf(known?.target)
+      const serial = known?.serial ?? ++this.#lastSerial
+      found.set(bytes, known?.target === target ? known : { name: bytes, serial, target })
     }
-    if (parts.isRepository) {
-      const entries = await this.#options.listSnapshots(folder.prefix, { known: knownEntries(folder) })
-      for (const entry of entries)
-        add(entry.name, (before) => this.#snapshotOf(folder, entry, before?.target))
-      const newest = newestSnapshot(entries)
-      if (newest !== undefined) add(latestName, (before) => this.#latest(newest, before?.target))
-    }
-    for (const name of parts.folders) add(name, (before) => this.#folderOf(folder, name, before?.target))
+    for (const entry of entries) add(entry.name, (known) => this.#snapshotOf(folder, entry, known))
+    const newest = newestSnapshot(entries)
+    if (newest !== undefined) add(latestName, (known) => this.#latest(newest, known))
+    for (const name of parts.folders) add(name, (known) => this.#folderOf(folder, name, known))
     for (const object of objects) {
       const name = object.key.slice(folder.prefix.length)
-      if (name !== '' && name !== ownerKey) add(name, (before) => this.#objectOf(object, before?.target))
+      if (name !== '' && name !== ownerKey) add(name, (known) => this.#objectOf(object, known))
     }
-    this.#dropMissing(folder.listing, children)
-    const same = folder.listing !== undefined && differences(folder.listing, { children }).length === 0
-    const listing: Listing = {
-      children,
-      isRepository: parts.isRepository,
-      changed: same && folder.listing ? folder.listing.changed : Date.now(),
-    }
-    folder.listing = listing
-    return listing
+    const children = new Map([...found].sort(([, a], [, b]) => a.serial - b.serial))
+    this.#dropMissing(before, children)
+    const names = before === undefined ? [] : differences(before, { children })
+    const changed = before !== undefined && names.length === 0 ? before.changed : Date.now()
+    folder.listing = { children, changed }
+    if (names.length > 0) this.#options.onChange({ folder: folder.nodeid, names })
+    return folder.listing
   }
 
-  #snapshotOf(folder: Folder, entry: CatalogEntry, before: Child['target'] | undefined): MountedSnapshot {
-    if (before instanceof MountedSnapshot && before.entry.manifestEtag === entry.manifestEtag) {
-      before.retry()
-      return before
+  #complain(folder: Folder, name: string, isImpossible: boolean): void {
+    const key = folder.prefix + name
+    if (this.#complaints.has(key)) return
+    this.#complaints.add(key)
+    this.#options.logger.warn(
+      { folder: folder.prefix, name },
+      isImpossible
+        ? 'a name in the store cannot be shown as a file name'
+        : 'two things in the store have one name: only the first is shown',
+    )
+  }
+
+  #snapshotOf(folder: Folder, entry: CatalogEntry, known: Child['target'] | undefined): MountedSnapshot {
+    if (known instanceof MountedSnapshot && known.entry.manifestEtag === entry.manifestEtag) {
+      known.retry()
+      return known
     }
     if (this.#lastSlot + 1 >= slotLimit) throw new FuseError('ENOSPC')
     const { openTree, logger } = this.#options
@@ -187,18 +237,18 @@ export class DestinationTree {
     return snapshot
   }
 
-  #latest({ name, manifest }: CatalogEntry, before: Child['target'] | undefined): LatestLink {
+  #latest({ name, manifest }: CatalogEntry, known: Child['target'] | undefined): LatestLink {
     const created = manifest?.created ?? 0
-    if (isNode(before, 'link') && before.target === name && before.created === created) return before
+    if (isNode(known, 'link') && known.target === name && known.created === created) return known
     return this.#addNode<LatestLink>({ kind: 'link', nodeid: this.#nextNodeid(), target: name, created })
   }
 
-  #folderOf(parent: Folder, name: string, before: Child['target'] | undefined): Folder {
-    return isNode(before, 'folder') ? before : this.#addFolder(`${parent.prefix}${name}/`, parent.nodeid)
+  #folderOf(parent: Folder, name: string, known: Child['target'] | undefined): Folder {
+    return isNode(known, 'folder') ? known : this.#addFolder(`${parent.prefix}${name}/`, parent.nodeid)
   }
 
-  #objectOf(metadata: ObjectMetadata, before: Child['target'] | undefined): ObjectFile {
-    if (isNode(before, 'object') && before.metadata.etag === metadata.etag) return before
+  #objectOf(metadata: ObjectMetadata, known: Child['target'] | undefined): ObjectFile {
+    if (isNode(known, 'object') && known.metadata.etag === metadata.etag) return known
     return this.#addNode<ObjectFile>({ kind: 'object', nodeid: this.#nextNodeid(), metadata })
   }
 
@@ -212,6 +262,7 @@ export class DestinationTree {
       listing: undefined,
       started: this.#started,
       touched: false,
+      old: false,
     })
   }
 
@@ -224,13 +275,34 @@ export class DestinationTree {
     return ++this.#lastNodeid
   }
 
-  /** Snapshots that are gone live on while someone is in them; everything else is asked for by name again. */
+  /** False for a folder that was dropped while its listing was under way. */
+  #isThere(folder: Folder): boolean {
+    return this.#nodes.get(folder.nodeid) === folder
+  }
+
   #dropMissing(before: Listing | undefined, after: ReadonlyMap<string, Child>): void {
-    for (const [name, { target }] of before?.children ?? []) {
-      if (after.get(name)?.target === target) continue
-      if (target instanceof MountedSnapshot) target.supersede()
-      else this.#nodes.delete(target.nodeid)
+    for (const [name, { target }] of before?.children ?? [])
+      if (after.get(name)?.target !== target) this.#drop(target)
+  }
+
+  /** Snapshots that are gone live on while someone is in them; everything else is asked for by name again. */
+  #drop(target: Child['target']): void {
+    if (target instanceof MountedSnapshot) {
+      target.supersede()
+      this.#removeIfGone(target)
+      return
     }
+    this.#nodes.delete(target.nodeid)
+    if (target.kind === 'folder')
+      for (const child of target.listing?.children.values() ?? []) this.#drop(child.target)
+  }
+
+  #removeIfGone(snapshot: MountedSnapshot): void {
+    if (!snapshot.isGone) return
+    this.#snapshots.delete(snapshot.slot)
+    const manifest = this.#manifestFiles.get(snapshot)
+    this.#manifestFiles.delete(snapshot)
+    if (manifest !== undefined) this.#nodes.delete(manifest.nodeid)
   }
 }
 

@@ -17,11 +17,12 @@ export interface Folder {
   readonly started: number
   /** Looked into since the last refresh. */
   touched: boolean
+  /** Nobody had looked into it between two refreshes: its listing is not kept up to date, and asked for again when it is wanted. */
+  old: boolean
 }
 
 export interface Listing {
   readonly children: ReadonlyMap<string, Child>
-  readonly isRepository: boolean
   /** Epoch milliseconds of the last change that was noticed. */
   readonly changed: number
 }
@@ -29,7 +30,10 @@ export interface Listing {
 /** An entry of a folder. */
 export interface Child {
   readonly name: string
-  /** Readdir's place: rises within the folder and is never used again, so that a listing goes on rightly across changes. */
+  /**
+   * Readdir's place. Entries stand in its order; a name keeps it whatever it comes to stand for, and it is never used again, so that a
+   * listing goes on rightly across changes.
+   */
   readonly serial: number
   readonly target: Node | MountedSnapshot
 }

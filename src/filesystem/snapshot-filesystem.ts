@@ -12,7 +12,7 @@ import type {
 import type { Attr, Kstatfs } from '../fuse/protocol.ts'
 import type { Extent, FileName, Inode, Tree } from '../snapshot/tree.ts'
 import { attributesOf, FileType, folderSize, makeAttr, timestampOfMillis } from './attributes.ts'
-import type { Change, DestinationTree } from './destination-tree.ts'
+import type { DestinationTree } from './destination-tree.ts'
 import { DropBehind, type DropPages } from './drop-behind.ts'
 import type { Child, Folder, Node } from './folder.ts'
 import { seek, stretchesOf, zeroPieces } from './holes.ts'
@@ -83,7 +83,7 @@ export class SnapshotFilesystem implements FuseOperations {
   }
 
   forget(nodeid: number, lookups: number): void {
-    if (slotOf(nodeid) !== 0) this.#tree.snapshot(slotOf(nodeid))?.forgotten(lookups)
+    this.#tree.forgotten(slotOf(nodeid), lookups)
   }
 
   getattr(nodeid: number, { signal }: RequestContext): MaybePromise<Attributes> {
@@ -219,11 +219,6 @@ export class SnapshotFilesystem implements FuseOperations {
     const inode = tree?.inode(inoOf(nodeid))
     if (tree === undefined || inode === undefined) throw new FuseError('ESTALE')
     return seek(want, offset, inode.size, extentsOf(tree, inode))
-  }
-
-  /** Looks for newly published states; the caller tells the kernel of the changes. */
-  refresh(signal: AbortSignal): Promise<Change[]> {
-    return this.#tree.refresh({ signal })
   }
 
   #readTree(
