@@ -6,7 +6,7 @@ export interface FuseChannel {
   start(handlers: ChannelHandlers): void
   /**
    * Sends one reply, made of the pieces in order. False when the kernel no longer waits for it (the request was
-   * aborted, or the filesystem unmounted), which is no fault.
+   * aborted, or the filesystem unmounted), which is no fault. Throws when the kernel refuses it, and still waits for one.
    */
   reply(pieces: readonly Uint8Array[]): boolean
   /**
@@ -14,8 +14,6 @@ export interface FuseChannel {
    * this must not block the thread that replies. False when the kernel does not know what the message speaks of.
    */
   notify(message: Uint8Array): Promise<boolean>
-  /** Stops reading and closes the descriptor. */
-  close(): void
 }
 
 export interface ChannelHandlers {

@@ -19,6 +19,9 @@ const drainLimit = 64
  */
 const spinLimit = 8
 
+/** Pieces that one writev(2) takes (IOV_MAX); of more libuv makes several, and the kernel takes each for a reply. */
+const mostPieces = 1024
+
 /** Loops of `fs.read` when epoll cannot be had. */
 const fallbackReaders = 2
 
@@ -49,14 +52,16 @@ export class DeviceChannel implements FuseChannel {
   }
 
   reply(pieces: readonly Uint8Array[]): boolean {
+    if (this.#isClosed) return false
     try {
       if (pieces.length === 1) writeSync(this.#fd, pieces[0] as Uint8Array)
+      else if (pieces.length > mostPieces) writeSync(this.#fd, Buffer.concat(pieces))
       else writevSync(this.#fd, pieces as Uint8Array[])
       return true
     } catch (error) {
       // ENOENT: the request was aborted; ENODEV: unmounted.
       const code = codeOf(error)
-      if (code === 'ENOENT' || code === 'ENODEV' || code === 'EBADF') return false
+      if (code === 'ENOENT' || code === 'ENODEV') return false
       throw error
     }
   }
@@ -65,7 +70,7 @@ export class DeviceChannel implements FuseChannel {
     const sent = this.#notified.then(
       () =>
         new Promise<boolean>((resolve, reject) => {
-          if (this.#ended) {
+          if (this.#isClosed) {
             resolve(false)
             return
           }
@@ -79,14 +84,6 @@ export class DeviceChannel implements FuseChannel {
     )
     this.#notified = sent.catch(() => {})
     return sent
-  }
-
-  close(): void {
-    if (this.#ended) return
-    this.#ended = true
-    // The socket owns the descriptor; without it, it is ours.
-    if (this.#socket) this.#socket.destroy()
-    else closeSync(this.#fd)
   }
 
   #poll(handle: PipeHandle): void {
@@ -157,10 +154,23 @@ export class DeviceChannel implements FuseChannel {
     this.#handlers?.onMessage(buffer.subarray(0, length))
   }
 
+  /** Then the descriptor's number may be somebody else's. */
+  get #isClosed(): boolean {
+    return this.#ended || this.#socket?.destroyed === true
+  }
+
+  #close(): void {
+    if (this.#ended) return
+    this.#ended = true
+    // The socket owns the descriptor; without it, it is ours.
+    if (this.#socket) this.#socket.destroy()
+    else closeSync(this.#fd)
+  }
+
   #end(error: Error | undefined): void {
     const handlers = this.#handlers
     this.#handlers = undefined
-    this.close()
+    this.#close()
     // ENODEV is how the kernel says that the filesystem was unmounted.
     handlers?.onEnd(codeOf(error) === 'ENODEV' ? undefined : error)
   }
