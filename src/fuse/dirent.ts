@@ -12,28 +12,35 @@ export class DirentPacker implements DirectorySink {
   readonly #buffer: Buffer
   readonly #view: DataView
   readonly #plus: boolean
-  readonly #end: number
-  #at: number
+  readonly #room: number
+  readonly #counted: number[] = []
+  #at = 0
 
-  /** Packs into `buffer` from `start`; at most `room` bytes. `plus`: records of READDIRPLUS, with attributes. */
-  constructor(buffer: Buffer, start: number, room: number, plus: boolean) {
+  /** Packs at most `room` bytes into `buffer`. `plus`: records of READDIRPLUS, with attributes. */
+  constructor(buffer: Buffer, room: number, plus: boolean) {
     this.#buffer = buffer
     this.#view = new DataView(buffer.buffer, buffer.byteOffset, buffer.length)
     this.#plus = plus
-    this.#end = start + room
-    this.#at = start
+    this.#room = room
   }
 
-  /** Offset behind the last record. */
-  get position(): number {
-    return this.#at
+  /** The records so far. */
+  get bytes(): Uint8Array {
+    return this.#buffer.subarray(0, this.#at)
+  }
+
+  /** The nodeid of each record that the kernel, once it has it, takes for a lookup. */
+  get counted(): readonly number[] {
+    return this.#counted
   }
 
   add(name: string, cookie: number, entry: Entry): 'counted' | 'added' | 'full' {
     if (!this.#fits(name)) return 'full'
     if (this.#plus) encodeEntry(this.#view, this.#at, entry)
     this.#dirent(name, cookie, entry.attr.ino, typeOf(entry.attr.mode))
-    return this.#plus ? 'counted' : 'added'
+    if (!this.#plus) return 'added'
+    this.#counted.push(entry.attr.ino)
+    return 'counted'
   }
 
   addHere(name: '.' | '..', cookie: number, nodeid: number): boolean {
@@ -45,7 +52,7 @@ export class DirentPacker implements DirectorySink {
   }
 
   #fits(name: string): boolean {
-    return this.#at + this.#recordSize(name.length) <= this.#end
+    return this.#at + this.#recordSize(name.length) <= this.#room
   }
 
   #recordSize(nameLength: number): number {

@@ -44,6 +44,8 @@ export interface Row<V = unknown> {
   readonly refusal: ErrnoName
   call?(context: DispatchContext, request: Request): MaybePromise<V>
   encode?(reply: ReplyBuilder, value: V, request: Request, context: DispatchContext): readonly Uint8Array[]
+  /** The kernel did not get the reply: forgets the lookups it would have counted. */
+  takeBack?(context: DispatchContext, value: V): void
 }
 
 const rows = new Map<number, Row>()
@@ -53,7 +55,7 @@ export function rowOf(opcode: number): Row | undefined {
   return rows.get(opcode)
 }
 
-function row<V>(name: OpcodeName, serve: Pick<Row<V>, 'call' | 'encode'>): void {
+function row<V>(name: OpcodeName, serve: Pick<Row<V>, 'call' | 'encode' | 'takeBack'>): void {
   rows.set(Opcode[name], { name, refusal: 'EIO', ...serve } as Row)
 }
 
@@ -68,6 +70,7 @@ row('LOOKUP', {
   call: ({ operations }, request) => operations.lookup(request.nodeid, request.name(), request),
   encode: (reply, entry, { unique }, { negativeValid }) =>
     entry ? reply.entry(unique, entry) : reply.negativeEntry(unique, negativeValid),
+  takeBack: ({ operations }, entry) => entry && operations.forget(entry.attr.ino, 1),
 })
 
 row('FORGET', {
@@ -106,16 +109,26 @@ row('READ', {
 })
 
 function readdir(name: 'READDIR' | 'READDIRPLUS', plus: boolean): void {
-  row(name, {
-    call: ({ operations, slab }, request) => {
+  const takeBack = ({ operations }: DispatchContext, { counted }: DirentPacker): void => {
+    for (const nodeid of counted) operations.forget(nodeid, 1)
+  }
+  row<DirentPacker>(name, {
+    call: (context, request) => {
       const { offset, size } = request.body(ReadIn)
-      const buffer = slab(size)
-      const packer = new DirentPacker(buffer, 0, size, plus)
-      const packed = (): Uint8Array[] => [buffer.subarray(0, packer.position)]
-      const done = operations.readdir(request.nodeid, offset, packer, request)
-      return done instanceof Promise ? done.then(packed) : packed()
+      const packer = new DirentPacker(context.slab(size), size, plus)
+      const fail = (error: unknown): never => {
+        takeBack(context, packer)
+        throw error
+      }
+      try {
+        const done = context.operations.readdir(request.nodeid, offset, packer, request)
+        return done instanceof Promise ? done.then(() => packer, fail) : packer
+      } catch (error) {
+        return fail(error)
+      }
     },
-    encode: (reply, pieces, { unique }) => reply.payload(unique, pieces),
+    encode: (reply, { bytes }, { unique }) => reply.payload(unique, [bytes]),
+    takeBack,
   })
 }
 readdir('READDIR', false)

@@ -65,9 +65,10 @@ export interface Entry extends Attributes {
 /** A reply to READDIR or READDIRPLUS being filled. */
 export interface DirectorySink {
   /**
-   * Adds one record; false when it did not fit and must be offered again by the next call. `cookie` is where the next call goes
+   * Adds one record; `full` when it did not fit and must be offered again by the next call. `cookie` is where the next call goes
    * on *behind* this record: not 0 and stable while the folder is being read, also across changes. An added `entry` counts as a
-   * lookup of its node when `add` returned `counted`; `.` and `..` (given as `here`) never count.
+   * lookup of its node when `add` returned `counted`; `.` and `..` (given as `here`) never count. `forget` takes it back if `readdir`
+   * fails after all, as it does a lookup whose reply the kernel does not get.
    */
   add(name: string, cookie: number, entry: Entry): 'counted' | 'added' | 'full'
   addHere(name: '.' | '..', cookie: number, nodeid: number): boolean

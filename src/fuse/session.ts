@@ -155,10 +155,11 @@ export class Session implements DispatchContext {
     try {
       pieces = row.encode(this.#reply, value, request, this)
     } catch (error) {
+      row.takeBack?.(this, value)
       this.#fail(row, request, error)
       return
     }
-    this.#send(request, pieces)
+    if (!this.#send(request, pieces)) row.takeBack?.(this, value)
   }
 
   #fail(row: Row, request: Request, error: unknown): void {
@@ -174,20 +175,34 @@ export class Session implements DispatchContext {
     this.#send(request, this.#reply.error(request.unique, errno))
   }
 
-  #send(request: Request, pieces: readonly Uint8Array[]): void {
+  /** False when the kernel did not get these pieces. */
+  #send(request: Request, pieces: readonly Uint8Array[]): boolean {
     this.#pending.delete(request.unique)
+    const isSent = this.#replyOrRefuse(request, pieces)
+    const slab = this.#slabOf.get(request.unique)
+    if (slab !== undefined) {
+      this.#slabOf.delete(request.unique)
+      this.#slabs.push(slab)
+    }
+    return isSent
+  }
+
+  /** Whoever asked waits for ever without an answer: where the kernel does not take this one, it takes an error. */
+  #replyOrRefuse(request: Request, pieces: readonly Uint8Array[]): boolean {
     try {
-      this.#channel.reply(pieces)
+      return this.#channel.reply(pieces)
     } catch (error) {
       this.#logger.error(
         { opcode: request.opcode, error: messageOf(error) },
         'a reply was refused by the kernel',
       )
     }
-    const slab = this.#slabOf.get(request.unique)
-    if (slab === undefined) return
-    this.#slabOf.delete(request.unique)
-    this.#slabs.push(slab)
+    try {
+      this.#channel.reply(this.#reply.error(request.unique, Errno.EIO))
+    } catch {
+      // Nothing else can be said to it.
+    }
+    return false
   }
 
   #end(error: Error | undefined): void {

@@ -271,6 +271,45 @@ test('READDIRPLUS counts lookups, but not those of the folder itself', async (t)
   t.is(decode(EntryOut, body, 160).nodeid, 9)
 })
 
+test('a reply that the kernel refuses becomes one error', async (t) => {
+  const { kernel } = mounted({ read: () => [Buffer.from('x')] })
+  kernel.fate = 'refused'
+  t.is((await kernel.request('READ', 2, read(0, 1))).error, -Errno.EIO)
+  t.is(kernel.replies.length, 1)
+})
+
+test('lookups that the kernel never hears of are taken back', async (t) => {
+  const forgotten: number[] = []
+  let fails = false
+  const { kernel } = mounted({
+    lookup: () => entry(7),
+    readdir: (nodeid, _cookie, sink) => {
+      sink.addHere('.', 1, nodeid)
+      sink.add('a', 2, entry(8))
+      sink.add('b', 3, entry(9))
+      if (fails) throw new FuseError('EIO')
+      return Promise.resolve()
+    },
+    forget: (nodeid, lookups) => void forgotten.push(...Array<number>(lookups).fill(nodeid)),
+  })
+  await kernel.request('LOOKUP', 1, cString('x'))
+  await kernel.request('READDIRPLUS', 1, read(0, 4096))
+  t.deepEqual(forgotten, [])
+  fails = true
+  t.is((await kernel.request('READDIRPLUS', 1, read(0, 4096))).error, -Errno.EIO)
+  t.is((await kernel.request('READDIR', 1, read(0, 4096))).error, -Errno.EIO)
+  t.deepEqual(forgotten.splice(0), [8, 9])
+  fails = false
+  kernel.fate = 'refused'
+  await kernel.request('READDIRPLUS', 1, read(0, 4096))
+  t.deepEqual(forgotten.splice(0), [8, 9])
+  kernel.fate = 'unwanted'
+  void kernel.request('LOOKUP', 1, cString('x'))
+  void kernel.request('READDIRPLUS', 1, read(0, 4096))
+  await new Promise(setImmediate)
+  t.deepEqual(forgotten, [7, 8, 9])
+})
+
 test('xattrs: size first, then value; too small and absent have their own errors', async (t) => {
   const { kernel } = mounted({
     getxattr: (_, name) => (name === 'user.a' ? Buffer.from('value') : undefined),

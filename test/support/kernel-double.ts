@@ -14,6 +14,8 @@ export class KernelDouble implements FuseChannel {
   readonly notifications: Buffer[] = []
   /** Every reply in the order it was sent, unasked ones included. */
   readonly replies: Reply[] = []
+  /** What becomes of a reply with a body: taken, no longer waited for, or refused. */
+  fate: 'taken' | 'unwanted' | 'refused' = 'taken'
   readonly #waiting = new Map<number, (reply: Reply) => void>()
   #handlers: ChannelHandlers | undefined
   #unique = 0
@@ -27,6 +29,8 @@ export class KernelDouble implements FuseChannel {
     const header = OutHeader.decode(viewOf(message), 0)
     if (header.len !== message.length)
       throw new Error(`a reply of ${message.length} bytes says ${header.len}`)
+    if (message.length > OutHeader.size && this.fate === 'refused') throw new Error('EINVAL')
+    if (message.length > OutHeader.size && this.fate === 'unwanted') return false
     const reply = { unique: header.unique, error: header.error, body: message.subarray(OutHeader.size) }
     this.replies.push(reply)
     this.#waiting.get(reply.unique)?.(reply)
@@ -37,8 +41,6 @@ export class KernelDouble implements FuseChannel {
     this.notifications.push(Buffer.from(message))
     return true
   }
-
-  close(): void {}
 
   /** Sends one request; `parts` follow the header. Resolves with its reply. */
   request(name: OpcodeName, nodeid: number, ...parts: Uint8Array[]): Promise<Reply> & { unique: number } {
