@@ -1,5 +1,5 @@
 import type { Attr } from '../fuse/protocol.ts'
-import type { Extent, Inode, Timestamp } from '../snapshot/tree.ts'
+import type { Inode, Timestamp } from '../snapshot/tree.ts'
 
 /** st_blocks counts in these, whatever the block size is (stat(2)). */
 const sectorSize = 512
@@ -21,8 +21,8 @@ export function isFolder({ mode }: { readonly mode: number }): boolean {
 }
 
 /** What stat(2) shows of a snapshot's inode. Backups have no access time; the modification time stands in for it. */
-export function attributesOf(inode: Inode, nodeid: number, extents: readonly Extent[] | undefined): Attr {
-  return makeAttr({ ...inode, ino: nodeid, blocks: blocksOf(inode, extents) })
+export function attributesOf(inode: Inode, nodeid: number): Attr {
+  return makeAttr({ ...inode, ino: nodeid, blocks: blocksOf(inode) })
 }
 
 export interface AttrFields {
@@ -59,12 +59,11 @@ export function makeAttr({ ino, mode, nlink, uid, gid, rdev, size, blocks, mtime
   }
 }
 
-/** The sectors that hold data: a file with holes takes what its extents take. */
-function blocksOf(inode: Inode, extents: readonly Extent[] | undefined): number {
+/** The sectors that hold data: a file with holes takes what its object takes, which has none. */
+function blocksOf(inode: Inode): number {
   if (isFolder(inode)) return folderSize / sectorSize
   if ((inode.mode & FileType.mask) !== FileType.file) return 0
-  const stored = extents?.reduce((sum, extent) => sum + extent.length, 0) ?? inode.size
-  return Math.ceil(stored / sectorSize)
+  return Math.ceil(Math.min(inode.size, inode.object?.size ?? 0) / sectorSize)
 }
 
 export function timestampOfMillis(millis: number): Timestamp {

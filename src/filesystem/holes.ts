@@ -7,8 +7,14 @@ export interface Stretch {
   readonly objectOffset: number | undefined
 }
 
+/**
+ * Extents that end where the next begins, passed on the way to a hole. An index may have any number of them: then all that follows
+ * counts as data, which a file system may always say of a hole.
+ */
+const mostAdjacent = 65_536
+
 /** `range` of a file with these extents, cut into stored stretches and holes, in order and without gaps. */
-export function stretchesOf(extents: readonly Extent[], range: ByteRange): Stretch[] {
+export function stretchesOf(extents: Iterable<Extent>, range: ByteRange): Stretch[] {
   const stretches: Stretch[] = []
   const end = range.offset + range.length
   let at = range.offset
@@ -34,17 +40,19 @@ export function seek(
   want: 'data' | 'hole',
   offset: number,
   size: number,
-  extents: readonly Extent[] | undefined,
+  extents: Iterable<Extent> | undefined,
 ): number | undefined {
   if (offset >= size) return undefined
   const stored = extents ?? [{ offset: 0, length: size, objectOffset: 0 }]
   let hole = offset
+  let passed = 0
   for (const extent of stored) {
     const end = extent.offset + extent.length
     if (end <= hole) continue
     if (want === 'data') return Math.max(offset, extent.offset)
     if (extent.offset > hole) break
     hole = end
+    if (++passed === mostAdjacent) return size
   }
   return want === 'data' ? undefined : Math.min(hole, size)
 }

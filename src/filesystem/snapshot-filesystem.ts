@@ -10,7 +10,7 @@ import type {
   RequestContext,
 } from '../fuse/operations.ts'
 import type { Attr, Kstatfs } from '../fuse/protocol.ts'
-import type { Extent, FileName, Inode, Tree } from '../snapshot/tree.ts'
+import type { FileName, Inode, Tree } from '../snapshot/tree.ts'
 import { attributesOf, FileType, folderSize, makeAttr, timestampOfMillis } from './attributes.ts'
 import type { DestinationTree } from './destination-tree.ts'
 import { DropBehind, type DropPages } from './drop-behind.ts'
@@ -18,6 +18,7 @@ import type { Child, Folder, Node } from './folder.ts'
 import { seek, stretchesOf, zeroPieces } from './holes.ts'
 import { inoOf, nodeidOf, slotOf } from './inode-number.ts'
 import { MountedSnapshot } from './mounted-snapshot.ts'
+import { readStretches } from './read-stretches.ts'
 import { ReadingOrder } from './reading-order.ts'
 
 export interface SnapshotFilesystemOptions {
@@ -75,7 +76,7 @@ export class SnapshotFilesystem implements FuseOperations {
     const snapshot = this.#snapshot(parent)
     return then(this.#treeOf(snapshot, signal), (tree) => {
       const inode = tree?.lookup(inoOf(parent), name as FileName)
-      if (inode !== undefined && tree !== undefined) return this.#remember(snapshot, tree, inode)
+      if (inode !== undefined) return this.#remember(snapshot, inode)
       return this.#isRoot(snapshot, parent) && name === manifestName
         ? this.#manifestEntry(snapshot)
         : undefined
@@ -90,8 +91,8 @@ export class SnapshotFilesystem implements FuseOperations {
     if (slotOf(nodeid) === 0) return { attr: this.#nodeAttr(this.#node(nodeid)), attrValid: briefly }
     const snapshot = this.#snapshot(nodeid)
     if (this.#isRoot(snapshot, nodeid)) return { attr: this.#rootAttr(snapshot), attrValid: briefly }
-    return then(this.#inode(nodeid, signal), ({ tree, inode }) => ({
-      attr: attributesOf(inode, nodeid, extentsOf(tree, inode)),
+    return then(this.#inode(nodeid, signal), ({ inode }) => ({
+      attr: attributesOf(inode, nodeid),
       attrValid: forever,
     }))
   }
@@ -125,11 +126,15 @@ export class SnapshotFilesystem implements FuseOperations {
       const length = Math.min(size, inode.size - offset)
       if (length <= 0) return []
       if (inode.object === undefined) return zeroPieces(length)
-      const extents = extentsOf(tree, inode)
-      const answer =
-        extents === undefined
-          ? this.#readBlob(inode.object, offset, length, signal)
-          : this.#readStretches(inode.object, extents, offset, length, signal)
+      const { object } = inode
+      const answer = inode.sparse
+        ? readStretches(
+            this.#source,
+            object,
+            stretchesOf(tree.extents(inode.ino, offset), { offset, length }),
+            signal,
+          )
+        : this.#readBlob(object, offset, length, signal)
       // After our own request, so that what is wanted now goes out first.
       this.#dropBehind.noteRead(nodeid, inode.size, offset, length)
       if (offset === 0) this.#readingOrder.started(tree, inode.ino)
@@ -218,7 +223,8 @@ export class SnapshotFilesystem implements FuseOperations {
     const tree = this.#snapshot(nodeid).openedTree
     const inode = tree?.inode(inoOf(nodeid))
     if (tree === undefined || inode === undefined) throw new FuseError('ESTALE')
-    return seek(want, offset, inode.size, extentsOf(tree, inode))
+    const extents = inode.sparse ? tree.extents(inode.ino, offset) : undefined
+    return seek(want, offset, inode.size, extents)
   }
 
   #readTree(
@@ -240,7 +246,7 @@ export class SnapshotFilesystem implements FuseOperations {
     if (tree === undefined) return
     const first = Math.max(0, cookie - Cookie.firstEntry + 1)
     for (const { name, position, inode } of tree.entries(ino, first)) {
-      const entry = this.#entryOf(snapshot, tree, inode)
+      const entry = this.#entryOf(snapshot, inode)
       const added = sink.add(name, position + Cookie.firstEntry, entry)
       if (added === 'full') return
       if (added === 'counted') snapshot.remembered()
@@ -254,13 +260,13 @@ export class SnapshotFilesystem implements FuseOperations {
     return { attr: this.#rootAttr(target), attrValid: briefly, entryValid: briefly }
   }
 
-  #remember(snapshot: MountedSnapshot, tree: Tree, inode: Inode): Entry {
+  #remember(snapshot: MountedSnapshot, inode: Inode): Entry {
     snapshot.remembered()
-    return this.#entryOf(snapshot, tree, inode)
+    return this.#entryOf(snapshot, inode)
   }
 
-  #entryOf({ slot }: MountedSnapshot, tree: Tree, inode: Inode): Entry {
-    const attr = attributesOf(inode, nodeidOf(slot, inode.ino), extentsOf(tree, inode))
+  #entryOf({ slot }: MountedSnapshot, inode: Inode): Entry {
+    const attr = attributesOf(inode, nodeidOf(slot, inode.ino))
     return { attr, attrValid: forever, entryValid: forever }
   }
 
@@ -337,23 +343,6 @@ export class SnapshotFilesystem implements FuseOperations {
     return length <= 0 ? [] : this.#source.read(blob, { offset, length }, { signal, lend: true })
   }
 
-  #readStretches(
-    blob: Blob,
-    extents: readonly Extent[],
-    offset: number,
-    length: number,
-    signal: AbortSignal,
-  ): MaybePromise<readonly Uint8Array[]> {
-    const pieces = stretchesOf(extents, { offset, length }).map(({ length, objectOffset }) =>
-      objectOffset === undefined
-        ? zeroPieces(length)
-        : this.#source.read(blob, { offset: objectOffset, length }, { signal }),
-    )
-    return pieces.some((piece) => piece instanceof Promise)
-      ? Promise.all(pieces).then((all) => all.flat())
-      : (pieces as (readonly Uint8Array[])[]).flat()
-  }
-
   #node(nodeid: number): Node {
     const node = this.#tree.node(nodeid)
     if (node === undefined) throw new FuseError('ESTALE')
@@ -411,11 +400,6 @@ function hasNoXattrs({ entry }: MountedSnapshot): boolean {
 
 function fileFields(size: number): { mode: number; nlink: number; size: number; blocks: number } {
   return { mode: FileType.file | 0o444, nlink: 1, size, blocks: Math.ceil(size / 512) }
-}
-
-function extentsOf(tree: Tree, inode: Inode): readonly Extent[] | undefined {
-  if (!inode.sparse) return undefined
-  return tree.extents(inode.ino) ?? []
 }
 
 /** Adds `.` and `..` where the listing has not got beyond them; false when there is no room. */

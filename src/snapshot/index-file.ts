@@ -15,7 +15,6 @@ import { IndexTree } from './index-tree.ts'
 import type { IndexReference } from './manifest.ts'
 import type { Tree } from './tree.ts'
 import { removeUnusedIndexes } from './unused-indexes.ts'
-import type { ValidatedTotals } from './validate.ts'
 import { validateUntrusted } from './validate-untrusted.ts'
 
 export interface OpenIndexOptions extends Abortable {
@@ -58,11 +57,13 @@ export async function openSnapshotIndex(options: OpenIndexOptions): Promise<Tree
 
 async function openFetched(options: OpenIndexOptions, reference: IndexReference): Promise<Tree> {
   const path = pathOf(options.cacheDir, reference)
-  const open = async (): Promise<Tree> =>
-    new IndexTree(path, options.repository, await fetchIndex(options, reference), (error) => {
+  const open = async (): Promise<Tree> => {
+    await fetchIndex(options, reference)
+    return new IndexTree(path, options.repository, (error) => {
       discard(path)
       return bad(options, `was damaged after it was fetched, in ${path}, and will be fetched again`, error)
     })
+  }
   try {
     return await open()
   } catch (error) {
@@ -93,11 +94,9 @@ function pathOf(cacheDir: string, { sha256 }: IndexReference): string {
 }
 
 /** Makes sure that the index is in the cache, valid. */
-async function fetchIndex(options: OpenIndexOptions, reference: IndexReference): Promise<ValidatedTotals> {
+async function fetchIndex(options: OpenIndexOptions, reference: IndexReference): Promise<void> {
   const path = pathOf(options.cacheDir, reference)
-  const { jbfs } = options.entry.manifest ?? {}
-  const totals = { inodes: (jbfs?.files ?? 0) + (jbfs?.folders ?? 0), bytes: jbfs?.bytes ?? 0 }
-  if (await isKept(path, reference)) return totals
+  if (await isKept(path, reference)) return
   await mkdir(folderOf(options.cacheDir), { recursive: true, mode: 0o700 })
   const started = performance.now()
   const temporary = `${path}.${process.pid}.${Math.random().toString(36).slice(2)}`
@@ -117,7 +116,6 @@ async function fetchIndex(options: OpenIndexOptions, reference: IndexReference):
       'file index fetched',
     )
     await removeUnused(options)
-    return validated
   } finally {
     await rm(`${temporary}.zst`, { force: true })
     await rm(temporary, { force: true })

@@ -4,9 +4,9 @@ import { messageOf } from '../base/errors.ts'
 import { fileKey } from '../destination/layout.ts'
 import { SnapshotError } from './errors.ts'
 import { rootIno } from './schema.ts'
-import type { Dentry, Extent, FileName, Ino, Inode, ObjectRef, Timestamp, Tree, TreeTotals } from './tree.ts'
+import type { Dentry, Extent, FileName, Ino, Inode, ObjectRef, Timestamp, Tree } from './tree.ts'
 
-/** Entries fetched at a time: a listing is often left before its end, and a statement must not stay open meanwhile. */
+/** Entries, or extents, fetched at a time: a listing is often left before its end, and a statement must not stay open meanwhile. */
 const chunk = 256
 
 /**
@@ -23,7 +23,6 @@ type Row = readonly Value[]
 /** A snapshot's tree, read in place from its validated file index. */
 export class IndexTree implements Tree {
   readonly root = rootIno as Ino
-  readonly totals: TreeTotals
   readonly #database: DatabaseSync
   readonly #repository: string
   readonly #onDamage: (error: SnapshotError) => SnapshotError
@@ -45,12 +44,10 @@ export class IndexTree implements Tree {
   constructor(
     path: string,
     repository: string,
-    totals: TreeTotals,
     onDamage: (error: SnapshotError) => SnapshotError = (error) => error,
   ) {
     this.#onDamage = onDamage
     this.#repository = repository
-    this.totals = totals
     const url = pathToFileURL(path)
     // Nobody changes it: SQLite need not lock, nor look for a journal.
     url.search = 'immutable=1'
@@ -71,7 +68,11 @@ export class IndexTree implements Tree {
        WHERE dentry.parent = ? AND position >= ? ORDER BY position LIMIT ${chunk}`,
     )
     this.#parent = prepare('SELECT parent FROM inode WHERE ino = ?')
-    this.#extents = prepare('SELECT offset, length, object_offset FROM extent WHERE ino = ? ORDER BY offset')
+    this.#extents = prepare(
+      `SELECT offset, length, object_offset FROM extent
+       WHERE ino = ?1 AND offset >= coalesce((SELECT max(offset) FROM extent WHERE ino = ?1 AND offset <= ?2), 0)
+       ORDER BY offset LIMIT ${chunk}`,
+    )
     this.#xattr = prepare('SELECT value FROM xattr WHERE ino = ? AND name = ?')
     this.#xattrNames = prepare('SELECT hex(name) FROM xattr WHERE ino = ? ORDER BY name')
     this.#filesAfter = prepare(
@@ -108,9 +109,18 @@ export class IndexTree implements Tree {
     return (row?.[0] ?? rootIno) as Ino
   }
 
-  extents(ino: Ino): readonly Extent[] | undefined {
-    const rows = this.#reading(() => this.#extents.all(ino) as unknown as [number, number, number][])
-    return rows.map(([offset, length, objectOffset]) => ({ offset, length, objectOffset }))
+  *extents(ino: Ino, offset: number): Iterable<Extent> {
+    let from = offset
+    for (;;) {
+      const rows = this.#reading(() => this.#extents.all(ino, from) as unknown as [number, number, number][])
+      for (const [offset, length, objectOffset] of rows) {
+        // That which ends before is no use to anybody.
+        if (offset + length > from) yield { offset, length, objectOffset }
+      }
+      if (rows.length < chunk) return
+      const [last, length] = rows.at(-1) as [number, number, number]
+      from = last + length
+    }
   }
 
   xattr(ino: Ino, name: string): Buffer | undefined {

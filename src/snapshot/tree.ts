@@ -13,16 +13,14 @@ export interface Tree extends Disposable {
   /** The entries of a folder in reading order, from the `position`-th (0 is the first) on. */
   entries(parent: Ino, position: number): Iterable<Dentry>
   parentOf(folder: Ino): Ino
-  /** Where the bytes of a file with holes lie in its object, in order; undefined when the file is stored whole. */
-  extents(ino: Ino): readonly Extent[] | undefined
+  /** Where the bytes of a file with holes lie in its object, in order, from the extent on that holds `offset` or is the next behind it. */
+  extents(ino: Ino, offset: number): Iterable<Extent>
   xattr(ino: Ino, name: string): Buffer | undefined
   xattrNames(ino: Ino): readonly string[]
   /** The next regular files with content behind `ino` in reading order: the lowest inode numbers above it. */
   filesAfter(ino: Ino, count: number): readonly Inode[]
   /** All objects that files of this snapshot refer to, by id. */
   objects(): Iterable<ObjectRef>
-  /** Totals for statfs. */
-  readonly totals: TreeTotals
 }
 
 /** Inode number inside one snapshot: 1 … 2³²−1, given in reading order (`native-notes/format.md`). */
@@ -81,10 +79,4 @@ export interface Extent {
   readonly offset: number
   readonly length: number
   readonly objectOffset: number
-}
-
-export interface TreeTotals {
-  readonly inodes: number
-  /** Sum of st_size over regular files, bytes. */
-  readonly bytes: number
 }

@@ -35,6 +35,13 @@ test('SEEK_DATA and SEEK_HOLE', (t) => {
   t.is(seek('data', 3, 40, undefined), 3)
 })
 
+test('a hole behind endless data is not looked for for ever', (t) => {
+  function* endless(): Iterable<Extent> {
+    for (let i = 0; ; i++) yield { offset: i, length: 1, objectOffset: i }
+  }
+  t.is(seek('hole', 0, 2 ** 40, endless()), 2 ** 40)
+})
+
 /** Data (true) and holes (false) in turn, as extents and as what a byte-by-byte reading would find. */
 const files = fc
   .array(fc.record({ length: fc.integer({ min: 1, max: 9 }), data: fc.boolean() }), { maxLength: 8 })

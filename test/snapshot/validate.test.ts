@@ -318,10 +318,9 @@ test('overwritten bytes never crash, hang, or make a tree that cannot be walked'
       await copyFile(path, copy)
       await using file = await open(copy, 'r+')
       await file.write(Buffer.from([value]), 0, 1, place)
-      const totals = validateIndex(copy)
-      if (typeof totals === 'string') continue
+      if (typeof validateIndex(copy) === 'string') continue
       accepted++
-      using tree = new IndexTree(copy, '', totals)
+      using tree = new IndexTree(copy, '')
       walk(tree, tree.root, 10)
     }
   t.log(`${accepted} of ${places.length * 3} changes were to bytes that may have any value`)
@@ -332,7 +331,7 @@ function walk(tree: IndexTree, folder: Ino, depth: number): void {
   if (depth === 0) throw new Error('a cycle')
   for (const { inode, name } of tree.entries(folder, 0)) {
     tree.lookup(folder, name)
-    tree.extents(inode.ino)
+    for (const _extent of tree.extents(inode.ino, 0));
     for (const xattr of tree.xattrNames(inode.ino)) tree.xattr(inode.ino, xattr)
     if ((inode.mode & 0o170000) === 0o040000) walk(tree, inode.ino, depth - 1)
   }
