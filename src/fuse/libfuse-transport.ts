@@ -49,7 +49,6 @@ export async function mountOverLibfuse(options: TransportOptions): Promise<Mount
     fsname: source.replaceAll(/[\\,]/g, '\\$&'),
     // fuse-native knows no option for these; it joins what it is given with commas.
     subtype: 'jbfs,ro,nosuid,nodev',
-    kernelCache: true,
   })
   await new Promise<void>((resolve, reject) => {
     fuse.mount((error) => {

@@ -1,4 +1,4 @@
-import { mkdir, readdir, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import test, { type ExecutionContext } from 'ava'
@@ -10,9 +10,10 @@ import { output } from '../support/run.ts'
 const reason = whyNoMounts()
 
 interface Place {
+  readonly destination: string
   readonly repository: string
   readonly daemon: { kill(signal: NodeJS.Signals): boolean }
-  publish(name: string): Promise<void>
+  publish(name: string, content?: string): Promise<void>
 }
 
 function publishingTest(
@@ -29,13 +30,14 @@ function publishingTest(
     const [source, destination] = [join(folder.path, 'source'), join(folder.path, 'destination')]
     await mkdir(source)
     await mkdir(destination)
-    const publish = async (name: string): Promise<void> => {
-      await writeFile(join(source, 'name'), name)
+    const publish = async (name: string, content = name): Promise<void> => {
+      await writeFile(join(source, 'name'), content)
+      await utimes(join(source, 'name'), 1, 1)
       await output(process.execPath, [jbfsProgram, 'import', source, join(destination, 'customer', name)])
     }
     await publish('snap.1')
     await using mount = await mountDestination(folder.path, destination, { args })
-    await body(t, { repository: join(mount.path, 'customer'), daemon: mount.daemon, publish })
+    await body(t, { destination, repository: join(mount.path, 'customer'), daemon: mount.daemon, publish })
   })
 }
 
@@ -77,3 +79,18 @@ publishingTest(
     }
   },
 )
+
+for (const transport of ['kernel', 'libfuse'])
+  publishingTest(
+    `${transport}: bytes are those of the snapshot that is there now, also where size and times are the same`,
+    ['--refresh', '1', '--transport', transport],
+    async (t, { destination, repository, publish }) => {
+      const file = join(repository, 'snap.1/name')
+      t.is(await readFile(file, 'utf8'), 'snap.1')
+      await rm(join(destination, 'customer/snap.1'), { recursive: true })
+      await publish('snap.1', 'second')
+      await delay(3_000)
+      await output('ls', [repository])
+      t.is(await readFile(file, 'utf8'), 'second')
+    },
+  )
