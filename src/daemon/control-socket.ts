@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { mkdirSync, rmdirSync, rmSync } from 'node:fs'
+import { mkdirSync, renameSync, rmdirSync, rmSync, statSync } from 'node:fs'
 import { connect, createServer, type Server, type Socket } from 'node:net'
 import { dirname, join } from 'node:path'
 import { codeOf, JbfsError, messageOf } from '../base/errors.ts'
@@ -21,13 +21,17 @@ export function controlSocketPath(runtimeFolder: string, mountpoint: string): st
   return join(runtimeFolder, `${name}.sock`)
 }
 
-/** Listens at `path`, in place of a socket that a dead daemon has left. Dispose to stop; the socket is removed. */
+/**
+ * Listens at `path`, in place of the socket of an earlier daemon: a dead one, or one whose mount was detached and still has users. Dispose to
+ * stop; the socket is removed unless a later daemon has put its own there.
+ */
 export async function startControlSocket(
   path: string,
   status: () => object,
   logger: Logger,
 ): Promise<AsyncDisposable> {
-  if (Buffer.byteLength(path) > longestSocketPath)
+  const boundPath = `${path}.${process.pid}`
+  if (Buffer.byteLength(boundPath) > longestSocketPath)
     throw new JbfsError('bad-option', `the path of the control socket is too long: ${path}`)
   const open = new Set<Socket>()
   const server = createServer((socket) => {
@@ -36,20 +40,24 @@ export async function startControlSocket(
     answer(socket, status, logger)
   })
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
-  rmSync(path, { force: true })
-  await listen(server, path)
+  rmSync(boundPath, { force: true })
+  // Node.js removes what it has bound, whoever has that name by then: so it binds another one.
+  await listen(server, boundPath)
+  renameSync(boundPath, path)
+  const { ino } = statSync(path)
   server.on('error', (error) => logger.warn({ error: messageOf(error) }, 'the control socket failed'))
   return {
     async [Symbol.asyncDispose]() {
+      // While the server has it, the number is no other's.
+      if (statSync(path, { throwIfNoEntry: false })?.ino === ino) removeControlSocket(path)
       const closed = new Promise((resolve) => server.close(resolve))
       for (const socket of open) socket.destroy()
       await closed
-      removeIfEmpty(dirname(path))
     },
   }
 }
 
-/** Removes what a daemon that was killed has left. */
+/** Removes a socket, for one what a daemon that was killed has left. */
 export function removeControlSocket(path: string): void {
   rmSync(path, { force: true })
   removeIfEmpty(dirname(path))
@@ -123,11 +131,11 @@ function listen(server: Server, path: string): Promise<void> {
   })
 }
 
-/** Other mounts may have their sockets here, and keep the folder. */
+/** Other mounts may have their sockets here, and keep the folder; where it cannot be removed, it stays. */
 function removeIfEmpty(folder: string): void {
   try {
     rmdirSync(folder)
-  } catch (error) {
-    if (codeOf(error) !== 'ENOTEMPTY' && codeOf(error) !== 'ENOENT') throw error
+  } catch {
+    // Nothing depends on it.
   }
 }

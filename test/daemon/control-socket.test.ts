@@ -4,7 +4,12 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import test, { type TestFn } from 'ava'
 import { silentLogger } from '../../src/base/log.ts'
-import { askStatus, controlSocketPath, startControlSocket } from '../../src/daemon/control-socket.ts'
+import {
+  askStatus,
+  controlSocketPath,
+  removeControlSocket,
+  startControlSocket,
+} from '../../src/daemon/control-socket.ts'
 
 interface Context {
   readonly folder: string
@@ -53,6 +58,19 @@ it('what a dead daemon has left is replaced', async (t) => {
   writeFileSync(path, '')
   await using _control = await startControlSocket(path, () => ({ fresh: true }), silentLogger)
   t.deepEqual(await askStatus(path), { fresh: true })
+})
+
+it('a daemon that ends leaves the socket of its successor alone', async (t) => {
+  const { path } = t.context
+  const first = await startControlSocket(path, () => ({ first: true }), silentLogger)
+  await using _second = await startControlSocket(path, () => ({ second: true }), silentLogger)
+  await first[Symbol.asyncDispose]()
+  t.deepEqual(await askStatus(path), { second: true })
+})
+
+it('a folder that cannot be removed is no fault of the daemon that ends', async (t) => {
+  const path = join('/proc', String(process.pid), 'absent.sock')
+  t.notThrows(() => removeControlSocket(path))
 })
 
 it('a daemon that does not answer, or answers in half, is an error and not a wait', async (t) => {
