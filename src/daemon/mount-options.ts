@@ -47,6 +47,9 @@ export const mountDefaults = Object.freeze({
 /** Below this a single large file read would push out its own read-ahead. */
 const leastMemoryBytes = 16 * 1024 ** 2
 
+/** Timers count milliseconds in 31 bits; with more they do not wait at all. */
+const longestRefreshSeconds = Math.floor((2 ** 31 - 1) / 1000)
+
 /** Completes and checks options. Throws `JbfsError` with code `bad-option` and the one line to show. */
 export function mountOptions(
   given: Partial<MountOptions> &
@@ -61,6 +64,8 @@ export function mountOptions(
     options.memoryBytes >= leastMemoryBytes, '--memory is a size of at least 16M')
   require(isCount(options.diskCacheBytes), '--disk-cache is a size, or 0 for none')
   require(isCount(options.refreshSeconds), '--refresh is a whole number of seconds, or 0 for never')
+  require(options.refreshSeconds <=
+    longestRefreshSeconds, `--refresh is at most ${longestRefreshSeconds} seconds (24 days), or 0 for never`)
   const { fuseFd } = options
   require(fuseFd === undefined ||
     (isCount(fuseFd) && fuseFd > 2), '--fuse-fd is the number of an open descriptor, 3 or more')
