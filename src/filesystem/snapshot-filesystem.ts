@@ -197,16 +197,12 @@ export class SnapshotFilesystem implements FuseOperations {
   getxattr(nodeid: number, name: string, { signal }: RequestContext): MaybePromise<Uint8Array | undefined> {
     if (slotOf(nodeid) === 0) return undefined
     const snapshot = this.#snapshot(nodeid)
-    if (this.#isRoot(snapshot, nodeid) && name in rootAttributes) {
-      const text = rootAttributes[name]?.(snapshot)
-      return text === undefined ? undefined : Buffer.from(text)
-    }
+    const ofRoot = this.#isRoot(snapshot, nodeid) ? rootAttributes.get(name) : undefined
+    if (ofRoot !== undefined) return bytesOf(ofRoot(snapshot))
     if (this.#isRoot(snapshot, nodeid) && hasNoXattrs(snapshot)) return undefined
     return then(this.#inode(nodeid, signal), ({ tree, inode }) => {
-      const own = fileAttributes[name]
-      if (own === undefined) return tree.xattr(inode.ino, name)
-      const text = own(snapshot, inode)
-      return text === undefined ? undefined : Buffer.from(text)
+      const ofFile = fileAttributes.get(name)
+      return ofFile === undefined ? tree.xattr(inode.ino, name) : bytesOf(ofFile(snapshot, inode))
     })
   }
 
@@ -380,17 +376,24 @@ export class SnapshotFilesystem implements FuseOperations {
 }
 
 /** `user.jbfs.*` of every file. */
-const fileAttributes: Record<string, (snapshot: MountedSnapshot, inode: Inode) => string | undefined> = {
-  'user.jbfs.object': (_, { object }) => object?.id,
-  'user.jbfs.sha256': (_, { object }) => object?.sha256.toString('hex'),
-  'user.jbfs.snapshot': ({ entry }) => entry.name,
-}
+const fileAttributes = new Map<string, (snapshot: MountedSnapshot, inode: Inode) => string | undefined>([
+  ['user.jbfs.object', (_, { object }) => object?.id],
+  ['user.jbfs.sha256', (_, { object }) => object?.sha256.toString('hex')],
+  ['user.jbfs.snapshot', ({ entry }) => entry.name],
+])
 
 /** `user.jbfs.*` of a snapshot's folder, which has them even when its index cannot be opened. */
-const rootAttributes: Record<string, (snapshot: MountedSnapshot) => string | undefined> = {
-  'user.jbfs.snapshot': ({ entry }) => entry.name,
-  'user.jbfs.created': ({ entry }) => entry.manifest && new Date(entry.manifest.created * 1000).toISOString(),
-  'user.jbfs.error': ({ problem }) => problem?.message,
+const rootAttributes = new Map<string, (snapshot: MountedSnapshot) => string | undefined>([
+  ['user.jbfs.snapshot', ({ entry }) => entry.name],
+  [
+    'user.jbfs.created',
+    ({ entry }) => entry.manifest && new Date(entry.manifest.created * 1000).toISOString(),
+  ],
+  ['user.jbfs.error', ({ problem }) => problem?.message],
+])
+
+function bytesOf(text: string | undefined): Buffer | undefined {
+  return text === undefined ? undefined : Buffer.from(text)
 }
 
 /** `ls -l` asks every snapshot of a repository for its ACL: that alone must not fetch its index. */
@@ -398,8 +401,9 @@ function hasNoXattrs({ entry }: MountedSnapshot): boolean {
   return entry.problem !== undefined || entry.manifest?.jbfs?.root.xattrs === 0
 }
 
+/** Nobody knows who may read it at the destination, so only who mounts may. */
 function fileFields(size: number): { mode: number; nlink: number; size: number; blocks: number } {
-  return { mode: FileType.file | 0o444, nlink: 1, size, blocks: Math.ceil(size / 512) }
+  return { mode: FileType.file | 0o400, nlink: 1, size, blocks: Math.ceil(size / 512) }
 }
 
 /** Adds `.` and `..` where the listing has not got beyond them; false when there is no room. */
