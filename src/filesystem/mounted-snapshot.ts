@@ -1,6 +1,7 @@
 import { type Abortable, orAborted } from '../base/abort.ts'
 import { messageOf } from '../base/errors.ts'
 import type { Logger } from '../base/log.ts'
+import { FuseError } from '../fuse/errno.ts'
 import type { CatalogEntry } from '../snapshot/catalog.ts'
 import { SnapshotError } from '../snapshot/errors.ts'
 import type { Tree } from '../snapshot/tree.ts'
@@ -36,6 +37,8 @@ export class MountedSnapshot {
   /** Lookups of nodes of this slot that the kernel has not taken back. */
   #lookups = 0
   #superseded = false
+  /** Aborts when nobody will want its tree any more. */
+  readonly #closed = new AbortController()
 
   constructor({ slot, repository, parent, entry, openTree, logger }: MountedSnapshotOptions) {
     this.slot = slot
@@ -61,6 +64,7 @@ export class MountedSnapshot {
   tree({ signal }: Abortable): Tree | Promise<Tree> {
     if (this.#tree !== undefined) return this.#tree
     if (this.#problem !== undefined) return Promise.reject(this.#problem)
+    if (this.#closed.signal.aborted) return Promise.reject(new FuseError('ESTALE'))
     this.#opening ??= this.#open()
     return orAborted(this.#opening, signal)
   }
@@ -69,14 +73,15 @@ export class MountedSnapshot {
     const snapshot = `${this.repository}${this.entry.name}`
     try {
       // Not the caller's signal: others wait for the same index, and the next one to look will want it too.
-      const tree = await this.#openTree(this.entry, this.repository, {})
-      if (this.#superseded && this.#lookups === 0) {
+      const tree = await this.#openTree(this.entry, this.repository, { signal: this.#closed.signal })
+      if (this.#closed.signal.aborted) {
         tree[Symbol.dispose]()
-        throw new SnapshotError('no-manifest', `${snapshot} was replaced while it was being opened`)
+        throw this.#closed.signal.reason
       }
       this.#tree = tree
       return tree
     } catch (error) {
+      if (this.#closed.signal.aborted) throw new FuseError('ESTALE', { cause: error })
       // What is wrong with the data is not asked for at every touch; what is wrong with the way there may pass.
       if (error instanceof SnapshotError) this.#problem = error
       this.#logger.error({ snapshot, error: messageOf(error) }, 'a snapshot could not be opened')
@@ -111,7 +116,9 @@ export class MountedSnapshot {
     return this.#superseded && this.#lookups === 0
   }
 
+  /** Stops the fetching of its index, too. */
   close(): void {
+    this.#closed.abort()
     this.#tree?.[Symbol.dispose]()
     this.#tree = undefined
   }
