@@ -3,7 +3,7 @@ import type { CacheErrorCode } from '../cache/errors.ts'
 import type { DestinationErrorCode } from '../destination/errors.ts'
 import type { MountErrorCode } from '../fuse/mount-error.ts'
 import type { ImportErrorCode } from '../import/errors.ts'
-import type { SnapshotErrorCode } from '../snapshot/errors.ts'
+import type { IndexCacheErrorCode, SnapshotErrorCode } from '../snapshot/errors.ts'
 import type { StoreErrorCode } from '../store/errors.ts'
 import type { CliErrorCode } from './errors.ts'
 
@@ -52,6 +52,8 @@ const table = {
   'too-new': 5,
   missing: 5,
   corrupt: 5,
+  'cache-full': 1,
+  'cache-unusable': 1,
   'not-installed': 6,
   'no-koffi': 6,
   'bad-source': 7,
@@ -65,6 +67,7 @@ const table = {
 } as const satisfies Record<
   | StoreErrorCode
   | SnapshotErrorCode
+  | IndexCacheErrorCode
   | CacheErrorCode
   | MountErrorCode
   | DestinationErrorCode

@@ -2,7 +2,7 @@ import { JbfsError, messageOf } from '../base/errors.ts'
 import type { Logger } from '../base/log.ts'
 import type { CacheErrorCode } from '../cache/errors.ts'
 import { Errno, type ErrnoName, FuseError } from '../fuse/errno.ts'
-import type { SnapshotErrorCode } from '../snapshot/errors.ts'
+import type { IndexCacheErrorCode, SnapshotErrorCode } from '../snapshot/errors.ts'
 import type { StoreErrorCode } from '../store/errors.ts'
 
 interface Row {
@@ -32,9 +32,11 @@ const table = {
   foreign: { errno: 'EIO', level: 'warn' },
   'bad-name': { errno: 'EINVAL', level: 'debug' },
   'too-new': { errno: 'EIO', level: 'warn' },
+  'cache-full': { errno: 'ENOSPC', level: 'error' },
+  'cache-unusable': { errno: 'EIO', level: 'error' },
   missing: { errno: 'EIO', level: 'error' },
   corrupt: { errno: 'EIO', level: 'error' },
-} as const satisfies Record<StoreErrorCode | SnapshotErrorCode | CacheErrorCode, Row>
+} as const satisfies Record<StoreErrorCode | SnapshotErrorCode | IndexCacheErrorCode | CacheErrorCode, Row>
 
 /** The error number for anything an operation throws; logs what is not an ordinary answer. */
 export function errorToErrno(error: unknown, operation: string, logger: Logger): number {

@@ -60,7 +60,7 @@ export class MountedSnapshot {
     return this.#tree
   }
 
-  /** The tree, fetched and opened if need be. Rejects with `SnapshotError` when it is damaged, `StoreError` when it cannot be had. */
+  /** The tree, fetched and opened if need be. Rejects with `SnapshotError` when it is damaged, `StoreError` or `IndexCacheError` when it cannot be had. */
   tree({ signal }: Abortable): Tree | Promise<Tree> {
     if (this.#tree !== undefined) return this.#tree
     if (this.#problem !== undefined) return Promise.reject(this.#problem)

@@ -18,6 +18,14 @@ export const snapshotErrorCodes = [
 ] as const
 export type SnapshotErrorCode = (typeof snapshotErrorCodes)[number]
 
+/** `cache-full` no room for a file index in the cache folder · `cache-unusable` it cannot be written there for another reason. */
+export type IndexCacheErrorCode = 'cache-full' | 'cache-unusable'
+
+/** Nothing is wrong with the snapshot, and the next try may succeed. */
+export class IndexCacheError extends JbfsError<IndexCacheErrorCode> {
+  override readonly name = 'IndexCacheError'
+}
+
 export class SnapshotError extends JbfsError<SnapshotErrorCode> {
   override readonly name = 'SnapshotError'
 }

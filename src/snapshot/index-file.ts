@@ -10,7 +10,7 @@ import type { Logger } from '../base/log.ts'
 import { StoreError } from '../store/errors.ts'
 import { type ObjectReader, objectKey } from '../store/object-store.ts'
 import { type CatalogEntry, readSnapshot } from './catalog.ts'
-import { SnapshotError } from './errors.ts'
+import { IndexCacheError, SnapshotError } from './errors.ts'
 import { IndexTree } from './index-tree.ts'
 import type { IndexReference } from './manifest.ts'
 import type { Tree } from './tree.ts'
@@ -36,7 +36,7 @@ const largestWindowLog = 23
 
 /**
  * Opens the file index of a snapshot: from the cache, or fetched, checked against the manifest's SHA-256, decompressed, validated row by row,
- * and kept. Rejects with `SnapshotError` (`no-index`, `bad-index`, `foreign`, …) or `StoreError`.
+ * and kept. Rejects with `SnapshotError` (`no-index`, `bad-index`, `foreign`, …), `IndexCacheError` or `StoreError`.
  */
 export async function openSnapshotIndex(options: OpenIndexOptions): Promise<Tree> {
   const { store, repository, signal } = options
@@ -65,12 +65,16 @@ async function openFetched(options: OpenIndexOptions, reference: IndexReference)
     })
   }
   try {
-    return await open()
+    try {
+      return await open()
+    } catch (error) {
+      if (codeOf(error) !== 'ERR_SQLITE_ERROR') throw error
+      // What was kept is damaged.
+      await rm(path, { force: true })
+      return await open()
+    }
   } catch (error) {
-    if (codeOf(error) !== 'ERR_SQLITE_ERROR') throw error
-    // What was kept is damaged.
-    await rm(path, { force: true })
-    return open()
+    throw isSystemError(error) ? cannotKeep(options, error) : error
   }
 }
 
@@ -204,7 +208,7 @@ async function decompress(
       createWriteStream(to, { mode: 0o600 }),
     )
   } catch (error) {
-    if (error instanceof SnapshotError || (error as NodeJS.ErrnoException).syscall !== undefined) throw error
+    if (error instanceof SnapshotError || isSystemError(error)) throw error
     throw bad(options, `cannot be decompressed (${messageOf(error)})`, error)
   }
 }
@@ -224,6 +228,17 @@ async function removeUnused({ cacheDir, logger }: OpenIndexOptions): Promise<voi
 
 function nameOf({ repository, entry }: OpenIndexOptions): string {
   return repository + entry.name
+}
+
+/** Of Node.js itself: here, of the cache folder. */
+function isSystemError(error: unknown): error is NodeJS.ErrnoException {
+  return error instanceof Error && 'syscall' in error
+}
+
+function cannotKeep({ cacheDir }: OpenIndexOptions, cause: NodeJS.ErrnoException): IndexCacheError {
+  const isFull = cause.code === 'ENOSPC' || cause.code === 'EDQUOT'
+  const message = `a file index cannot be kept in ${cacheDir}: ${messageOf(cause)}`
+  return new IndexCacheError(isFull ? 'cache-full' : 'cache-unusable', message, { cause })
 }
 
 function bad(options: OpenIndexOptions, reason: string, cause?: unknown): SnapshotError {

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { mkdir, readdir, readFile, truncate, utimes, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rm, truncate, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { constants, zstdCompressSync } from 'node:zlib'
 import test, { type ExecutionContext } from 'ava'
@@ -77,6 +77,15 @@ test('an index is fetched once, and opened from the cache afterwards', async (t)
   await prepared.store.delete([indexKey(repository, 1)])
   using again = await open(prepared, { entry })
   t.deepEqual(names(again), ['file'])
+})
+
+test('a cache folder that cannot be used is said to be that, and is no fault of the snapshot', async (t) => {
+  const prepared = await prepare(t)
+  await writeFile(prepared.cacheDir, 'a file')
+  await t.throwsAsync(open(prepared), { code: 'cache-unusable', message: new RegExp(prepared.cacheDir) })
+  await rm(prepared.cacheDir)
+  using tree = await open(prepared)
+  t.deepEqual(names(tree), ['file'])
 })
 
 test('an index that is opened by several at a time is right for each', async (t) => {
