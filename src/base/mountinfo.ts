@@ -2,6 +2,8 @@ import { readFileSync } from 'node:fs'
 
 /** One line of /proc/self/mountinfo (proc(5)). */
 export interface MountInfo {
+  /** Of this mount, and of no other while it is there. */
+  readonly id: number
   readonly mountpoint: string
   /** `major:minor`, as in /sys/class/bdi. */
   readonly device: string
@@ -17,15 +19,21 @@ export function mounts(text: string = readFileSync('/proc/self/mountinfo', 'utf8
     .filter((line) => line !== '')
     .map((line) => {
       const [left = '', right = ''] = line.split(' - ')
-      const [, , device = '', , mountpoint = ''] = left.split(' ')
+      const [id, , device = '', , mountpoint = ''] = left.split(' ')
       const [type = '', source = ''] = right.split(' ')
-      return { mountpoint: unescapeOctal(mountpoint), device, type, source: unescapeOctal(source) }
+      return {
+        id: Number(id),
+        mountpoint: unescapeOctal(mountpoint),
+        device,
+        type,
+        source: unescapeOctal(source),
+      }
     })
 }
 
 /** What is mounted at exactly this canonical path; the uppermost where mounts are stacked. Asks nothing of the mount itself. */
-export function mountAt(path: string): MountInfo | undefined {
-  return mounts().findLast(({ mountpoint }) => mountpoint === path)
+export function mountAt(path: string, table = mounts()): MountInfo | undefined {
+  return table.findLast(({ mountpoint }) => mountpoint === path)
 }
 
 /** The kernel writes blank, tab, newline and backslash as three octal digits, and the bytes of a name as they are. */

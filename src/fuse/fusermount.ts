@@ -1,8 +1,15 @@
-import { spawnSync } from 'node:child_process'
-import { closeSync } from 'node:fs'
+import { type SpawnSyncReturns, spawnSync } from 'node:child_process'
+import { closeSync, existsSync } from 'node:fs'
+import { join } from 'node:path'
 import { receiveDescriptor, socketPair } from '../base/descriptor-passing.ts'
 import { messageOf } from '../base/errors.ts'
-import { MountError } from './mount-error.ts'
+import { complaintOf, MountError } from './mount-error.ts'
+
+/** The setuid program that mounts and unmounts for an ordinary user: of libfuse 3, or of libfuse 2 where there is no other. */
+export function fusermountProgram(searchPath = process.env.PATH ?? ''): string {
+  const isThere = searchPath.split(':').some((folder) => existsSync(join(folder, 'fusermount3')))
+  return isThere ? 'fusermount3' : 'fusermount'
+}
 
 /**
  * Mounts for an ordinary user through the setuid program `fusermount3`, which opens /dev/fuse, mounts, and hands the descriptor back
@@ -11,27 +18,31 @@ import { MountError } from './mount-error.ts'
 export function mountWithFusermount(mountpoint: string, options: string): number {
   const [ours, theirs] = socketPair()
   try {
-    const result = spawnSync('fusermount3', ['-o', options, '--', mountpoint], {
-      stdio: ['ignore', 'ignore', 'pipe', theirs],
-      env: { ...process.env, _FUSE_COMMFD: '3', LC_ALL: 'C' },
-    })
+    const result = spawnFusermount(mountpoint, options, theirs)
     if (result.status !== 0)
       throw new MountError('refused', `cannot mount at ${mountpoint}: ${reason(result)}`)
     return receiveDescriptor(ours)
   } finally {
     closeSync(ours)
+  }
+}
+
+/** Closes `theirs`: while a copy of it is open, receiving would wait for what a program that sent nothing has not sent. */
+function spawnFusermount(mountpoint: string, options: string, theirs: number): SpawnSyncReturns<Buffer> {
+  try {
+    return spawnSync(fusermountProgram(), ['-o', options, '--', mountpoint], {
+      stdio: ['ignore', 'ignore', 'pipe', theirs],
+      env: { ...process.env, _FUSE_COMMFD: '3', LC_ALL: 'C' },
+    })
+  } finally {
     closeSync(theirs)
   }
 }
 
 function reason({ error, stderr }: { error?: Error; stderr: Buffer | null }): string {
-  if (error !== undefined) {
-    const missing = 'code' in error && error.code === 'ENOENT'
-    return missing
-      ? 'fusermount3 is not installed (package fuse3), and only root can do without'
-      : messageOf(error)
-  }
-  return String(stderr)
-    .trim()
-    .replaceAll(/\s*\n\s*/g, ' · ')
+  if (error === undefined) return complaintOf(stderr ?? '')
+  const missing = 'code' in error && error.code === 'ENOENT'
+  return missing
+    ? 'fusermount3 is not installed (package fuse3), and only root can do without'
+    : messageOf(error)
 }

@@ -1,10 +1,11 @@
 import { createRequire } from 'node:module'
 import { setInterval } from 'node:timers'
 import { messageOf } from '../base/errors.ts'
-import { mountAt } from '../base/mountinfo.ts'
+import { mountAt, mounts } from '../base/mountinfo.ts'
 import { FuseError } from './errno.ts'
 import { unmount } from './mount.ts'
 import { MountError } from './mount-error.ts'
+import { fsnameOf } from './mount-options.ts'
 import type { DirectorySink, Entry, RequestContext } from './operations.ts'
 import type { Attr } from './protocol.ts'
 import type { Mount, TransportOptions } from './transport.ts'
@@ -46,7 +47,7 @@ export async function mountOverLibfuse(options: TransportOptions): Promise<Mount
     timeout: false,
     allowOther,
     defaultPermissions: allowOther,
-    fsname: source.replaceAll(/[\\,]/g, '\\$&'),
+    fsname: fsnameOf(source),
     // fuse-native knows no option for these; it joins what it is given with commas.
     subtype: 'jbfs,ro,nosuid,nodev',
   })
@@ -84,10 +85,12 @@ function loadFuseNative(): FuseNativeClass {
   }
 }
 
-function unmounted(mountpoint: string): Promise<void> {
+/** Resolves when what is mounted there now has left the table, whatever is mounted in its place later. */
+export function unmounted(mountpoint: string, table = mounts): Promise<void> {
+  const ours = mountAt(mountpoint, table())?.id
   return new Promise((resolve) => {
     const timer = setInterval(() => {
-      if (mountAt(mountpoint) !== undefined) return
+      if (table().some(({ id }) => id === ours)) return
       clearInterval(timer)
       resolve()
     }, watchInterval)

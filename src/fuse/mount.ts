@@ -1,10 +1,12 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { closeSync, openSync, writeFileSync } from 'node:fs'
 import { codeOf, messageOf } from '../base/errors.ts'
+import { isRoot } from '../base/is-root.ts'
 import type { Logger } from '../base/log.ts'
 import { mountAt } from '../base/mountinfo.ts'
-import { mountWithFusermount } from './fusermount.ts'
-import { MountError } from './mount-error.ts'
+import { fusermountProgram, mountWithFusermount } from './fusermount.ts'
+import { complaintOf, MountError } from './mount-error.ts'
+import { fsnameOf } from './mount-options.ts'
 
 export interface MountRequest {
   readonly mountpoint: string
@@ -17,8 +19,6 @@ const safeFlags = 'ro,nosuid,nodev'
 
 /** KiB the kernel reads ahead. With 100 ms a request: 2 MiB/s at its default of 128, 209 at 16,384 (native-notes/fuse.md). */
 const readAheadKib = 16_384
-
-const isRoot = (): boolean => process.getuid?.() === 0
 
 /** Mounts, read-only, and returns the open /dev/fuse; the first request to be read from it is INIT. */
 export function mount(request: MountRequest): number {
@@ -46,14 +46,12 @@ function mountAsRoot({ mountpoint, source, allowOther }: MountRequest): number {
   closeSync(fd)
   throw new MountError(
     'refused',
-    `cannot mount at ${mountpoint}: ${result.error ? messageOf(result.error) : oneLine(result.stderr)}`,
+    `cannot mount at ${mountpoint}: ${result.error ? messageOf(result.error) : complaintOf(result.stderr)}`,
   )
 }
 
 function fusermountOptions({ source, allowOther }: MountRequest): string {
-  // A comma in the name would begin another option.
-  const name = source.replaceAll(/[\\,]/g, '\\$&')
-  return `${safeFlags},subtype=jbfs,fsname=${name}${permissionFlags(allowOther)}`
+  return `${safeFlags},subtype=jbfs,fsname=${fsnameOf(source)}${permissionFlags(allowOther)}`
 }
 
 function openDevice(): number {
@@ -85,7 +83,7 @@ export async function unmount(mountpoint: string, { lazy = false } = {}): Promis
   const [command, ...args] = unmountCommand(mountpoint, lazy)
   const { code, stderr } = await run(command as string, args)
   if (code === 0 || mountAt(mountpoint) === undefined) return
-  const reason = oneLine(stderr)
+  const reason = complaintOf(stderr)
   throw /busy/.test(reason)
     ? new MountError('busy', `${mountpoint} is in use`)
     : new MountError('refused', `cannot unmount ${mountpoint}: ${reason}`)
@@ -93,7 +91,7 @@ export async function unmount(mountpoint: string, { lazy = false } = {}): Promis
 
 function unmountCommand(mountpoint: string, lazy: boolean): string[] {
   if (isRoot()) return ['umount', ...(lazy ? ['-l'] : []), '-c', '-i', mountpoint]
-  return ['fusermount3', lazy ? '-uz' : '-u', mountpoint]
+  return [fusermountProgram(), lazy ? '-uz' : '-u', mountpoint]
 }
 
 /**
@@ -137,10 +135,4 @@ function run(command: string, args: readonly string[]): Promise<{ code: number |
     )
     child.on('close', (code) => resolve({ code, stderr }))
   })
-}
-
-function oneLine(text: Buffer | string): string {
-  return String(text)
-    .trim()
-    .replaceAll(/\s*\n\s*/g, ' · ')
 }
