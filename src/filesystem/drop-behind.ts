@@ -28,6 +28,10 @@ interface Stream {
   dropped: number
 }
 
+/**
+ * Only asked, never waited for: the kernel holds the call until all READs of the range have been answered, so a READ that waited for it would wait
+ * for itself.
+ */
 export type DropPages = (nodeid: number, offset: number, length: number) => void
 
 export class DropBehind {

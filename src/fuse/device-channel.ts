@@ -22,9 +22,6 @@ const spinLimit = 8
 /** Pieces that one writev(2) takes (IOV_MAX); of more libuv makes several, and the kernel takes each for a reply. */
 const mostPieces = 1024
 
-/** Loops of `fs.read` when epoll cannot be had. */
-const fallbackReaders = 2
-
 interface PipeHandle {
   open(fd: number): number
 }
@@ -46,8 +43,7 @@ export class DeviceChannel implements FuseChannel {
   start(handlers: ChannelHandlers): void {
     this.#handlers = handlers
     const handle = openPipe(this.#fd)
-    if (handle === undefined)
-      for (let i = 0; i < fallbackReaders; i++) this.#readLoop(Buffer.allocUnsafeSlow(requestBufferSize))
+    if (handle === undefined) this.#readLoop()
     else this.#poll(handle)
   }
 
@@ -138,7 +134,9 @@ export class DeviceChannel implements FuseChannel {
     }
   }
 
-  #readLoop(buffer: Buffer): void {
+  /** Without epoll. One loop only: of two, one may have an INTERRUPT before the other has the request it is for. */
+  #readLoop(): void {
+    const buffer = this.#buffer
     fsRead(this.#fd, buffer, 0, buffer.length, null, (error, length) => {
       if (this.#ended) return
       if (error !== null && error.code !== 'EINTR' && error.code !== 'EAGAIN' && error.code !== 'ENOENT') {
@@ -146,7 +144,7 @@ export class DeviceChannel implements FuseChannel {
         return
       }
       if (error === null) this.#message(buffer, length)
-      this.#readLoop(buffer)
+      this.#readLoop()
     })
   }
 

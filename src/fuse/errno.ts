@@ -18,7 +18,6 @@ export const Errno = {
   ENAMETOOLONG: 36,
   ENOSYS: 38,
   ENODATA: 61,
-  EOPNOTSUPP: 95,
   ESTALE: 116,
 } as const
 export type ErrnoName = keyof typeof Errno

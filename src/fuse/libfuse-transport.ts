@@ -31,8 +31,8 @@ type FuseNativeClass = new (
 /** fuse-native does not say when somebody unmounts; the table of mounts does (milliseconds). */
 const watchInterval = 250
 
-/** Requests carry no caller that could be asked, and cannot be interrupted. */
-const context: RequestContext = { uid: 0, gid: 0, pid: 0, signal: new AbortController().signal }
+/** Requests cannot be interrupted. */
+const context: RequestContext = { signal: new AbortController().signal }
 
 export async function mountOverLibfuse(options: TransportOptions): Promise<Mount> {
   const { mountpoint, source, allowOther, logger } = options

@@ -17,7 +17,6 @@ const maxBackground = 64
  */
 const wanted =
   InitFlag.ASYNC_READ |
-  InitFlag.ATOMIC_O_TRUNC |
   InitFlag.BIG_WRITES |
   InitFlag.DO_READDIRPLUS |
   InitFlag.ASYNC_DIO |
@@ -26,8 +25,7 @@ const wanted =
   InitFlag.ABORT_ERROR |
   InitFlag.MAX_PAGES |
   InitFlag.CACHE_SYMLINKS |
-  InitFlag.NO_OPENDIR_SUPPORT |
-  InitFlag.HANDLE_KILLPRIV_V2
+  InitFlag.NO_OPENDIR_SUPPORT
 
 /** With both, a mount needs no OPEN and no OPENDIR. */
 export const handlelessFlags = InitFlag.NO_OPEN_SUPPORT | InitFlag.NO_OPENDIR_SUPPORT

@@ -41,12 +41,8 @@ export interface FuseOperations {
 
 export type MaybePromise<T> = T | Promise<T>
 
-/** Who asks, and whether they still wait. */
+/** Whether whoever asks still waits. */
 export interface RequestContext {
-  readonly uid: number
-  readonly gid: number
-  /** Thread id in our pid namespace; 0 for the kernel's own work. */
-  readonly pid: number
   /** Aborts when the caller was interrupted (Ctrl-C) or the mount goes away. Made on first use. */
   readonly signal: AbortSignal
 }

@@ -65,7 +65,6 @@ export type OpcodeName = keyof typeof Opcode
 /** Bits of `InitOut.flags`. */
 export const InitFlag = {
   ASYNC_READ: 1 << 0,
-  ATOMIC_O_TRUNC: 1 << 3,
   BIG_WRITES: 1 << 5,
   DO_READDIRPLUS: 1 << 13,
   ASYNC_DIO: 1 << 15,
@@ -76,7 +75,6 @@ export const InitFlag = {
   MAX_PAGES: 1 << 22,
   CACHE_SYMLINKS: 1 << 23,
   NO_OPENDIR_SUPPORT: 1 << 24,
-  HANDLE_KILLPRIV_V2: 1 << 28,
 } as const
 
 /** Codes in the `error` field of a message that the daemon sends unasked (enum fuse_notify_code). */

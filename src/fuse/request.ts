@@ -20,9 +20,6 @@ export class Request implements RequestContext {
   readonly opcode: number
   readonly unique: number
   readonly nodeid: number
-  readonly uid: number
-  readonly gid: number
-  readonly pid: number
   readonly #view: DataView
   readonly #message: Buffer
   /** End of the opcode's own bytes; extensions lie behind it. */
@@ -37,9 +34,6 @@ export class Request implements RequestContext {
     this.opcode = header.opcode
     this.unique = header.unique
     this.nodeid = header.nodeid
-    this.uid = header.uid
-    this.gid = header.gid
-    this.pid = header.pid
     this.#end = message.length - header.totalExtlen * extensionUnit
   }
 

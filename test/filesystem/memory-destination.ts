@@ -12,7 +12,7 @@ import { type Manifest, serializeManifest } from '../../src/snapshot/manifest.ts
 import { manifest, totals } from '../snapshot/publish-sample.ts'
 import { MemoryReader } from '../support/memory-reader.ts'
 
-export const context: RequestContext = { uid: 0, gid: 0, pid: 0, signal: new AbortController().signal }
+export const context: RequestContext = { signal: new AbortController().signal }
 
 /** A manifest; another `created` is another state of its snapshot. */
 export function manifestText(created: number): string {

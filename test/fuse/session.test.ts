@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import test from 'ava'
 import { silentLogger } from '../../src/base/log.ts'
 import { Errno, FuseError } from '../../src/fuse/errno.ts'
@@ -88,6 +90,15 @@ test('INIT is answered with what is wanted of what is offered', async (t) => {
   t.falsy(reply.flags & (1 << 14), 'READDIRPLUS_AUTO makes ls -l slow')
   await session.initialized
   t.true(session.handleless)
+})
+
+test('every flag that INIT asks for has its reason in the notes', (t) => {
+  const notes = readFileSync(join(import.meta.dirname, '../../native-notes/fuse.md'), 'utf8')
+  const table = notes
+    .split('\n')
+    .filter((line) => line.startsWith('|'))
+    .join('\n')
+  for (const name of Object.keys(InitFlag)) t.regex(table, new RegExp(`\\b${name}\\b`))
 })
 
 test('an old kernel that cannot do without OPEN has it answered', async (t) => {
