@@ -1,14 +1,13 @@
 import { type SpawnSyncReturns, spawnSync } from 'node:child_process'
-import { closeSync, existsSync } from 'node:fs'
-import { join } from 'node:path'
+import { closeSync } from 'node:fs'
 import { receiveDescriptor, socketPair } from '../base/descriptor-passing.ts'
 import { messageOf } from '../base/errors.ts'
+import { isInPath } from '../base/search-path.ts'
 import { complaintOf, MountError } from './mount-error.ts'
 
 /** The setuid program that mounts and unmounts for an ordinary user: of libfuse 3, or of libfuse 2 where there is no other. */
-export function fusermountProgram(searchPath = process.env.PATH ?? ''): string {
-  const isThere = searchPath.split(':').some((folder) => existsSync(join(folder, 'fusermount3')))
-  return isThere ? 'fusermount3' : 'fusermount'
+export function fusermountProgram(searchPath?: string): string {
+  return isInPath('fusermount3', searchPath) ? 'fusermount3' : 'fusermount'
 }
 
 /**

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process'
 import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { isRoot } from '../base/is-root.ts'
 import type { Logger } from '../base/log.ts'
 import { ImportError } from './errors.ts'
 import { FolderSource } from './folder-source.ts'
@@ -56,7 +57,7 @@ export class ArchiveSource implements ImportSource {
   ): Promise<ArchiveSource> {
     const folder = await mkdtemp(join(tmpdir(), 'jbfs-archive-'))
     try {
-      if (process.getuid?.() !== 0)
+      if (!isRoot())
         logger.warn({ archive: path }, 'only root can keep the owners of files: they become yours')
       // An archive may hold `./`, with any owner and mode: the folder around it lets nobody in.
       const unpacked = join(folder, 'unpacked')

@@ -2,10 +2,12 @@ import { spawn } from 'node:child_process'
 import { accessSync, constants } from 'node:fs'
 import { mkdir, mkdtemp, realpath, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { delimiter, join, resolve } from 'node:path'
+import { join, resolve } from 'node:path'
 import type { ArgumentsCamelCase, Argv, CommandModule, InferredOptionTypes, Options } from 'yargs'
 import { codeOf } from '../../base/errors.ts'
+import { isRoot } from '../../base/is-root.ts'
 import { mountAt } from '../../base/mountinfo.ts'
+import { isInPath } from '../../base/search-path.ts'
 import { unmount } from '../../fuse/mount.ts'
 import { CliError } from '../errors.ts'
 import { interruption } from '../interruption.ts'
@@ -79,9 +81,8 @@ async function runDemo(args: ArgumentsCamelCase<DemoArguments>): Promise<void> {
 }
 
 function refuseWithoutFuse(): void {
-  const isRoot = process.getuid?.() === 0
   try {
-    accessSync('/dev/fuse', isRoot ? constants.F_OK : constants.R_OK | constants.W_OK)
+    accessSync('/dev/fuse', isRoot() ? constants.F_OK : constants.R_OK | constants.W_OK)
   } catch (error) {
     const advice =
       codeOf(error) === 'ENOENT'
@@ -89,22 +90,11 @@ function refuseWithoutFuse(): void {
         : 'this user may not open /dev/fuse (run this as root, or chmod 666 /dev/fuse)'
     throw new CliError('not-installed', `cannot mount on this system: ${advice}`, { cause: error })
   }
-  if (!isRoot && !isInPath('fusermount3'))
+  if (!isRoot() && !isInPath('fusermount3'))
     throw new CliError(
       'not-installed',
       'a user who is not root needs fusermount3 to mount: install fuse3, or run this as root',
     )
-}
-
-function isInPath(program: string): boolean {
-  return (process.env.PATH ?? '').split(delimiter).some((folder) => {
-    try {
-      accessSync(join(folder, program), constants.X_OK)
-      return true
-    } catch {
-      return false
-    }
-  })
 }
 
 /** Shows commands as a user would type them, and what they print. */
