@@ -42,7 +42,7 @@ test('a refresh tells of what is new, other and gone, and asks only about folder
   await tree.refresh({ all: false })
   t.deepEqual(changes, [])
 
-  reader.objects.set('account/snap.2/jetbackup.index', manifestText(2)).set('other/new', '')
+  reader.objects.set('account/snap.2/jetbackup.index', manifestText(2, 2)).set('other/new', '')
   await filesystem.lookup(account, 'snap.1', context)
   reader.listed.length = 0
   await tree.refresh({ all: false })

@@ -14,10 +14,10 @@ import { MemoryReader } from '../support/memory-reader.ts'
 
 export const context: RequestContext = { signal: new AbortController().signal }
 
-/** A manifest; another `created` is another state of its snapshot. */
-export function manifestText(created: number): string {
+/** The manifest of `snap.N`; another `created` is another state of it. */
+export function manifestText(created: number, number = 1): string {
   const sha256 = created.toString(16).padStart(64, '0')
-  const index = { key: 'export/snap.1', encoding: 'zstd', size: 10, rawSize: 20, sha256 } as const
+  const index = { key: `export/snap.${number}`, encoding: 'zstd', size: 10, rawSize: 20, sha256 } as const
   const complete: Omit<Manifest, 'bytes'> = { ...manifest, created, jbfs: { format: 1, ...totals, index } }
   return serializeManifest(complete).toString()
 }
