@@ -4,6 +4,11 @@ import type { SecureContext } from 'node:tls'
 import { S3Client } from '@aws-sdk/client-s3'
 import type { S3StoreOptions } from './s3-options.ts'
 
+/** What commands give as their bucket: with `bucketEndpoint`, the SDK takes the endpoint itself for it. */
+export function bucketOf({ addressing, endpoint, bucket }: S3StoreOptions): string {
+  return addressing === 'endpoint' && endpoint !== undefined ? endpoint : bucket
+}
+
 /** The SDK's client, with its own retries off. */
 export function createClient(options: S3StoreOptions, trust: SecureContext | undefined): S3Client {
   // `S3Requests` bounds the requests: one that waited for a socket in here would use up the time it has to connect.
@@ -11,6 +16,7 @@ export function createClient(options: S3StoreOptions, trust: SecureContext | und
   return new S3Client({
     region: options.region,
     forcePathStyle: options.addressing === 'path',
+    bucketEndpoint: options.addressing === 'endpoint',
     // Trying again is withRetry's, which knows what was asked.
     maxAttempts: 1,
     // Checksum trailers break servers that only speak older S3; our objects carry their own SHA-256.
@@ -21,16 +27,27 @@ export function createClient(options: S3StoreOptions, trust: SecureContext | und
     ...(options.endpoint !== undefined && { endpoint: options.endpoint }),
     ...(options.credentials !== undefined && { credentials: options.credentials }),
     requestHandler: {
-      httpAgent: new HttpAgent(agentOptions),
-      httpsAgent: new HttpsAgent({
-        ...agentOptions,
-        rejectUnauthorized: options.verifyTls,
-        ...(trust !== undefined && { secureContext: trust }),
-      }),
+      httpAgent: connecting(new HttpAgent(agentOptions), options),
+      httpsAgent: connecting(
+        new HttpsAgent({
+          ...agentOptions,
+          rejectUnauthorized: options.verifyTls,
+          ...(trust !== undefined && { secureContext: trust }),
+        }),
+        options,
+      ),
       connectionTimeout: options.connectTimeout,
       requestTimeout: options.responseTimeout,
       socketTimeout: options.responseTimeout,
       throwOnRequestTimeout: true,
     },
   })
+}
+
+function connecting<Agent extends HttpAgent>(agent: Agent, { connectTo }: S3StoreOptions): Agent {
+  if (connectTo !== undefined) {
+    const connect = agent.createConnection.bind(agent)
+    agent.createConnection = (options, callback) => connect({ ...options, ...connectTo }, callback)
+  }
+  return agent
 }

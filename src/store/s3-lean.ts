@@ -11,7 +11,7 @@ export function leanGetOf(
   trust: SecureContext | undefined,
   requests: S3Requests,
 ): LeanGet {
-  const { region, verifyTls, maxConnections, connectTimeout, responseTimeout } = options
+  const { region, verifyTls, connectTo, maxConnections, connectTimeout, responseTimeout } = options
   return new LeanGet({
     region,
     maxConnections,
@@ -27,8 +27,8 @@ export function leanGetOf(
         ...(trust !== undefined && { secureContext: trust }),
       }
       return {
-        host,
-        port: route.port ?? (route.isTls ? 443 : 80),
+        host: connectTo?.host ?? host,
+        port: connectTo?.port ?? route.port ?? (route.isTls ? 443 : 80),
         hostHeader: hostOf(route),
         basePath: route.basePath,
         tls: route.isTls ? tls : undefined,

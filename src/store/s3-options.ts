@@ -7,8 +7,8 @@ export interface S3StoreOptions {
   /** URL of the server; undefined: whichever the SDK finds (environment, profile), or Amazon's in the region. */
   readonly endpoint?: string | undefined
   readonly region: string
-  /** Whether the bucket stands in the path of a URL or in its host name. */
-  readonly addressing: 'path' | 'virtual'
+  /** Whether the bucket stands in the path of a URL, in its host name, or in the `endpoint` as that is given. */
+  readonly addressing: 'path' | 'virtual' | 'endpoint'
   /** undefined: wherever the SDK finds keys (environment, profile, instance …). */
   readonly credentials?:
     | { readonly accessKeyId: string; readonly secretAccessKey: string; readonly sessionToken?: string }
@@ -16,6 +16,8 @@ export interface S3StoreOptions {
   readonly verifyTls: boolean
   /** PEM file of authorities to trust beside the system's and Node's own. */
   readonly caFile?: string | undefined
+  /** For tests: where connections go instead. The name in the URL is still what the certificate must be for, and is signed. */
+  readonly connectTo?: { readonly host: string; readonly port: number } | undefined
   /** Requests at a time for objects that are got whole or by ranges, and as many for everything else. */
   readonly maxConnections: number
   /** Milliseconds until a connection stands. */

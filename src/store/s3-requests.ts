@@ -8,7 +8,7 @@ import type {
 } from '@aws-sdk/client-s3'
 import { type Abortable, orAborted } from '../base/abort.ts'
 import { Semaphore } from '../base/semaphore.ts'
-import { createClient } from './s3-client.ts'
+import { bucketOf, createClient } from './s3-client.ts'
 import type { S3StoreOptions } from './s3-options.ts'
 import { routeOf, type S3Route } from './s3-route.ts'
 import type { Credentials } from './sign-get.ts'
@@ -81,7 +81,7 @@ export class S3Requests implements Disposable {
 
   async #findRoute(): Promise<S3Route> {
     try {
-      const route = await routeOf(this.#client, this.#options.bucket)
+      const route = await routeOf(this.#client, bucketOf(this.#options))
       this.#server = route.server
       return route
     } catch (error) {

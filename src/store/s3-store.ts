@@ -26,6 +26,7 @@ import {
   type PutBody,
   type PutOptions,
 } from './object-store.ts'
+import { bucketOf } from './s3-client.ts'
 import { s3Error } from './s3-errors.ts'
 import { leanGetOf } from './s3-lean.ts'
 import type { S3StoreOptions } from './s3-options.ts'
@@ -40,6 +41,8 @@ const deleteBatch = 1000
 export class S3Store implements ObjectStore {
   readonly description: string
   readonly #options: S3StoreOptions
+  /** As commands give it. */
+  readonly #bucket: string
   readonly #requests: S3Requests
   readonly #lean: LeanGet
   /** Whether the bucket is known to exist, so that what is missing is only a key. */
@@ -47,6 +50,7 @@ export class S3Store implements ObjectStore {
 
   constructor(options: S3StoreOptions) {
     this.#options = options
+    this.#bucket = bucketOf(options)
     this.description = `s3://${options.bucket}/${options.prefix}`.replace(/\/$/, '')
     const trust = trustOf(options)
     this.#requests = new S3Requests(options, trust)
@@ -115,7 +119,7 @@ export class S3Store implements ObjectStore {
       const output = await this.#requests
         .send(
           new ListObjectsV2Command({
-            Bucket: this.#options.bucket,
+            Bucket: this.#bucket,
             Prefix: this.#options.prefix + prefix,
             // Keys may hold what XML cannot.
             EncodingType: 'url',
@@ -201,11 +205,12 @@ export class S3Store implements ObjectStore {
   /** A HEAD has no body that would say whether its key is missing, or the bucket. Whoever may not list learns no more. */
   async #checkBucket(signal: AbortSignal | undefined): Promise<void> {
     if (this.#hasBucket) return
-    const { bucket, prefix } = this.#options
+    const { prefix } = this.#options
     try {
-      await this.#requests.send(new ListObjectsV2Command({ Bucket: bucket, Prefix: prefix, MaxKeys: 1 }), {
-        signal,
-      })
+      await this.#requests.send(
+        new ListObjectsV2Command({ Bucket: this.#bucket, Prefix: prefix, MaxKeys: 1 }),
+        { signal },
+      )
     } catch (error) {
       if ((error as Error).name !== 'AccessDenied') throw this.#failed(error, 'the bucket', signal)
     }
@@ -215,7 +220,7 @@ export class S3Store implements ObjectStore {
   async #deleteBatch(keys: readonly ObjectKey[], signal: AbortSignal | undefined): Promise<void> {
     const output = await this.#requests.send(
       new DeleteObjectsCommand({
-        Bucket: this.#options.bucket,
+        Bucket: this.#bucket,
         Delete: { Objects: keys.map((key) => ({ Key: this.#options.prefix + key })), Quiet: true },
       }),
       { signal },
@@ -264,7 +269,7 @@ export class S3Store implements ObjectStore {
   }
 
   #at(key: ObjectKey): { Bucket: string; Key: string } {
-    return { Bucket: this.#options.bucket, Key: this.#options.prefix + key }
+    return { Bucket: this.#bucket, Key: this.#options.prefix + key }
   }
 
   #below(key: string): ObjectKey {

@@ -1,9 +1,8 @@
 import { readFile } from 'node:fs/promises'
 import { connect } from 'node:net'
-import { join } from 'node:path'
 import { createServer } from 'node:tls'
+import { makeCertificate } from './certificate.ts'
 import { temporaryFolder } from './mounted.ts'
-import { output } from './run.ts'
 
 export interface TlsFront extends AsyncDisposable {
   readonly endpoint: string
@@ -14,10 +13,7 @@ export interface TlsFront extends AsyncDisposable {
 /** TLS before a server that speaks plain HTTP. */
 export async function startTlsFront(server: string): Promise<TlsFront> {
   const folder = await temporaryFolder()
-  const [key, certificate] = [join(folder.path, 'key.pem'), join(folder.path, 'certificate.pem')]
-  const subject = ['-subj', '/CN=127.0.0.1', '-addext', 'subjectAltName=IP:127.0.0.1']
-  const files = ['-days', '2', '-keyout', key, '-out', certificate]
-  await output('openssl', ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', ...files, ...subject])
+  const { key, certificate } = await makeCertificate(folder.path, ['IP:127.0.0.1'])
   const target = new URL(server)
   const front = createServer({ key: await readFile(key), cert: await readFile(certificate) }, (client) => {
     const inner = connect(Number(target.port), target.hostname)
