@@ -2,6 +2,7 @@ import { Agent as HttpAgent } from 'node:http'
 import { Agent as HttpsAgent } from 'node:https'
 import type { SecureContext } from 'node:tls'
 import { S3Client } from '@aws-sdk/client-s3'
+import { useContentMd5 } from './content-md5.ts'
 import type { S3StoreOptions } from './s3-options.ts'
 
 /** What commands give as their bucket: with `bucketEndpoint`, the SDK takes the endpoint itself for it. */
@@ -13,7 +14,7 @@ export function bucketOf({ addressing, endpoint, bucket }: S3StoreOptions): stri
 export function createClient(options: S3StoreOptions, trust: SecureContext | undefined): S3Client {
   // `S3Requests` bounds the requests: one that waited for a socket in here would use up the time it has to connect.
   const agentOptions = { keepAlive: true, maxSockets: Number.POSITIVE_INFINITY }
-  return new S3Client({
+  const client = new S3Client({
     region: options.region,
     forcePathStyle: options.addressing === 'path',
     bucketEndpoint: options.addressing === 'endpoint',
@@ -42,6 +43,8 @@ export function createClient(options: S3StoreOptions, trust: SecureContext | und
       throwOnRequestTimeout: true,
     },
   })
+  useContentMd5(client)
+  return client
 }
 
 function connecting<Agent extends HttpAgent>(agent: Agent, { connectTo }: S3StoreOptions): Agent {
