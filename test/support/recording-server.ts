@@ -87,6 +87,12 @@ export async function askForAll(server: RecordingServer, place: Place): Promise<
   return server.take()
 }
 
+/** Methods and paths of what `askForAll` asks for, when the bucket is at `base`. */
+export function linesOfAll(base: string): string[] {
+  const key = `${base}dir/a%20b`
+  return [`PUT ${key}`, `HEAD ${key}`, `GET ${key}`, `GET ${key}`, `GET ${base}`, `POST ${base}`]
+}
+
 async function record(request: IncomingMessage): Promise<RecordedRequest> {
   const [path = '', query] = (request.url ?? '').split('?')
   return {
