@@ -4,7 +4,7 @@
 // biome-ignore lint/style/useNodejsImportProtocol: older versions do not know it
 import { spawn } from 'child_process'
 // biome-ignore lint/style/useNodejsImportProtocol: older versions do not know it
-import { existsSync, readFileSync } from 'fs'
+import { existsSync } from 'fs'
 // biome-ignore lint/style/useNodejsImportProtocol: older versions do not know it
 import { createRequire } from 'module'
 // biome-ignore lint/style/useNodejsImportProtocol: older versions do not know it
@@ -49,10 +49,8 @@ function runWith(node) {
     stdio: [0, 1, 2].concat(inheritedDescriptors()),
   })
   const signals = ['SIGTERM', 'SIGHUP', 'SIGINT']
-  const forward = (signal) => {
-    // Told twice, a daemon would end at once instead of unmounting.
-    if (signal !== 'SIGINT' || !isInForeground()) child.kill(signal)
-  }
+  // A signal to the whole process group has reached the child already: src/base/signals.ts knows that it may come twice.
+  const forward = (signal) => child.kill(signal)
   for (const signal of signals) process.on(signal, forward)
   child.on('error', (error) => stop(`cannot run ${node}: ${error.message}`))
   child.on('exit', (code, signal) => {
@@ -60,13 +58,6 @@ function runWith(node) {
     if (signal !== null) process.kill(process.pid, signal)
     else process.exit(code)
   })
-}
-
-/** Ctrl-C reaches every process of the terminal's foreground group, the child too: whether this is that group (proc(5): pgrp, tpgid). */
-function isInForeground() {
-  const stat = readFileSync('/proc/self/stat', 'latin1')
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-  return fields[2] === fields[5]
 }
 
 /** `--fuse-fd N` names a descriptor that has to reach the new process under the same number. */

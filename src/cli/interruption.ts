@@ -1,3 +1,4 @@
+import { onSignals } from '../base/signals.ts'
 import { CliError } from './errors.ts'
 import { outputFailure } from './output.ts'
 
@@ -6,25 +7,26 @@ export interface Interruption extends Disposable {
   readonly signal: AbortSignal
 }
 
-/** For commands that clean up when they are interrupted. A second signal of the same kind ends the process as usual. */
+/** For commands that clean up when they are interrupted. A second signal ends the process as usual. */
 export function interruption(): Interruption {
   const controller = new AbortController()
-  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
-  const onSignal = (signal: NodeJS.Signals): void => {
-    process.off(signal, onSignal)
+  const listening = onSignals(['SIGINT', 'SIGTERM', 'SIGHUP'], (signal) => {
+    if (controller.signal.aborted) {
+      listening[Symbol.dispose]()
+      process.kill(process.pid, signal)
+    }
     controller.abort(
       signal === 'SIGINT'
         ? new CliError('interrupted', 'interrupted')
         : new CliError('terminated', `terminated by ${signal}`),
     )
-  }
+  })
   const onOutputFailure = (): void => controller.abort(outputFailure.reason)
-  for (const signal of signals) process.on(signal, onSignal)
   outputFailure.addEventListener('abort', onOutputFailure, { once: true })
   return {
     signal: controller.signal,
     [Symbol.dispose]() {
-      for (const signal of signals) process.off(signal, onSignal)
+      listening[Symbol.dispose]()
       outputFailure.removeEventListener('abort', onOutputFailure)
     },
   }

@@ -1,5 +1,6 @@
 import { messageOf } from '../base/errors.ts'
 import type { Logger } from '../base/log.ts'
+import { onSignals } from '../base/signals.ts'
 import { MountError } from '../fuse/mount-error.ts'
 import type { Mount } from '../fuse/transport.ts'
 
@@ -9,7 +10,7 @@ import type { Mount } from '../fuse/transport.ts'
  */
 export function unmountOnSignals(mount: Mount, logger: Logger): Disposable {
   let asked = false
-  const onSignal = (signal: NodeJS.Signals): void => {
+  return onSignals(['SIGTERM', 'SIGINT'], (signal) => {
     if (asked) {
       logger.warn({ signal }, 'ended at once: what is still open fails')
       process.exit(1)
@@ -20,15 +21,7 @@ export function unmountOnSignals(mount: Mount, logger: Logger): Disposable {
       asked = false
       logger.error({ error: messageOf(error) }, 'could not unmount')
     })
-  }
-  process.on('SIGTERM', onSignal)
-  process.on('SIGINT', onSignal)
-  return {
-    [Symbol.dispose]() {
-      process.off('SIGTERM', onSignal)
-      process.off('SIGINT', onSignal)
-    },
-  }
+  })
 }
 
 async function detach(mount: Mount, logger: Logger): Promise<void> {

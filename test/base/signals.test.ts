@@ -1,0 +1,27 @@
+import test from 'ava'
+import { onSignals } from '../../src/base/signals.ts'
+
+test('a signal that comes twice at a time is one, and one that comes later another', (t) => {
+  let now = 0
+  const heard: string[] = []
+  const send = (signal: 'SIGUSR2' | 'SIGWINCH'): void => void process.emit(signal, signal)
+  {
+    using _listening = onSignals(
+      ['SIGUSR2', 'SIGWINCH'],
+      (signal) => void heard.push(signal),
+      () => now,
+    )
+    send('SIGUSR2')
+    now = 5
+    send('SIGUSR2')
+    t.deepEqual(heard, ['SIGUSR2'])
+    send('SIGWINCH')
+    t.deepEqual(heard, ['SIGUSR2', 'SIGWINCH'])
+    now = 5_000
+    send('SIGUSR2')
+    t.deepEqual(heard, ['SIGUSR2', 'SIGWINCH', 'SIGUSR2'])
+  }
+  now = 10_000
+  send('SIGUSR2')
+  t.is(heard.length, 3, 'nobody listens any more')
+})
