@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs what is missing: the npm packages (a Node.js of the needed version among them) and, as root where apt-get exists, programs.
-# `--test`: also what the tests use. Does nothing, and says nothing, when all is there.
+# `--build`: the npm packages alone; `--test`: also what the tests use. Does nothing, and says nothing, when all is there.
 set -eu
 cd "$(dirname "$0")/.."
 PATH="$PWD/node_modules/.bin:$PATH"
@@ -55,6 +55,7 @@ apt_install() { DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-insta
 install_npm_packages
 check_node
 case "${1-}" in
+  --build) ;;
   '')
     # Root mounts without it.
     is_root || install_programs fusermount3:fuse3

@@ -17,6 +17,8 @@ const mostLinks = 40
 
 /** The path as the table of mounts has it: absolute, links resolved, the last component not touched if something is mounted on it. */
 export async function canonicalMountpoint(typed: string): Promise<string> {
+  // An unset variable in a script, which would otherwise name the working folder.
+  if (typed === '') throw new CliError('bad-mountpoint', 'no mountpoint given: say a folder')
   let path = resolve(typed)
   for (let links = 0; links < mostLinks; links++) {
     if (path === '/') return path
@@ -117,6 +119,16 @@ async function clearDeadMounts(mountpoint: string): Promise<void> {
 
 /** The type of a jbfs mount in the table of mounts. */
 export const jbfsType = 'fuse.jbfs'
+
+/** Nothing is written to a mounted destination, and so nothing of ours may lie in it. */
+export async function refuseInside(
+  destination: string,
+  folders: readonly { readonly path: string; readonly what: string; readonly option: string }[],
+): Promise<void> {
+  for (const { path, what, option } of folders)
+    if (contains(await nearestRealpath(destination), await nearestRealpath(path)))
+      throw new CliError('usage', `${what} ${path} lies in the destination: choose another ${option}`)
+}
 
 /**
  * Refuses a mountpoint that is, holds or lies in a folder which the mount itself works with: it would hide it, or show itself in itself,

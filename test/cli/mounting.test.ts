@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { existsSync, readFileSync } from 'node:fs'
 import { mkdir, readdir, readFile, realpath, symlink, writeFile } from 'node:fs/promises'
 import { type AddressInfo, createServer } from 'node:net'
@@ -6,6 +7,7 @@ import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { mountAt } from '../../src/base/mountinfo.ts'
 import { jbfsProgram, temporaryFolder, whyNoMounts } from '../support/mounted.ts'
+import { findOlderNode } from '../support/older-node.ts'
 import { run } from '../support/run.ts'
 import { runJbfs, runText, type TextResult } from '../support/run-jbfs.ts'
 
@@ -21,6 +23,7 @@ interface Place {
 }
 
 const reason = whyNoMounts()
+const older = findOlderNode()
 
 function mountingTest(title: string, body: (t: ExecutionContext, place: Place) => Promise<void>): void {
   if (reason !== undefined) {
@@ -111,6 +114,65 @@ mountingTest('what keeps the daemon from mounting is the command’s error', asy
   t.regex(refused.stderr, /^jbfs: s3:\/\/bucket\/path: [^\n]+\n$/)
   t.notRegex(refused.stderr + readFileSync(join(place.folder, 'l'), 'utf8'), /geheim/)
   t.is(mountAt(place.mountpoint), undefined)
+})
+
+for (const signal of ['SIGTERM', 'SIGINT'] as const)
+  mountingTest(
+    `${signal} to all of its process group unmounts, whatever Node.js jbfs was started with`,
+    async (t, place) => {
+      for (const node of [process.execPath, ...(older === undefined ? [] : [older.program])]) {
+        const args = ['mount', place.destination, place.mountpoint, '--foreground']
+        const settings = ['--cache-dir', join(place.folder, 'cache')]
+        const child = spawn(node, [jbfsProgram, ...args, ...settings], {
+          detached: true,
+          stdio: ['ignore', 'pipe', 'pipe'],
+        })
+        let said = ''
+        child.stderr.on('data', (piece: Buffer) => {
+          said += piece
+        })
+        const ended = once(child, 'close')
+        while ((await place.daemon().catch(() => undefined)) === undefined);
+        process.kill(-(child.pid as number), signal)
+        t.deepEqual(await ended, [0, null], said)
+        t.regex(said, /unmounted/)
+        t.notRegex(said, /at once/)
+        t.is(mountAt(place.mountpoint), undefined)
+      }
+    },
+  )
+
+mountingTest(
+  'a cache folder or log in the destination is refused, and nothing is made there',
+  async (t, place) => {
+    for (const [option, what] of [
+      ['--cache-dir', 'the cache folder'],
+      ['--log-file', 'the log'],
+    ] as const) {
+      const path = join(place.destination, 'new/inside')
+      const { code, stderr } = await place.mount(option, path)
+      t.is(code, 2)
+      t.is(stderr, `jbfs: ${what} ${path} lies in the destination: choose another ${option}\n`)
+    }
+    t.deepEqual(await readdir(place.destination), ['notes.txt'])
+  },
+)
+
+mountingTest('a cache folder that cannot be used is the command’s error', async (t, place) => {
+  await writeFile(join(place.folder, 'file'), '')
+  for (const path of ['/proc/none/cache', join(place.folder, 'file/cache')]) {
+    const { code, stderr } = await place.mount('--cache-dir', path)
+    t.is(code, 2)
+    t.regex(stderr, /^jbfs: the cache folder [^\n]+ cannot be used: [^\n]+: choose another --cache-dir\n$/)
+    t.is(mountAt(place.mountpoint), undefined)
+  }
+})
+
+mountingTest('an empty mountpoint is not the working folder', async (t, place) => {
+  const cwd = join(place.folder, 'mnt')
+  const { code, stderr } = await runJbfs(['mount', place.destination, ''], { cwd })
+  t.is(code, 4)
+  t.is(stderr, 'jbfs: no mountpoint given: say a folder\n')
 })
 
 mountingTest('in the foreground it stays, and unmounts on SIGTERM', async (t, place) => {

@@ -10,6 +10,7 @@ import { type Destination, parseDestination } from '../../destination/parse-dest
 import { splitRepository } from '../../destination/split-repository.ts'
 import { ImportError } from '../../import/errors.ts'
 import type { ImportOptions } from '../../import/import-snapshot.ts'
+import { prepareCacheFolder } from '../cache-folder.ts'
 import { contains, nearestRealpath } from '../containment.ts'
 import { CliError } from '../errors.ts'
 import { interruption } from '../interruption.ts'
@@ -81,7 +82,9 @@ async function runImport(args: ArgumentsCamelCase<ImportArguments>): Promise<voi
   const concurrency = countOf('--concurrency', args.concurrency, 1)
   const path = resolve(args.source)
   const openSource = await sourceAt(path, logger)
+  const cacheDir = resolve(args['cache-dir'] ?? ownFolders().cache)
   await prepare(destination, repository, path)
+  await prepareCacheFolder(cacheDir)
   const started = performance.now()
   using acquired = acquireDestination(destination, { logger })
   using display = new ProgressDisplay('import')
@@ -94,7 +97,7 @@ async function runImport(args: ArgumentsCamelCase<ImportArguments>): Promise<voi
     account: args.account,
     intoForeign: args['into-foreign'],
     concurrency,
-    cacheDir: resolve(args['cache-dir'] ?? ownFolders().cache),
+    cacheDir,
     onProgress: (progress) => display.show(progress),
     logger,
     writer: `jbfs ${version()}`,

@@ -6,10 +6,11 @@ import { controlSocketPath } from '../../daemon/control-socket.ts'
 import { startLogging } from '../../daemon/logging.ts'
 import { type MountOptions, mountDefaults, mountOptions, transports } from '../../daemon/mount-options.ts'
 import { type Destination, formatDestination, parseDestination } from '../../destination/parse-destination.ts'
+import { prepareCacheFolder } from '../cache-folder.ts'
 import { exitCodeOf } from '../exit-codes.ts'
 import { interruption } from '../interruption.ts'
 import { logFileOf } from '../log-file.ts'
-import { canonicalMountpoint, prepareMountpoint, refuseOverlap } from '../mountpoint.ts'
+import { canonicalMountpoint, prepareMountpoint, refuseInside, refuseOverlap } from '../mountpoint.ts'
 import {
   destinationArgument,
   flag,
@@ -122,6 +123,14 @@ async function runMount(args: ArgumentsCamelCase<MountArguments>): Promise<void>
     fuseFd: args['fuse-fd'],
   })
   await refuseOverlap(mountpoint, foldersInUse(options, destination))
+  if (destination.kind === 'directory')
+    await refuseInside(destination.path, [
+      { path: options.cacheDir, what: 'the cache folder', option: '--cache-dir' },
+      ...(options.logFile === undefined
+        ? []
+        : [{ path: options.logFile, what: 'the log', option: '--log-file' }]),
+    ])
+  await prepareCacheFolder(options.cacheDir)
   // Whoever hands over a descriptor has mounted already.
   if (options.fuseFd === undefined) await prepareMountpoint(mountpoint)
   if (args.foreground) await serve(options)
