@@ -44,7 +44,7 @@ interface SdkRequest {
 
 function partsOf({ protocol, hostname, port, path }: SdkRequest, bucket: string): S3Route {
   const basePath = path.slice(0, -key.length)
-  const isInHost = hostname.startsWith(`${bucket}.`)
+  const isInHost = hostname.startsWith(`${bucket}.`) && !basePath.endsWith(`/${bucket}/`)
   const server = hostOf({ hostname: isInHost ? hostname.slice(bucket.length + 1) : hostname, port })
   return { isTls: protocol === 'https:', hostname, port, basePath, server }
 }
