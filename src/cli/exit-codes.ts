@@ -59,6 +59,7 @@ const table = {
   'bad-source': 7,
   'source-changed': 7,
   'foreign-repository': 5,
+  'no-temporary-folder': 1,
   'demo-failed': 1,
   interrupted: 130,
   terminated: 143,

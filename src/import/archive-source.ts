@@ -1,12 +1,12 @@
 import { spawn } from 'node:child_process'
-import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { mkdir, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { isRoot } from '../base/is-root.ts'
 import type { Logger } from '../base/log.ts'
 import { ImportError } from './errors.ts'
 import { FolderSource } from './folder-source.ts'
 import type { ImportSource, SourceEntry } from './source.ts'
+import { makeTemporaryFolder } from './temporary-folder.ts'
 
 /** The folder of a `download_*.tar.gz` that is the snapshot. */
 const backupFolder = 'backup'
@@ -55,7 +55,7 @@ export class ArchiveSource implements ImportSource {
     path: string,
     { logger, signal }: { logger: Logger; signal: AbortSignal },
   ): Promise<ArchiveSource> {
-    const folder = await mkdtemp(join(tmpdir(), 'jbfs-archive-'))
+    const folder = await makeTemporaryFolder('jbfs-archive-')
     try {
       if (!isRoot())
         logger.warn({ archive: path }, 'only root can keep the owners of files: they become yours')

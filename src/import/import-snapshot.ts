@@ -1,5 +1,4 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Abortable } from '../base/abort.ts'
 import { codeOf, messageOf } from '../base/errors.ts'
@@ -22,6 +21,7 @@ import { ContentStore } from './content-store.ts'
 import { ImportError } from './errors.ts'
 import { ManifestDraft } from './manifest-draft.ts'
 import type { ImportSource, OpenContent, SourceContent, SourceEntry } from './source.ts'
+import { makeTemporaryFolder } from './temporary-folder.ts'
 
 export interface ImportOptions extends Abortable {
   /** Called when the destination is known to take the snapshot: an archive is unpacked by it. */
@@ -77,7 +77,7 @@ export async function importSnapshot(options: ImportOptions): Promise<ImportResu
   refuseForeign(options, others)
   refuseTaken(options, others)
   await using source = await options.openSource({ signal })
-  const folder = await mkdtemp(join(tmpdir(), 'jbfs-import-'))
+  const folder = await makeTemporaryFolder('jbfs-import-')
   try {
     using working = new WorkingIndex(join(folder, 'working.sqlite'))
     const contents = new ContentStore({ store, repository, ids: new ObjectIds() })

@@ -6,10 +6,15 @@ import { runJbfs, type TextResult } from '../support/run-jbfs.ts'
 
 /** `jbfs import` as a user types it, into a folder. */
 
-function runImport(folder: string, source: string, repository: string): Promise<TextResult> {
+function runImport(
+  folder: string,
+  source: string,
+  repository: string,
+  temporary = folder,
+): Promise<TextResult> {
   return runJbfs(['import', source, repository, '--cache-dir', join(folder, 'cache')], {
     cwd: folder,
-    env: { TMPDIR: folder },
+    env: { TMPDIR: temporary },
   })
 }
 
@@ -86,4 +91,16 @@ test('what another snapshot has is not sent again', async (t) => {
     t.regex(stdout, new RegExp(`sent ${sent} .*, reused ${reused};`))
   }
   t.is((await readdir(join(folder.path, 'destination/account/files'))).length, 2)
+})
+
+test('without a place for temporary files one line says what to set, for a folder as for an archive', async (t) => {
+  await using folder = await temporaryFolder()
+  await mkdir(join(folder.path, 'account'))
+  await writeFile(join(folder.path, 'archive.tar'), '')
+  const missing = join(folder.path, 'none')
+  for (const source of ['account', 'archive.tar']) {
+    const { code, stderr } = await runImport(folder.path, source, './destination/account', missing)
+    t.is(code, 1)
+    t.regex(stderr, /^jbfs: no temporary folder can be made in \S+\/none: set TMPDIR [^\n]+\n$/)
+  }
 })
