@@ -6,6 +6,7 @@ import type { Logger } from '../base/log.ts'
 import { ImportError } from './errors.ts'
 import { FolderSource } from './folder-source.ts'
 import type { ImportSource, SourceEntry } from './source.ts'
+import { quietFlags, TarRemarks } from './tar-remarks.ts'
 import { makeTemporaryFolder } from './temporary-folder.ts'
 
 /** The folder of a `download_*.tar.gz` that is the snapshot. */
@@ -34,6 +35,7 @@ const extractionFlags = [
   '--xattrs-include=*',
   '--acls',
   '--delay-directory-restore',
+  ...quietFlags,
 ]
 
 /**
@@ -62,9 +64,9 @@ export class ArchiveSource implements ImportSource {
       // An archive may hold `./`, with any owner and mode: the folder around it lets nobody in.
       const unpacked = join(folder, 'unpacked')
       await mkdir(unpacked)
-      const complaints = await unpack(path, unpacked, signal)
-      if (complaints !== '')
-        logger.warn({ archive: path, tar: complaints }, 'not all of it could be unpacked')
+      const remarks = await unpack(path, unpacked, signal)
+      if (remarks !== '')
+        logger.warn({ archive: path, tar: remarks }, 'all files are unpacked, but not with all that they had')
       return new ArchiveSource(path, await FolderSource.open(await topOf(unpacked)), folder)
     } catch (error) {
       await rm(folder, { recursive: true, force: true })
@@ -94,7 +96,10 @@ async function topOf(folder: string): Promise<Buffer> {
   return isWrapper ? below(only) : top
 }
 
-/** Resolves with what tar has to say although it is done: attributes that the file system does not take, for one. */
+/**
+ * Resolves with what tar has to say although it is done: attributes that the file system does not take, for one. Whatever it cannot unpack makes its
+ * exit code another than 0, and rejects with `bad-source`.
+ */
 function unpack(path: string, folder: string, signal: AbortSignal): Promise<string> {
   return new Promise((resolve, reject) => {
     const tar = spawn('tar', [...extractionFlags, '--file', path, '--directory', folder], {
@@ -102,24 +107,23 @@ function unpack(path: string, folder: string, signal: AbortSignal): Promise<stri
       env: { ...process.env, LC_ALL: 'C' },
       signal,
     })
-    let said = ''
-    tar.stderr.on('data', (chunk: Buffer) => {
-      said = (said + chunk.toString('latin1')).slice(0, 4096)
-    })
+    const remarks = new TarRemarks()
+    tar.stderr.on('data', (chunk: Buffer) => remarks.add(chunk.toString('latin1')))
     let failure: Error | undefined
     tar.on('error', (error) => {
       failure = error
     })
     // Before it has closed it may still be writing.
     tar.on('close', (code) => {
-      const complaints = said.trim().split('\n').slice(0, 2).join(' · ')
       if (signal.aborted) reject(signal.reason)
-      else if (code === 0) resolve(complaints)
+      else if (code === 0) resolve(remarks.summary())
       else
         reject(
-          new ImportError('bad-source', `${path} cannot be unpacked: ${failure?.message ?? complaints}`, {
-            cause: failure,
-          }),
+          new ImportError(
+            'bad-source',
+            `${path} cannot be unpacked: ${failure?.message ?? remarks.summary()}`,
+            { cause: failure },
+          ),
         )
     })
   })

@@ -74,14 +74,52 @@ it('an archive cannot open the folder it is unpacked in to others', async (t) =>
   t.is((top?.inode.mode ?? 0) & 0o777, 0o777)
 })
 
-it('what tar complains of without failing is logged', async (t) => {
+/** Keeps what tar is said to have remarked. */
+function remarksLogger(): { logger: Logger; remarks: unknown[] } {
+  const remarks: unknown[] = []
+  const warn: Logger['warn'] = (fields) => 'tar' in fields && remarks.push(fields.tar)
+  return { logger: { ...silentLogger, warn }, remarks }
+}
+
+const lost = "tar: file: Cannot set 'user.x' extended attribute for file 'file': Operation not supported"
+
+it('attributes that are lost are logged', async (t) => {
   const { folder, unpacking } = await prepare(t)
-  await replaceTar(folder, 'echo "tar: file: Cannot set xattr" >&2')
-  const warnings: object[] = []
-  const logger: Logger = { ...silentLogger, warn: (fields) => warnings.push(fields) }
+  await replaceTar(folder, `echo "${lost}" >&2`)
+  const { logger, remarks } = remarksLogger()
   await using _source = await ArchiveSource.open(join(folder, 'archive.tar'), { logger, signal })
-  t.like(warnings.at(-1), { tar: 'tar: file: Cannot set xattr' })
+  t.deepEqual(remarks, [lost])
   t.is((await readdir(unpacking)).length, 1)
+})
+
+it('times in the future, very old ones, unknown keywords and absolute names are not worth a word', async (t) => {
+  const { folder } = await prepare(t)
+  const tree = join(folder, 'tree')
+  await mkdir(tree)
+  for (const [name, year] of Object.entries({ future: 2100, old: 1950 })) {
+    await writeFile(join(tree, name), 'x')
+    execFileSync('touch', ['--date', `${year}-01-01`, join(tree, name)])
+  }
+  const archive = join(folder, 'archive.tar')
+  execFileSync('tar', ['-cPf', archive, '--format=pax', '--pax-option=JBFS.test=x', tree], {
+    stdio: 'ignore',
+  })
+  const { logger, remarks } = remarksLogger()
+  await using _source = await ArchiveSource.open(archive, { logger, signal })
+  t.deepEqual(remarks, [])
+})
+
+it('why tar failed is told, however many lost attributes it has told of before', async (t) => {
+  const { folder } = await prepare(t)
+  const error = 'tar: other: Cannot open: No space left on device'
+  await replaceTar(
+    folder,
+    `for n in $(seq 100); do echo "${lost}" >&2; done; for n in 1 2 3; do echo "${error}" >&2; done; exit 2`,
+  )
+  await t.throwsAsync(namesOf('/archive.tar'), {
+    code: 'bad-source',
+    message: `/archive.tar cannot be unpacked: ${error} · ${error} · 1 more`,
+  })
 })
 
 it('an archive that is none is a bad source, and leaves nothing', async (t) => {
