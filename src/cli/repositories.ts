@@ -24,21 +24,30 @@ export async function findRepositories(
   const places = new Semaphore(listingsAtOnce)
 
   const visit = async (prefix: string): Promise<void> => {
-    const parts = repositoryParts(await foldersIn(prefix))
+    const parts = repositoryParts(await inTurn(prefix))
     if (parts.isRepository) found.push(prefix)
     await Promise.all(parts.folders.map((name) => passingOver(onRefusal, () => visit(`${prefix}${name}/`))))
   }
 
-  const foldersIn = async (prefix: string): Promise<string[]> => {
+  const inTurn = async (prefix: string): Promise<string[]> => {
     using _place = await places.acquire({ signal })
-    const names: string[] = []
-    for await (const page of reader.list(prefix, { delimiter: '/', signal }))
-      names.push(...page.prefixes.map((folder) => folder.slice(prefix.length, -1)))
-    return names
+    return await foldersIn(reader, prefix, { signal })
   }
 
   await visit('')
   return found.sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)))
+}
+
+/** Names of the folders directly below a prefix. */
+export async function foldersIn(
+  reader: ObjectReader,
+  prefix: string,
+  { signal }: Abortable,
+): Promise<string[]> {
+  const names: string[] = []
+  for await (const page of reader.list(prefix, { delimiter: '/', signal }))
+    names.push(...page.prefixes.map((folder) => folder.slice(prefix.length, -1)))
+  return names
 }
 
 /** Does `work`, and goes on without its result when the store refuses it; a store that fails is another matter. */

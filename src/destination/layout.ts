@@ -42,6 +42,11 @@ export function parseSnapshotName(name: string): number | undefined {
   return digits !== undefined && number <= largestSnapshotNumber ? number : undefined
 }
 
+/** Whether a folder of a repository is called so that holds what belongs to all snapshots. */
+export function isOwnFolder(name: string): boolean {
+  return name === 'export' || filesFolder.test(name)
+}
+
 /** What the folders directly below a prefix make of it. */
 export interface RepositoryParts {
   /** It holds snapshots, or what belongs to snapshots. */
@@ -51,8 +56,6 @@ export interface RepositoryParts {
 }
 
 export function repositoryParts(names: readonly string[]): RepositoryParts {
-  const isOwn = (name: string): boolean =>
-    name === 'export' || filesFolder.test(name) || parseSnapshotName(name) !== undefined
-  const folders = names.filter((name) => !isOwn(name))
+  const folders = names.filter((name) => !isOwnFolder(name) && parseSnapshotName(name) === undefined)
   return { isRepository: folders.length < names.length, folders }
 }

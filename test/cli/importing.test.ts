@@ -104,3 +104,39 @@ test('without a place for temporary files one line says what to set, for a folde
     t.regex(stderr, /^jbfs: no temporary folder can be made in \S+\/none: set TMPDIR [^\n]+\n$/)
   }
 })
+
+test('a place that plainly is none for a repository is refused before anything is made', async (t) => {
+  await using folder = await temporaryFolder()
+  await mkdir(join(folder.path, 'account'))
+  t.is((await runImport(folder.path, 'account', './destination/job/account/snap.1')).code, 0)
+  await mkdir(join(folder.path, 'owned'))
+  await writeFile(join(folder.path, 'owned/jetbackup.owner'), '{}')
+  const inFolder = (name: string): string => join(folder.path, name)
+  const misplaced = {
+    destination: `destination is no repository, it holds job and no snapshots: say ${inFolder('destination')}/<repository>`,
+    'destination/job/snap.2': `say ${inFolder('destination/job')}/<repository>`,
+    owned: 'it holds jetbackup.owner and no snapshots',
+    'destination/job/account/files/deep/x': `part of the repository ${inFolder('destination/job/account')}: say `,
+    'destination/job/account/snap.1/x': 'nothing can lie in a snapshot',
+    'destination/job/account/snapshot5': 'snapshot5 is no snapshot',
+  }
+  const before = await readdir(folder.path, { recursive: true })
+  for (const [place, said] of Object.entries(misplaced)) {
+    const { code, stderr } = await runImport(folder.path, 'account', `./${place}`)
+    t.is(code, 2, place)
+    t.true(stderr.includes(said), stderr)
+    t.is(stderr.split('\n').length, 2, 'one line')
+  }
+  t.deepEqual(await readdir(folder.path, { recursive: true }), before)
+})
+
+test('an empty folder, and a repository whose first import was interrupted, are places for a repository', async (t) => {
+  await using folder = await temporaryFolder()
+  await mkdir(join(folder.path, 'account'))
+  await mkdir(join(folder.path, 'empty'))
+  await mkdir(join(folder.path, 'files/interrupted/files'), { recursive: true })
+  for (const place of ['./empty', './files/interrupted', './files/interrupted']) {
+    const { code, stderr } = await runImport(folder.path, 'account', place)
+    t.is(code, 0, stderr)
+  }
+})

@@ -1,13 +1,14 @@
 import { mkdir, stat } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import type { ArgumentsCamelCase, Argv, CommandModule, InferredOptionTypes, Options } from 'yargs'
+import type { Abortable } from '../../base/abort.ts'
 import { formatByteSize } from '../../base/byte-size.ts'
 import { messageOf } from '../../base/errors.ts'
 import type { Logger } from '../../base/log.ts'
 import { startLogging } from '../../daemon/logging.ts'
 import { parseSnapshotName } from '../../destination/layout.ts'
-import { type Destination, parseDestination } from '../../destination/parse-destination.ts'
-import { splitRepository } from '../../destination/split-repository.ts'
+import { parseDestination } from '../../destination/parse-destination.ts'
+import { type RepositoryPlace, splitRepository } from '../../destination/split-repository.ts'
 import { ImportError } from '../../import/errors.ts'
 import type { ImportOptions } from '../../import/import-snapshot.ts'
 import { prepareCacheFolder } from '../cache-folder.ts'
@@ -69,9 +70,8 @@ export const importCommand: CommandModule<object, ImportArguments> = {
 }
 
 async function runImport(args: ArgumentsCamelCase<ImportArguments>): Promise<void> {
-  const { destination, repository, number } = splitRepository(
-    parseDestination(args.repository, storeOptionsOf(args)),
-  )
+  const place = splitRepository(parseDestination(args.repository, storeOptionsOf(args)))
+  const { destination, repository, number } = place
   const { logger } = startLogging({ level: args['log-level'] ?? 'warn', readable: true })
   const { acquireDestination } = await import('../../destination/destination.ts')
   const { importSnapshot } = await import('../../import/import-snapshot.ts')
@@ -83,7 +83,7 @@ async function runImport(args: ArgumentsCamelCase<ImportArguments>): Promise<voi
   const path = resolve(args.source)
   const openSource = await sourceAt(path, logger)
   const cacheDir = resolve(args['cache-dir'] ?? ownFolders().cache)
-  await prepare(destination, repository, path)
+  await prepare(place, path, { signal })
   await prepareCacheFolder(cacheDir)
   const started = performance.now()
   using acquired = acquireDestination(destination, { logger })
@@ -125,13 +125,18 @@ async function sourceAt(path: string, logger: Logger): Promise<ImportOptions['op
   return () => FolderSource.open(path)
 }
 
-/** Refuses a repository that would be written into what is to be imported, and makes a destination folder that is not there yet. */
-async function prepare(destination: Destination, repository: string, source: string): Promise<void> {
+/** Refuses a repository that would be written into what is to be imported, or is misplaced, and makes a destination folder that is not there yet. */
+async function prepare(place: RepositoryPlace, source: string, options: Abortable): Promise<void> {
+  const { refuseMisplaced } = await import('../misplaced.ts')
+  const { destination, repository } = place
+  if (destination.kind === 'directory') {
+    const inner = await nearestRealpath(join(destination.path, repository))
+    const outer = await nearestRealpath(source)
+    if (contains(outer, inner))
+      throw new CliError('usage', `the repository ${inner} is or lies in what is to be imported, ${outer}`)
+  }
+  await refuseMisplaced(place, options)
   if (destination.kind !== 'directory') return
-  const inner = await nearestRealpath(join(destination.path, repository))
-  const outer = await nearestRealpath(source)
-  if (contains(outer, inner))
-    throw new CliError('usage', `the repository ${inner} is or lies in what is to be imported, ${outer}`)
   await mkdir(destination.path, { recursive: true }).catch((error: unknown) => {
     throw new CliError('usage', `the destination cannot be made: ${messageOf(error)}`, { cause: error })
   })
