@@ -1,8 +1,9 @@
 import { type BigIntStats, constants } from 'node:fs'
-import { type FileHandle, open } from 'node:fs/promises'
+import type { FileHandle } from 'node:fs/promises'
 import { codeOf } from '../base/errors.ts'
 import { lseekData, lseekHole } from '../base/libc.ts'
 import type { ByteRange } from '../store/object-store.ts'
+import { openLongPath } from './open-long-path.ts'
 import { readable } from './readable.ts'
 import type { OpenContent } from './source.ts'
 
@@ -19,7 +20,7 @@ const replacedErrors = ['ENOENT', 'ENOTDIR', 'ELOOP', 'ENXIO']
 export async function openFound(at: Buffer, found: BigIntStats): Promise<OpenContent | undefined> {
   return readable(at, async () => {
     const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
-    const handle = await open(at, flags).catch((error: unknown) => {
+    const handle = await openLongPath(at, flags).catch((error: unknown) => {
       if (!replacedErrors.includes(codeOf(error) ?? '')) throw error
     })
     if (handle === undefined) return undefined

@@ -1,7 +1,8 @@
 import { type BigIntStats, constants } from 'node:fs'
-import { type FileHandle, open, readdir } from 'node:fs/promises'
+import { type FileHandle, readdir } from 'node:fs/promises'
 import type { FileName } from '../snapshot/tree.ts'
 import { ImportError } from './errors.ts'
+import { openLongPath } from './open-long-path.ts'
 import { readable } from './readable.ts'
 
 /** A folder of a source: where it is, and which one it was when it was found. */
@@ -24,7 +25,7 @@ export class OpenFolder implements AsyncDisposable {
   static async open({ at, found }: FoundFolder): Promise<OpenFolder> {
     return readable(at, async () => {
       const { O_RDONLY, O_DIRECTORY, O_NOFOLLOW } = constants
-      const handle = await open(at, O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
+      const handle = await openLongPath(at, O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
       const { dev, ino } = await handle.stat({ bigint: true })
       if (dev === found.dev && ino === found.ino) return new OpenFolder(handle)
       await handle.close()

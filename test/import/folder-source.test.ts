@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process'
-import { mkdir, mkdtemp, rename, rm, symlink, truncate, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, open, rename, rm, symlink, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import test from 'ava'
+import test, { type ExecutionContext } from 'ava'
 import { FolderSource } from '../../src/import/folder-source.ts'
 import type { SourceEntry } from '../../src/import/source.ts'
 import { temporaryFolder } from '../snapshot/write-tree.ts'
@@ -59,6 +59,7 @@ test('a symlink in the place of a folder that was found is not followed', async 
   await writeFile(join(folder, 'foreign/file'), 'secret')
 
   const walk = (await FolderSource.open(source)).entries({ signal })[Symbol.asyncIterator]()
+  t.teardown(() => walk.return?.())
   await walk.next()
   const replace = async (): Promise<void> => {
     await rename(join(source, 'inner'), join(source, 'before'))
@@ -108,4 +109,37 @@ test('a file that is larger than the format can say is refused', async (t) => {
     code: 'bad-source',
     message: /file cannot be read: it has 9007199254740992 bytes/,
   })
+})
+
+/** Makes folders in one another, so many bytes deep that no path leads to the last; resolves with the last one's names from `folder` down. */
+async function makeDeep(folder: string, t: ExecutionContext): Promise<string[]> {
+  const names: string[] = []
+  let handle = await open(folder)
+  for (let length = 0; length < 3 * 4096; length += 201) {
+    const name = `${names.length}`.padEnd(200, 'x')
+    await mkdir(`/proc/self/fd/${handle.fd}/${name}`)
+    const next = await open(`/proc/self/fd/${handle.fd}/${name}`)
+    await handle.close()
+    handle = next
+    names.push(name)
+  }
+  await writeFile(`/proc/self/fd/${handle.fd}/file`, 'deep')
+  await handle.close()
+  // rm of Node takes whole paths.
+  t.teardown(() => execFileSync('rm', ['-r', join(folder, names[0] as string)]))
+  return names
+}
+
+test('a tree that is deeper than a path can tell is walked, and its files are read', async (t) => {
+  const folder = await temporaryFolder(t)
+  const names = await makeDeep(folder, t)
+  const entries = await entriesOf(folder)
+  t.is(entries.length, names.length + 2)
+  const last = entries.at(-1)
+  t.deepEqual(last?.path, [...names, 'file'])
+  await using content = await last?.content?.open()
+  const bytes = Buffer.alloc(4)
+  await content?.read(bytes, 0)
+  t.is(String(bytes), 'deep')
+  t.is((await last?.content?.again())?.inode.size, 4)
 })
