@@ -8,6 +8,7 @@ import {
   ListObjectsV2Command,
 } from '@aws-sdk/client-s3'
 import type { Abortable } from '../base/abort.ts'
+import { Semaphore } from '../base/semaphore.ts'
 import { StoreError } from './errors.ts'
 import { NotPlain } from './lean-connection.ts'
 import type { LeanGet } from './lean-get.ts'
@@ -32,7 +33,7 @@ import { leanGetOf } from './s3-lean.ts'
 import type { S3StoreOptions } from './s3-options.ts'
 import { S3Requests } from './s3-requests.ts'
 import { trustOf } from './s3-trust.ts'
-import { sizeOf, upload } from './s3-upload.ts'
+import { sizeOf, upload, uploadMemory } from './s3-upload.ts'
 
 /** DeleteObjects takes so many. */
 const deleteBatch = 1000
@@ -45,6 +46,7 @@ export class S3Store implements ObjectStore {
   readonly #bucket: string
   readonly #requests: S3Requests
   readonly #lean: LeanGet
+  readonly #uploadMemory = new Semaphore(uploadMemory)
   /** Whether the bucket is known to exist, so that what is missing is only a key. */
   #hasBucket = false
 
@@ -156,7 +158,12 @@ export class S3Store implements ObjectStore {
         ? new StoreError('changed', `${this.description}: ${key}: it is no longer there`, { cause: error })
         : this.#failed(error, key, options.signal)
     try {
-      const way = { requests: this.#requests, partRetry: this.#options.partRetry, failed }
+      const way = {
+        requests: this.#requests,
+        memory: this.#uploadMemory,
+        partRetry: this.#options.partRetry,
+        failed,
+      }
       const etag = await upload(way, this.#at(key), body, options)
       return { key, size: sizeOf(body), etag, modified: Date.now() }
     } catch (error) {

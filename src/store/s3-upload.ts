@@ -18,8 +18,11 @@ const multipartThreshold = 16 << 20
 /** S3's limits: at most 10,000 parts, each but the last at least 5 MiB. */
 const largestPartCount = 10_000
 const partConcurrency = 4
-/** Of parts in memory: those of the very largest objects are large themselves. */
-const partMemory = 256 << 20
+/**
+ * Bytes of a store's uploads that are in memory at a time, however many they are: an import has 32, whose parts would take 2 GiB. Sixteen parts keep any
+ * line busy. Those of the very largest objects are larger than that: one at a time then.
+ */
+export const uploadMemory = 256 << 20
 /** Milliseconds that whoever aborts a put waits for its remains to go; a server that hangs must not hold up a Ctrl-C. */
 const longestCleanup = 1000
 
@@ -29,7 +32,12 @@ export interface UploadTarget {
 }
 
 export interface UploadWay {
-  readonly requests: S3Requests
+  readonly requests: Pick<S3Requests, 'send'>
+  /**
+   * A place for each byte that is in memory; shared by all uploads of a store. Who holds places waits for nothing but its own request to end, and so gives
+   * them back: uploads cannot wait for each other in a circle.
+   */
+  readonly memory: Semaphore
   readonly partRetry: S3StoreOptions['partRetry']
   /** Whatever a request failed with, as a `StoreError` or the signal's reason. */
   readonly failed: (error: unknown) => unknown
@@ -45,6 +53,8 @@ export async function upload(
   const size = sizeOf(body)
   if (size > multipartThreshold) return uploadParts(way, target, body, size, options)
   const { signal } = options
+  // A buffer is the caller's, who bounds how many there are.
+  using _room = Buffer.isBuffer(body) ? undefined : await way.memory.acquire({ signal, weight: size })
   const bytes = Buffer.isBuffer(body) ? body : await readAll(body, size, signal)
   try {
     const output = await way.requests.send(
@@ -98,20 +108,26 @@ async function uploadParts(
 
 /** A part that fails is sent again by itself: the rest of a large object need not go up once more. */
 async function sendParts(
-  { requests, partRetry, failed }: UploadWay,
+  { requests, memory, partRetry, failed }: UploadWay,
   begun: UploadTarget & { readonly UploadId: string | undefined },
   body: PutBody,
   size: number,
   { signal }: Abortable,
 ): Promise<{ ETag: string | undefined; PartNumber: number }[]> {
   const partSize = Math.max(multipartThreshold, Math.ceil(size / largestPartCount))
-  const places = new Semaphore(Math.max(1, Math.min(partConcurrency, Math.floor(partMemory / partSize))))
+  const places = new Semaphore(partConcurrency)
   const failure = new AbortController()
   const onAbort = (): void => failure.abort(signal?.reason)
   signal?.addEventListener('abort', onAbort, { once: true })
   const parts: Promise<{ ETag: string | undefined; PartNumber: number }>[] = []
-  const send = async (bytes: Buffer, PartNumber: number, place: Disposable) => {
-    using _place = place
+  const roomFor = async (weight: number): Promise<Disposable> => {
+    using held = new DisposableStack()
+    held.use(await places.acquire({ signal: failure.signal }))
+    held.use(await memory.acquire({ signal: failure.signal, weight }))
+    return held.move()
+  }
+  const send = async ({ bytes, room }: Part, PartNumber: number) => {
+    using _room = room
     const { ETag } = await retrying(
       () =>
         requests
@@ -130,11 +146,10 @@ async function sendParts(
   }
   try {
     signal?.throwIfAborted()
-    for await (const bytes of partsOf(body, partSize, failure.signal)) {
-      const place = await places.acquire({ signal: failure.signal })
-      const part = send(bytes, parts.length + 1, place)
-      part.catch((error: unknown) => failure.abort(error))
-      parts.push(part)
+    for await (const part of partsOf(body, { size, partSize, roomFor, signal: failure.signal })) {
+      const sent = send(part, parts.length + 1)
+      sent.catch((error: unknown) => failure.abort(error))
+      parts.push(sent)
     }
     return await Promise.all(parts)
   } catch (error) {
@@ -161,24 +176,53 @@ async function readAll(source: FileSource, size: number, signal: AbortSignal | u
   return bytes
 }
 
-/** Parts of `partSize` bytes, the last one shorter; each is the caller's to keep. */
-async function* partsOf(body: PutBody, partSize: number, signal: AbortSignal): AsyncIterable<Buffer> {
+interface Part {
+  readonly bytes: Buffer
+  /** Whoever gets the part disposes of it when the bytes are no longer needed. */
+  readonly room: Disposable
+}
+
+interface Cut {
+  /** Of all of the body. */
+  readonly size: number
+  readonly partSize: number
+  /** Resolves when so many bytes may be in memory. */
+  readonly roomFor: (bytes: number) => Promise<Disposable>
+  readonly signal: AbortSignal
+}
+
+/** Parts of `partSize` bytes, the last one shorter. There is room for a part before any of it is read. */
+async function* partsOf(body: PutBody, { size, partSize, roomFor, signal }: Cut): AsyncIterable<Part> {
   if (Buffer.isBuffer(body)) {
-    for (let at = 0; at < body.length; at += partSize) yield body.subarray(at, at + partSize)
+    for (let at = 0; at < size; at += partSize) {
+      const bytes = body.subarray(at, at + partSize)
+      yield { bytes, room: await roomFor(bytes.length) }
+    }
     return
   }
-  let part = Buffer.allocUnsafeSlow(partSize)
+  let left = size
+  let filling: Part | undefined
   let filled = 0
-  for await (const piece of readSource(body, signal)) {
-    for (let at = 0; at < piece.length; ) {
-      const copied = piece.copy(part, filled, at)
-      at += copied
-      filled += copied
-      if (filled < partSize) continue
-      yield part
-      part = Buffer.allocUnsafeSlow(partSize)
-      filled = 0
-    }
+  try {
+    for await (const piece of readSource(body, signal))
+      for (let at = 0; at < piece.length; ) {
+        filling ??= await emptyPart(Math.min(partSize, left), roomFor)
+        const copied = piece.copy(filling.bytes, filled, at)
+        at += copied
+        filled += copied
+        if (filled < filling.bytes.length) continue
+        const part = filling
+        left -= filled
+        filling = undefined
+        filled = 0
+        yield part
+      }
+  } finally {
+    filling?.room[Symbol.dispose]()
   }
-  if (filled > 0) yield part.subarray(0, filled)
+}
+
+async function emptyPart(size: number, roomFor: Cut['roomFor']): Promise<Part> {
+  const room = await roomFor(size)
+  return { bytes: Buffer.allocUnsafeSlow(size), room }
 }

@@ -1,10 +1,16 @@
+import { open } from 'node:fs/promises'
 import { createServer } from 'node:http'
+import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
 import test from 'ava'
 import { silentLogger } from '../../src/base/log.ts'
+import { Semaphore } from '../../src/base/semaphore.ts'
 import { acquireDestination } from '../../src/destination/destination.ts'
 import { parseDestination, storeDefaults } from '../../src/destination/parse-destination.ts'
 import { objectKey } from '../../src/store/object-store.ts'
+import { type UploadWay, upload } from '../../src/store/s3-upload.ts'
 import { createMetrics } from '../../src/store/with-metrics.ts'
+import { temporaryFolder } from '../support/mounted.ts'
 
 Object.assign(process.env, { AWS_ACCESS_KEY_ID: 'key', AWS_SECRET_ACCESS_KEY: 'secret' })
 
@@ -68,4 +74,70 @@ test('parts of an upload that the server has forgotten are not sent again', asyn
   await using server = await partServer(404, 'NoSuchUpload')
   await t.throwsAsync(put(server, 3), { code: 'unavailable' })
   t.deepEqual(server.parts.toSorted(), [...new Set(server.parts)].toSorted(), 'none of them twice')
+})
+
+/** Keeps each body that is sent for some milliseconds, and counts the bytes it has. */
+function slowRequests(): {
+  requests: UploadWay['requests']
+  seen: { now: number; most: number; all: number }
+} {
+  const seen = { now: 0, most: 0, all: 0 }
+  const send = async ({ input }: { input: { Body?: Buffer } }): Promise<object> => {
+    const length = input.Body?.length ?? 0
+    seen.now += length
+    seen.all += length
+    seen.most = Math.max(seen.most, seen.now)
+    await setTimeout(length > 0 ? 20 : 0)
+    seen.now -= length
+    return { UploadId: '1', ETag: 'e' }
+  }
+  return { requests: { send: send as UploadWay['requests']['send'] }, seen }
+}
+
+test('uploads together have no more bytes in memory than a store allows, and all come to an end', async (t) => {
+  await using folder = await temporaryFolder()
+  const path = join(folder.path, 'file')
+  const [large, medium] = [40 << 20, 10 << 20]
+  await using file = await open(path, 'w')
+  await file.truncate(large)
+  const { requests, seen } = slowRequests()
+  const limit = 50 << 20
+  const memory = new Semaphore(limit)
+  const way: UploadWay = { requests, memory, partRetry: undefined, failed: (error) => error }
+  const before = process.memoryUsage().arrayBuffers
+  let mostBuffers = 0
+  const watch = setInterval(() => {
+    mostBuffers = Math.max(mostBuffers, process.memoryUsage().arrayBuffers - before)
+  }, 1)
+  const put = (length: number, signal?: AbortSignal): Promise<string> =>
+    upload(way, { Bucket: 'b', Key: 'k' }, { path, ranges: [{ offset: 0, length }] }, { signal })
+  const interrupted = AbortSignal.timeout(30)
+  const results = await Promise.allSettled([
+    ...Array.from({ length: 8 }, (_, n) => put(n % 2 === 0 ? large : medium)),
+    ...Array.from({ length: 4 }, () => put(large, interrupted)),
+  ])
+  clearInterval(watch)
+  t.true(results.slice(0, 8).every(({ status }) => status === 'fulfilled'))
+  t.true(seen.all >= 4 * (large + medium))
+  t.true(seen.most <= limit, `${seen.most} bytes were sent at a time`)
+  t.log(`${mostBuffers >> 20} MiB of buffers, with those not collected yet`)
+  // Nothing is held any more.
+  using _all = await memory.acquire({ weight: limit, signal: AbortSignal.timeout(1000) })
+})
+
+test('a file that has become shorter gives back the room of the part that was begun', async (t) => {
+  await using folder = await temporaryFolder()
+  const path = join(folder.path, 'file')
+  await using file = await open(path, 'w')
+  await file.truncate(20 << 20)
+  const memory = new Semaphore(50 << 20)
+  const way: UploadWay = {
+    requests: slowRequests().requests,
+    memory,
+    partRetry: undefined,
+    failed: (error) => error,
+  }
+  const body = { path, ranges: [{ offset: 0, length: 40 << 20 }] }
+  await t.throwsAsync(upload(way, { Bucket: 'b', Key: 'k' }, body, {}), { code: 'invalid' })
+  using _all = await memory.acquire({ weight: 50 << 20, signal: AbortSignal.timeout(1000) })
 })
