@@ -44,6 +44,8 @@ const extractionFlags = [
  */
 export class ArchiveSource implements ImportSource {
   readonly description: string
+  /** tar writes holes as zeros unless it is asked to look for them (`--sparse`), and unpacks what it finds. */
+  readonly losesHoles = true
   readonly #tree: FolderSource
   readonly #folder: string
 

@@ -3,22 +3,31 @@ import { codeOf } from '../base/errors.ts'
 import { fileKey } from '../destination/layout.ts'
 import type { ObjectIds } from '../snapshot/object-id.ts'
 import type { NewObject } from '../snapshot/working-index.ts'
-import type { ObjectStore } from '../store/object-store.ts'
+import type { ByteRange, ObjectStore } from '../store/object-store.ts'
 import type { OpenContent } from './source.ts'
 
 /** Up to here a file is read once, hashed and sent from memory. */
 const memoryLimit = 4 << 20
-/** Bytes of a larger one that are read at a time. */
+/**
+ * Bytes of a larger one that are read at a time. Also the grain in which zeros become holes: a finer one would find some more, and let a file have
+ * very many extents. To compare costs nothing beside the hash, as it ends at the first byte that is not zero.
+ */
 const pieceSize = 1 << 20
+const zeros = Buffer.alloc(pieceSize)
 
 export interface ContentStoreOptions {
   readonly store: ObjectStore
   readonly repository: string
   readonly ids: ObjectIds
+  /** Do not store pieces of large files that are nothing but zeros. */
+  readonly zerosAreHoles?: boolean | undefined
 }
 
 export interface StoredContent {
-  readonly object: NewObject
+  /** Undefined when the content is one hole. */
+  readonly object: NewObject | undefined
+  /** Where the object's bytes lie in the file, one after another. */
+  readonly ranges: readonly ByteRange[]
   /** Whether it had to be sent. */
   readonly uploaded: boolean
 }
@@ -40,42 +49,48 @@ export class ContentStore {
 
   /** Undefined when the content changed meanwhile; nothing refers to what may have been sent of it then. */
   async add(content: OpenContent, signal: AbortSignal): Promise<StoredContent | undefined> {
-    const size = content.ranges.reduce((sum, { length }) => sum + length, 0)
-    const isSmall = size <= memoryLimit
-    const buffer = Buffer.allocUnsafeSlow(isSmall ? size : pieceSize)
-    const sha256 = await digestOf(content, buffer, signal)
-    if (sha256 === undefined || !(await content.isUnchanged())) return undefined
+    const given = sizeOf(content.ranges)
+    const isSmall = given <= memoryLimit
+    const buffer = Buffer.allocUnsafeSlow(isSmall ? given : pieceSize)
+    const zerosAreHoles = this.#options.zerosAreHoles === true && !isSmall
+    const data = await digestOf(content, buffer, { zerosAreHoles, signal })
+    if (data === undefined || !(await content.isUnchanged())) return undefined
+    const { sha256, ranges } = data
+    const size = sizeOf(ranges)
+    if (size === 0) return { object: undefined, ranges, uploaded: false }
     const identity = identityOf(size, sha256)
     for (let known = this.#ids.get(identity); known !== undefined; known = this.#ids.get(identity)) {
       const id = await known
-      if (id !== undefined) return { object: { id, size, sha256 }, uploaded: false }
+      if (id !== undefined) return { object: { id, size, sha256 }, ranges, uploaded: false }
     }
-    const sent = this.#send(identity, content, isSmall ? buffer : undefined, signal)
+    const sent = this.#send(identity, content, isSmall ? buffer : ranges, signal)
     this.#ids.set(identity, sent)
     const id = await sent
-    return id === undefined ? undefined : { object: { id, size, sha256 }, uploaded: true }
+    return id === undefined ? undefined : { object: { id, size, sha256 }, ranges, uploaded: true }
   }
 
   /**
-   * Resolves with the new object's id; with undefined when what was sent of `content`, read a second time where it is not in `bytes`, may not be what
-   * was hashed. Such an object, like one whose put failed, must not be shared by a later file.
+   * Resolves with the new object's id; with undefined when what was sent of `content`, read a second time where `data` are not its bytes but their ranges, may
+   * not be what was hashed. Such an object, like one whose put failed, must not be shared by a later file.
    */
   async #send(
     identity: string,
     content: OpenContent,
-    bytes: Buffer | undefined,
+    data: Buffer | readonly ByteRange[],
     signal: AbortSignal,
   ): Promise<string | undefined> {
     const { store, repository, ids } = this.#options
     const id = ids.next()
+    const isInMemory = Buffer.isBuffer(data)
     let isSound = false
     try {
-      await store.put(fileKey(repository, id), bytes ?? content, { signal })
-      isSound = bytes !== undefined || (await content.isUnchanged())
+      const body = isInMemory ? data : { path: content.path, ranges: data }
+      await store.put(fileKey(repository, id), body, { signal })
+      isSound = isInMemory || (await content.isUnchanged())
     } catch (error) {
       // The file may have become shorter, or unreadable, which is no fault of the store.
-      if (codeOf(error) !== 'invalid' || bytes !== undefined) throw error
-      await digestOf(content, Buffer.allocUnsafeSlow(pieceSize), signal)
+      if (codeOf(error) !== 'invalid' || isInMemory) throw error
+      await digestOf(content, Buffer.allocUnsafeSlow(pieceSize), { zerosAreHoles: false, signal })
       if (await content.isUnchanged()) throw error
     } finally {
       if (!isSound) this.#ids.delete(identity)
@@ -88,13 +103,21 @@ function identityOf(size: number, sha256: Buffer): string {
   return `${size}:${sha256.toString('latin1')}`
 }
 
-/** Undefined when the file has become shorter. A `buffer` that is as long as its data holds all of it in the end. */
+function sizeOf(ranges: readonly ByteRange[]): number {
+  return ranges.reduce((sum, { length }) => sum + length, 0)
+}
+
+/**
+ * SHA-256 of the content's data, and where it lies: in `content.ranges`, without pieces of zeros if these are holes. Undefined when the file has become
+ * shorter. A `buffer` that is as long as the data holds all of it in the end.
+ */
 async function digestOf(
   content: OpenContent,
   buffer: Buffer,
-  signal: AbortSignal,
-): Promise<Buffer | undefined> {
+  { zerosAreHoles, signal }: { readonly zerosAreHoles: boolean; readonly signal: AbortSignal },
+): Promise<{ sha256: Buffer; ranges: readonly ByteRange[] } | undefined> {
   const digest = createHash('sha256')
+  const ranges: { offset: number; length: number }[] = []
   let filled = 0
   for (const { offset, length } of content.ranges)
     for (let done = 0; done < length; ) {
@@ -103,9 +126,15 @@ async function digestOf(
       const free = buffer.subarray(filled, filled + length - done)
       const bytesRead = await content.read(free, offset + done)
       if (bytesRead === 0) return undefined
-      digest.update(free.subarray(0, bytesRead))
+      const piece = free.subarray(0, bytesRead)
+      if (!(zerosAreHoles && piece.equals(zeros.subarray(0, bytesRead)))) {
+        digest.update(piece)
+        const last = ranges.at(-1)
+        if (last !== undefined && last.offset + last.length === offset + done) last.length += bytesRead
+        else ranges.push({ offset: offset + done, length: bytesRead })
+      }
       filled += bytesRead
       done += bytesRead
     }
-  return digest.digest()
+  return { sha256: digest.digest(), ranges }
 }

@@ -43,7 +43,6 @@ function contentOf(handle: FileHandle, at: Buffer, found: BigIntStats): OpenCont
   return {
     path: `/proc/self/fd/${handle.fd}`,
     ranges,
-    sparse: ranges.length !== 1 || ranges[0]?.length !== size,
     read: (into, offset) =>
       readable(at, async () => (await handle.read(into, 0, into.length, offset)).bytesRead),
     isUnchanged: () => readable(at, async () => isSame(found, await handle.stat({ bigint: true }))),

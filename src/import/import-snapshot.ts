@@ -80,7 +80,12 @@ export async function importSnapshot(options: ImportOptions): Promise<ImportResu
   const folder = await makeTemporaryFolder('jbfs-import-')
   try {
     using working = new WorkingIndex(join(folder, 'working.sqlite'))
-    const contents = new ContentStore({ store, repository, ids: new ObjectIds() })
+    const contents = new ContentStore({
+      store,
+      repository,
+      ids: new ObjectIds(),
+      zerosAreHoles: source.losesHoles,
+    })
     await reuseObjects(contents, options, others, signal)
     const draft = new ManifestDraft(logger)
     const filling = new Filling(working, contents, draft, options)
@@ -246,7 +251,8 @@ class Filling {
     if (content.ranges.length === 0) return this.#addInode(entry, {})
     const stored = await this.#contents.add(content, signal)
     if (stored === undefined) return undefined
-    const { object, uploaded } = stored
+    const { object, ranges, uploaded } = stored
+    if (object === undefined) return this.#addInode(entry, {})
     if (uploaded) {
       this.progress.uploadedFiles++
       this.progress.uploadedBytes += object.size
@@ -258,7 +264,7 @@ class Filling {
       this.#objects.add(object.id)
       this.#working.addObject(object)
     }
-    const extents = content.sparse ? extentsOf(content.ranges) : undefined
+    const extents = object.size < inode.size ? extentsOf(ranges) : undefined
     return this.#addInode(entry, { object: object.id, extents })
   }
 

@@ -6,6 +6,8 @@ import type { FileSource } from '../store/object-store.ts'
 export interface ImportSource extends AsyncDisposable {
   /** For messages. */
   readonly description: string
+  /** Whether it does not tell holes from zeros, so that long zeros are better taken for holes. */
+  readonly losesHoles?: boolean
   /** Everything in it, once; the first entry is the top folder, and a folder comes before what is in it. */
   entries(options: { readonly signal: AbortSignal }): AsyncIterable<SourceEntry>
 }
@@ -28,10 +30,8 @@ export interface SourceContent {
   again(): Promise<SourceEntry>
 }
 
-/** A file as it was found, open. Its `path` stands for the open file, whatever becomes of its name, until it is disposed of. */
+/** A file as it was found, open. Its `ranges` are where it has data, and no holes. Its `path` stands for the open file, whatever becomes of its name, until it is disposed of. */
 export interface OpenContent extends FileSource, AsyncDisposable {
-  /** Whether it has holes, so that `ranges`, where its data lies, is not simply all of it. */
-  readonly sparse: boolean
   /** Fills `into`, or its beginning, with what is at `offset`; resolves with how many bytes, 0 at the end. Rejects with `bad-source`. */
   read(into: Buffer, offset: number): Promise<number>
   /** Whether it is still as it was found. */

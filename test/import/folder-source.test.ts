@@ -93,7 +93,7 @@ test('holes are found, and an open file keeps its path when its name goes', asyn
   await truncate(path, 1 << 20)
   const [, file] = await entriesOf(folder)
   await using content = await file?.content?.open()
-  t.like(content, { sparse: true, ranges: [{ offset: 0, length: 4096 }] })
+  t.deepEqual(content?.ranges, [{ offset: 0, length: 4096 }])
   t.is(await content?.read(Buffer.alloc(10), 4090), 10)
   t.true(await content?.isUnchanged())
   await rm(path)

@@ -1,12 +1,17 @@
+import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { mkdir, writeFile } from 'node:fs/promises'
+import { mkdir, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import test from 'ava'
 import { type Logger, silentLogger } from '../../src/base/log.ts'
+import { ArchiveSource } from '../../src/import/archive-source.ts'
 import { FolderSource } from '../../src/import/folder-source.ts'
 import { type ImportOptions, importSnapshot } from '../../src/import/import-snapshot.ts'
 import type { ImportSource, SourceEntry } from '../../src/import/source.ts'
+import { type CatalogEntry, listSnapshots } from '../../src/snapshot/catalog.ts'
+import { openSnapshotIndex } from '../../src/snapshot/index-file.ts'
 import { publishSnapshot } from '../../src/snapshot/publish.ts'
+import type { Extent, Ino, Inode } from '../../src/snapshot/tree.ts'
 import { emptyStore, manifest, repository, totals } from '../snapshot/publish-sample.ts'
 import {
   fileInode,
@@ -69,7 +74,6 @@ function restless(calmAfter: number): ImportSource {
           : {
               path: '',
               ranges: [{ offset: 0, length: bytes.length }],
-              sparse: false,
               read: async (into, offset) => bytes.copy(into, 0, offset),
               isUnchanged: async () => true,
               [Symbol.asyncDispose]: async () => {},
@@ -93,4 +97,33 @@ test('a file that changes while it is read is read three times', async (t) => {
   await t.throwsAsync(importSnapshot({ ...options, openSource: async () => restless(4) }), {
     code: 'source-changed',
   })
+})
+
+test('a file that had holes before an ordinary tar has them again', async (t) => {
+  const folder = await temporaryFolder(t)
+  const options = await optionsIn(folder)
+  const source = join(folder, 'source')
+  await mkdir(source)
+  await writeFile(join(source, 'image'), Buffer.alloc(1 << 20, 'x'))
+  await truncate(join(source, 'image'), 50 << 20)
+  await writeFile(join(source, 'hole'), '')
+  await truncate(join(source, 'hole'), 5 << 20)
+  const archive = join(folder, 'archive.tar')
+  execFileSync('tar', ['-cf', archive, '-C', source, '.'])
+  const { logger } = options
+  const result = await importSnapshot({
+    ...options,
+    openSource: ({ signal }) => ArchiveSource.open(archive, { logger, signal }),
+  })
+  t.like(result, { files: 2, bytes: 55 << 20, uploadedFiles: 1, uploadedBytes: 1 << 20 })
+  const signal = new AbortController().signal
+  const [entry] = await listSnapshots(options.store, repository, { signal })
+  using tree = await openSnapshotIndex({ ...options, entry: entry as CatalogEntry, signal })
+  const extentsOf = (name: string): Extent[] => {
+    const inode = tree.lookup(1 as Ino, nameOf(name))
+    t.true(inode?.sparse)
+    return [...tree.extents((inode as Inode).ino, 0)]
+  }
+  t.deepEqual(extentsOf('image'), [{ offset: 0, length: 1 << 20, objectOffset: 0 }])
+  t.deepEqual(extentsOf('hole'), [])
 })
