@@ -20,12 +20,17 @@ const commandNames = [
 
 /** Runs one command. Rejects with what went wrong; a command line that is wrong is a `CliError` with code `usage`. */
 export async function runCli(argv: readonly string[]): Promise<void> {
-  await parser(argv).parseAsync()
+  try {
+    await parser(argv).parseAsync()
+  } catch (error) {
+    throw isLostFolder(error) ? lostFolderError(error) : error
+  }
 }
 
 function parser(argv: readonly string[]): Argv {
   return (
-    yargs([...argv])
+    // The folder is for settings files we have none of: not the working folder, in which even asking may fail, or hang.
+    yargs([...argv], '/')
       .scriptName('jbfs')
       .locale('en')
       .usage('$0 <command>\n\nMounts JetBackup 5 destinations as ordinary folders.')
@@ -48,6 +53,17 @@ function parser(argv: readonly string[]): Argv {
         throw error ?? usageError(message, argv)
       })
   )
+}
+
+/** Thrown by whatever makes a relative path absolute, as `resolve` does. */
+function isLostFolder(error: unknown): boolean {
+  return error instanceof Error && 'syscall' in error && error.syscall === 'uv_cwd'
+}
+
+function lostFolderError(cause: unknown): CliError {
+  const message =
+    'the working folder was removed, or cannot be reached any more: cd to another one, or give absolute paths'
+  return new CliError('usage', message, { cause })
 }
 
 function usageError(message: string, [command = '']: readonly string[]): CliError {

@@ -17,6 +17,8 @@ interface Place {
   readonly folder: string
   readonly destination: string
   readonly mountpoint: string
+  /** Of `jbfs mount`, all paths absolute. */
+  readonly arguments: readonly string[]
   mount(...args: string[]): Promise<TextResult>
   /** Process id of the daemon, as `jbfs status` has it. */
   daemon(): Promise<number>
@@ -38,12 +40,14 @@ function mountingTest(title: string, body: (t: ExecutionContext, place: Place) =
     await mkdir(mountpoint)
     await writeFile(join(destination, 'notes.txt'), 'kept\n')
     const settings = ['--cache-dir', join(path, 'cache'), '--log-file', join(path, 'log/mount.log')]
+    const mountArguments = [destination, mountpoint, ...settings]
     try {
       await body(t, {
         folder: path,
         destination,
         mountpoint,
-        mount: (...args) => runJbfs(['mount', destination, mountpoint, ...settings, ...args]),
+        arguments: mountArguments,
+        mount: (...args) => runJbfs(['mount', ...mountArguments, ...args]),
         daemon: async () => (await statusOf(mountpoint)).status.pid,
       })
     } finally {
@@ -293,6 +297,43 @@ mountingTest('a daemon that was killed: status says so, umount and mount clear i
     t.is(await readFile(join(place.mountpoint, 'notes.txt'), 'utf8'), 'kept\n')
     t.deepEqual(await runJbfs(['umount', place.mountpoint]), silent)
   }
+})
+
+/** As a user who stands in `folder` does it, after the shell words `before`. */
+function runJbfsIn(folder: string, before: string, ...args: string[]): Promise<TextResult> {
+  const script = `cd "$1" && ${before} && shift && exec "$@"`
+  return runText(['sh', '-c', script, 'sh', folder, process.execPath, jbfsProgram, ...args])
+}
+
+const lostFolder: TextResult = {
+  code: 2,
+  stdout: '',
+  stderr:
+    'jbfs: the working folder was removed, or cannot be reached any more: cd to another one, or give absolute paths\n',
+}
+
+mountingTest('whoever stands in a mount whose daemon has died can mount anew', async (t, place) => {
+  t.deepEqual(await place.mount(), silent)
+  // Its watcher then detaches the mount, and the way up from the working folder is lost.
+  const death = `kill -9 ${await place.daemon()} && while grep -qF "$1" /proc/self/mountinfo; do sleep 0.1; done`
+  t.deepEqual(await runJbfsIn(place.mountpoint, death, 'mount', ...place.arguments), silent)
+  t.is(await readFile(join(place.mountpoint, 'notes.txt'), 'utf8'), 'kept\n')
+  t.deepEqual(await runJbfs(['umount', place.mountpoint]), silent)
+})
+
+mountingTest('in a folder that was removed all goes as ever, but for relative paths', async (t, place) => {
+  const removed = join(place.folder, 'removed')
+  const inRemoved = async (...args: string[]): Promise<TextResult> => {
+    await mkdir(removed)
+    return runJbfsIn(removed, 'rmdir "$1"', ...args)
+  }
+  const { mountpoint } = place
+  const [, ...others] = place.arguments
+  t.deepEqual(await inRemoved('mount', './destination', ...others), lostFolder)
+  t.deepEqual(await inRemoved('mount', ...place.arguments), silent)
+  t.is((await inRemoved('status', mountpoint)).code, 0)
+  t.deepEqual(await inRemoved('umount', 'mnt'), lostFolder)
+  t.deepEqual(await inRemoved('umount', mountpoint), silent)
 })
 
 mountingTest('a daemon that hangs makes no command hang', async (t, place) => {
