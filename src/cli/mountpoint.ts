@@ -52,6 +52,9 @@ async function linkTarget(path: string): Promise<string | undefined> {
 /** `dead`: its daemon has gone and every access fails · `silent`: no answer within the timeout. */
 export type MountHealth = 'alive' | 'dead' | 'silent'
 
+/** Milliseconds for a process that was killed. */
+const timeToDie = 1_000
+
 /** Asks a mount whether it answers, from another process. A statfs: unlike a stat, the kernel has no answer of its own to it. */
 export function healthOfMount(mountpoint: string, { timeout = 2_000 } = {}): Promise<MountHealth> {
   return new Promise((resolve, reject) => {
@@ -61,20 +64,24 @@ export function healthOfMount(mountpoint: string, { timeout = 2_000 } = {}): Pro
       cwd: '/',
     })
     let complaint = ''
+    let isSilent = false
     child.stderr.setEncoding('utf8').on('data', (text: string) => {
       complaint += text
     })
-    const timer = setTimeout(() => {
-      // Not waited for: it may be beyond reach of any signal.
+    let timer = setTimeout(() => {
+      isSilent = true
       child.kill('SIGKILL')
-      child.stderr.destroy()
-      child.unref()
-      resolve('silent')
+      // Until it has gone the mount is in use by it; but what the daemon has begun to answer is beyond reach of any signal.
+      timer = setTimeout(() => {
+        child.stderr.destroy()
+        child.unref()
+        resolve('silent')
+      }, timeToDie)
     }, timeout)
     child.on('error', reject)
     child.on('close', () => {
       clearTimeout(timer)
-      resolve(/not connected|aborted/.test(complaint) ? 'dead' : 'alive')
+      resolve(isSilent ? 'silent' : /not connected|aborted/.test(complaint) ? 'dead' : 'alive')
     })
   })
 }

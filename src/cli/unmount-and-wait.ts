@@ -28,13 +28,10 @@ export async function unmountAndWait(mountpoint: string, { lazy = false } = {}):
   const { runtime } = ownFolders()
   const socket = controlSocketPath(runtime, mountpoint)
   const daemon = (await askMount(socket))?.pid
-  if (daemon === undefined && (await healthOfMount(mountpoint)) === 'dead') {
-    await unmount(mountpoint, { lazy: true })
-    removeControlSocket(socket)
-    return
-  }
   await unmountOrAdvise(mountpoint, lazy)
-  if (daemon !== undefined && !lazy) await ended(daemon)
+  // One that hangs, or has died.
+  if (daemon === undefined) removeControlSocket(socket)
+  else if (!lazy) await ended(daemon)
 }
 
 async function unmountOrAdvise(mountpoint: string, lazy: boolean): Promise<void> {
@@ -42,6 +39,8 @@ async function unmountOrAdvise(mountpoint: string, lazy: boolean): Promise<void>
     await unmount(mountpoint, { lazy })
   } catch (error) {
     if (!(error instanceof MountError) || error.code !== 'busy') throw error
+    // Asked only now: whatever asks a mount that hangs uses it, and may do so for as long as it hangs.
+    if ((await healthOfMount(mountpoint)) === 'dead') return unmount(mountpoint, { lazy: true })
     throw new MountError(
       'busy',
       `${mountpoint} is in use: fuser -vm ${mountpoint} (or lsof) shows by whom; ` +

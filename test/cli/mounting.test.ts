@@ -1,11 +1,14 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, readFileSync } from 'node:fs'
-import { mkdir, readdir, readFile, realpath, symlink, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, realpath, rm, symlink, writeFile } from 'node:fs/promises'
 import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import test, { type ExecutionContext } from 'ava'
 import { mountAt } from '../../src/base/mountinfo.ts'
+import { ownFolders } from '../../src/cli/own-folders.ts'
+import { controlSocketPath } from '../../src/daemon/control-socket.ts'
 import { jbfsProgram, temporaryFolder, whyNoMounts } from '../support/mounted.ts'
 import { findOlderNode } from '../support/older-node.ts'
 import { run } from '../support/run.ts'
@@ -351,6 +354,22 @@ mountingTest('a daemon that hangs makes no command hang', async (t, place) => {
   }
   await ended(daemon)
   t.is(mountAt(place.mountpoint), undefined)
+})
+
+mountingTest('umount does not itself keep in use what hangs', async (t, place) => {
+  const program = join(import.meta.dirname, '../../src/filesystem/snapshot-filesystem.ts')
+  const hanging = `import { SnapshotFilesystem } from ${JSON.stringify(pathToFileURL(program).href)};
+    SnapshotFilesystem.prototype.statfs = () => process.kill(process.pid, 'SIGSTOP')`
+  const NODE_OPTIONS = `--import=data:text/javascript,${encodeURIComponent(hanging)}`
+  t.deepEqual(await runJbfs(['mount', ...place.arguments], { env: { NODE_OPTIONS } }), silent)
+  const daemon = await place.daemon()
+  await rm(controlSocketPath(ownFolders().runtime, place.mountpoint))
+  try {
+    t.deepEqual(await runJbfs(['umount', place.mountpoint]), silent)
+  } finally {
+    process.kill(daemon, 'SIGCONT')
+  }
+  await ended(daemon)
 })
 
 mountingTest('Ctrl-C while a mount is on its way leaves nothing', async (t, place) => {
