@@ -4,7 +4,7 @@
 // biome-ignore lint/style/useNodejsImportProtocol: older versions do not know it
 import { spawn } from 'child_process'
 // biome-ignore lint/style/useNodejsImportProtocol: older versions do not know it
-import { existsSync } from 'fs'
+import { existsSync, fstatSync } from 'fs'
 // biome-ignore lint/style/useNodejsImportProtocol: older versions do not know it
 import { createRequire } from 'module'
 // biome-ignore lint/style/useNodejsImportProtocol: older versions do not know it
@@ -64,10 +64,20 @@ function runWith(node) {
 function inheritedDescriptors() {
   const match = / --fuse-fd[ =]([0-9]+)/.exec(` ${process.argv.slice(2).join(' ')}`)
   const stdio = []
-  if (match === null || Number(match[1]) < 3) return stdio
+  if (match === null || Number(match[1]) < 3 || !isOpen(Number(match[1]))) return stdio
   for (let fd = 3; fd < Number(match[1]); fd++) stdio.push('ignore')
   stdio.push(Number(match[1]))
   return stdio
+}
+
+/** One that is not open cannot be handed on; jbfs then says so. */
+function isOpen(fd) {
+  try {
+    fstatSync(fd)
+    return true
+  } catch (_) {
+    return false
+  }
 }
 
 function stop(message) {

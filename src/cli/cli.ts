@@ -7,22 +7,21 @@ import { statusCommand } from './commands/status.ts'
 import { umountCommand } from './commands/umount.ts'
 import { CliError } from './errors.ts'
 import { exitCodeMeanings } from './exit-codes.ts'
+import { nearest } from './nearest.ts'
+import { usageError } from './usage-error.ts'
 import { version } from './version.ts'
 
-const commandNames = [
-  mountCommand,
-  umountCommand,
-  statusCommand,
-  snapshotsCommand,
-  importCommand,
-  demoCommand,
-].map(({ command }) => String(command).split(' ')[0] as string)
+const commands = [mountCommand, umountCommand, statusCommand, snapshotsCommand, importCommand, demoCommand]
+const commandNames = commands.map(({ command }) => String(command).split(' ')[0] as string)
+const allNames = [...commandNames, ...commands.flatMap(({ aliases = [] }) => aliases), 'help']
 
 /** Runs one command. Rejects with what went wrong; a command line that is wrong is a `CliError` with code `usage`. */
 export async function runCli(argv: readonly string[]): Promise<void> {
   try {
-    await parser(argv).parseAsync()
+    await parser(asYargsHasIt(argv)).parseAsync()
   } catch (error) {
+    // Some faults of a command line yargs throws past `fail`.
+    if (error instanceof Error && error.name === 'YError') throw usageError(error.message, helpFor(argv))
     throw isLostFolder(error) ? lostFolderError(error) : error
   }
 }
@@ -50,7 +49,7 @@ function parser(argv: readonly string[]): Argv {
       .wrap(Math.min(110, process.stdout.columns ?? 100))
       .exitProcess(false)
       .fail((message, error) => {
-        throw error ?? usageError(message, argv)
+        throw error ?? usageError(message, helpFor(argv))
       })
   )
 }
@@ -66,12 +65,18 @@ function lostFolderError(cause: unknown): CliError {
   return new CliError('usage', message, { cause })
 }
 
-function usageError(message: string, [command = '']: readonly string[]): CliError {
-  const help = commandNames.includes(command) ? `jbfs ${command} --help` : 'jbfs --help'
-  const problem = message.startsWith('Not enough non-option arguments')
-    ? 'an argument is missing'
-    : message.replaceAll(/\s*\n\s*/g, ' ').replace(/^[A-Z]/, (letter) => letter.toLowerCase())
-  return new CliError('usage', `${problem} (see ${help})`)
+/** `help mount` is `mount --help`, as with git. Throws `usage` for a command that is none. */
+function asYargsHasIt(argv: readonly string[]): readonly string[] {
+  const [first = '', ...rest] = argv
+  if (first === 'help') return asYargsHasIt([...rest.slice(0, 1), '--help'])
+  if (first === '' || first.startsWith('-') || allNames.includes(first)) return argv
+  const meant = nearest(first, allNames)
+  const hint = meant === undefined ? 'see jbfs --help' : `did you mean ${meant}?`
+  throw new CliError('usage', `there is no command ${JSON.stringify(first)} (${hint})`)
+}
+
+function helpFor([command = '']: readonly string[]): string {
+  return allNames.includes(command) ? `jbfs ${command} --help` : 'jbfs --help'
 }
 
 function epilogue(): string {

@@ -84,12 +84,12 @@ export function storeOptionsOf(args: StoreArguments): StoreOptions {
   // The names of the AWS tools, so that what works for them works here.
   const endpoint =
     args.endpoint ?? (process.env.AWS_ENDPOINT_URL_S3 || process.env.AWS_ENDPOINT_URL || undefined)
-  const region = args.region ?? process.env.AWS_REGION ?? process.env.AWS_DEFAULT_REGION
+  const region = args.region ?? (process.env.AWS_REGION || process.env.AWS_DEFAULT_REGION || undefined)
   return {
-    endpoint: endpoint && checkedEndpoint(endpoint),
-    region,
+    endpoint: endpoint === undefined ? undefined : checkedEndpoint(endpoint),
+    region: region === undefined ? undefined : checkedRegion(region),
     addressing,
-    caFile: args['ca-file'] && checkedFile('--ca-file', args['ca-file']),
+    caFile: args['ca-file'] === undefined ? undefined : checkedFile('--ca-file', args['ca-file']),
     verifySsl: args['verify-ssl'],
     httpRetries: countOf('--http-retries', args['http-retries'], 0),
     maxConcurrency: countOf('--max-concurrency', args['max-concurrency'], 1),
@@ -129,9 +129,21 @@ function checkedEndpoint(text: string): string {
   return text
 }
 
+function checkedRegion(text: string): string {
+  if (/^[\w.-]+$/.test(text)) return text
+  throw new CliError('usage', `--region is the name of a region such as eu-central-1, not "${text}"`)
+}
+
+/** The absolute path given to the option `name`. An empty one is an unset variable in a script, not the working folder. */
+export function pathOf(name: string, path: string): string {
+  if (path === '') throw new CliError('usage', `${name} is a path, not ""`)
+  return resolve(path)
+}
+
 function checkedFile(name: string, path: string): string {
+  const absolute = pathOf(name, path)
   try {
-    if (statSync(path).isFile()) return resolve(path)
+    if (statSync(absolute).isFile()) return absolute
   } catch (error) {
     throw new CliError('usage', `${name}: ${messageOf(error)}`, { cause: error })
   }

@@ -1,9 +1,9 @@
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'ava'
 import { exitCodeMeanings } from '../../src/cli/exit-codes.ts'
-import { jbfsProgram } from '../support/mounted.ts'
-import { runJbfs, runText } from '../support/run-jbfs.ts'
+import { jbfsProgram, temporaryFolder, whyNoMounts } from '../support/mounted.ts'
+import { runJbfs, runText, type TextResult } from '../support/run-jbfs.ts'
 
 const commands = ['mount', 'umount', 'status', 'snapshots', 'import', 'demo']
 
@@ -31,7 +31,42 @@ test('--version is that of the package', async (t) => {
 
 const wrong: [string, string[], RegExp][] = [
   ['no command', [], /say what to do/],
-  ['an unknown command', ['mont'], /unknown argument: mont \(see jbfs --help\)/],
+  ['a command that is none', ['foo'], /there is no command "foo" \(see jbfs --help\)/],
+  ['a slip in a command', ['monut', '/a', '/b'], /there is no command "monut" \(did you mean mount\?\)/],
+  [
+    'help on a command that is none',
+    ['help', 'statsu'],
+    /there is no command "statsu" \(did you mean status\?\)/,
+  ],
+  [
+    'an option without its value',
+    ['mount', '/a', '/b', '--memory'],
+    /--memory needs a value \(see jbfs mount --help\)/,
+  ],
+  [
+    'a choice that is none',
+    ['mount', '/', '/tmp', '--log-level', 'loud'],
+    /--log-level is one of debug, info, warn, error, not "loud"/,
+  ],
+  [
+    'a descriptor that is not open',
+    ['mount', '/', '/tmp', '--fuse-fd', '99'],
+    /--fuse-fd 99 is no open \/dev\/fuse/,
+  ],
+  ['an empty endpoint', ['snapshots', 's3://bucket', '--endpoint', ''], /--endpoint is a URL .*, not ""/],
+  [
+    'an empty region',
+    ['snapshots', 's3://bucket', '--region', ''],
+    /--region is the name of a region .*, not ""/,
+  ],
+  ['an empty CA file', ['snapshots', 's3://bucket', '--ca-file', ''], /--ca-file is a path, not ""/],
+  ['an empty cache folder', ['mount', '/', '/tmp', '--cache-dir', ''], /--cache-dir is a path, not ""/],
+  ['an empty log file', ['mount', '/', '/tmp', '--log-file', ''], /--log-file is a path, not ""/],
+  [
+    'a snapshot that is no number',
+    ['import', '/', '/tmp/x', '--snap', 'abc'],
+    /--snap is a whole number, 1 or more, not "abc"/,
+  ],
   ['an unknown option', ['mount', '/a', '/b', '--memroy', '1G'], /unknown argument: memroy/],
   ['a missing argument', ['mount', '/a'], /an argument is missing \(see jbfs mount --help\)/],
   [
@@ -79,6 +114,42 @@ for (const [title, args, message] of wrong)
     t.regex(stderr, /^jbfs: [^\n]+\n$/)
     t.regex(stderr, message)
   })
+
+test('help on a command can be asked for in two ways', async (t) => {
+  const { code, stdout } = await runJbfs(['help', 'mount'])
+  t.is(code, 0)
+  t.is(stdout, (await runJbfs(['mount', '--help'])).stdout)
+  t.is((await runJbfs(['help'])).stdout, (await runJbfs(['--help'])).stdout)
+})
+
+test('a profile that no file of the AWS tools has is named', async (t) => {
+  await using folder = await temporaryFolder()
+  const config = join(folder.path, 'config')
+  const env = { AWS_PROFILE: 'backup', AWS_CONFIG_FILE: config, AWS_SHARED_CREDENTIALS_FILE: '/none' }
+  const ask = (): Promise<TextResult> =>
+    runJbfs(['snapshots', 's3://bucket', '--endpoint', 'http://127.0.0.1:9', '--http-retries', '0'], { env })
+  writeFileSync(config, '[default]\n[profile backups]\n')
+  t.deepEqual(await ask(), {
+    code: 2,
+    stdout: '',
+    stderr: `jbfs: AWS_PROFILE is "backup", but neither ${config} nor /none has such a profile\n`,
+  })
+  writeFileSync(config, '[profile backup]\naws_access_key_id = a\naws_secret_access_key = b\n')
+  t.regex((await ask()).stderr, /nothing answers at 127/)
+})
+
+test('a demo without a folder for temporary files says so', async (t) => {
+  if (whyNoMounts() !== undefined) {
+    t.pass()
+    return
+  }
+  const { code, stderr } = await runJbfs(['demo'], { env: { TMPDIR: '/no/such/folder' } })
+  t.is(code, 2)
+  t.regex(
+    stderr,
+    /^jbfs: the folder for temporary files \/no\/such\/folder cannot be used: [^\n]+TMPDIR[^\n]+\n$/,
+  )
+})
 
 test('keys given in an endpoint are refused and not repeated', async (t) => {
   const { code, stderr } = await runJbfs(['snapshots', 's3://b-1', '--endpoint', 'https://AKIA1:geheim@host'])

@@ -46,6 +46,12 @@ withOlderNode('an older Node.js hands over to the one that came with the package
   t.regex(stdout, /^\d+\.\d+\.\d+\n$/)
 })
 
+withOlderNode('a descriptor that is not open is no crash of the launcher', async (t, node) => {
+  const { code, stderr } = await runText([node, jbfsProgram, 'mount', '/', '/tmp', '--fuse-fd', '99'])
+  t.is(code, 2)
+  t.regex(stderr, /^jbfs: --fuse-fd 99 is no open \/dev\/fuse[^\n]+\n$/)
+})
+
 withOlderNode('without one it says what is missing, in one line', async (t, node) => {
   const { code, stdout, stderr } = await runText([node, t.context.installed, '--version'])
   t.is(code, 6)

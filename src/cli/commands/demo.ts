@@ -4,7 +4,7 @@ import { mkdir, mkdtemp, realpath, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import type { ArgumentsCamelCase, Argv, CommandModule, InferredOptionTypes, Options } from 'yargs'
-import { codeOf } from '../../base/errors.ts'
+import { codeOf, messageOf } from '../../base/errors.ts'
 import { isRoot } from '../../base/is-root.ts'
 import { mountAt } from '../../base/mountinfo.ts'
 import { isInPath } from '../../base/search-path.ts'
@@ -45,7 +45,7 @@ async function runDemo(args: ArgumentsCamelCase<DemoArguments>): Promise<void> {
   const { writeSampleAccount } = await import('../../sample/sample-account.ts')
   using interrupted = interruption()
   const { signal } = interrupted
-  const folder = await realpath(await mkdtemp(join(tmpdir(), 'jbfs-demo-')))
+  const folder = await makeTemporaryFolder()
   const shell = new Shell(folder, signal)
   try {
     print(`Everything happens in ${folder}, which is removed at the end.\n`)
@@ -78,6 +78,19 @@ async function runDemo(args: ArgumentsCamelCase<DemoArguments>): Promise<void> {
     await cleanUp(folder)
   }
   print('Unmounted and removed. What comes next: jbfs mount --help')
+}
+
+async function makeTemporaryFolder(): Promise<string> {
+  const parent = tmpdir()
+  try {
+    return await realpath(await mkdtemp(join(parent, 'jbfs-demo-')))
+  } catch (error) {
+    throw new CliError(
+      'usage',
+      `the folder for temporary files ${parent} cannot be used: ${messageOf(error)}: set TMPDIR to another one`,
+      { cause: error },
+    )
+  }
 }
 
 function refuseWithoutFuse(): void {

@@ -11,6 +11,7 @@ import { parseDestination } from '../../destination/parse-destination.ts'
 import { type RepositoryPlace, splitRepository } from '../../destination/split-repository.ts'
 import { ImportError } from '../../import/errors.ts'
 import type { ImportOptions } from '../../import/import-snapshot.ts'
+import { refuseMissingProfile } from '../aws-profile.ts'
 import { prepareCacheFolder } from '../cache-folder.ts'
 import { contains, nearestRealpath } from '../containment.ts'
 import { CliError } from '../errors.ts'
@@ -23,7 +24,7 @@ import { version } from '../version.ts'
 
 const importFlags = {
   snap: {
-    type: 'number',
+    type: 'string',
     requiresArg: true,
     describe: 'N of the new snap.N; the next free one when left out',
   },
@@ -72,6 +73,7 @@ export const importCommand: CommandModule<object, ImportArguments> = {
 async function runImport(args: ArgumentsCamelCase<ImportArguments>): Promise<void> {
   const place = splitRepository(parseDestination(args.repository, storeOptionsOf(args)))
   const { destination, repository, number } = place
+  refuseMissingProfile(destination, process.env)
   const { logger } = startLogging({ level: args['log-level'] ?? 'warn', readable: true })
   const { acquireDestination } = await import('../../destination/destination.ts')
   const { importSnapshot } = await import('../../import/import-snapshot.ts')
@@ -142,13 +144,14 @@ async function prepare(place: RepositoryPlace, source: string, options: Abortabl
   })
 }
 
-function wantedNumber(inPath: number | undefined, option: number | undefined): number | undefined {
+function wantedNumber(inPath: number | undefined, option: string | undefined): number | undefined {
   if (option === undefined) return inPath
-  if (parseSnapshotName(`snap.${option}`) === undefined)
-    throw new CliError('usage', `--snap is a whole number, 1 or more, not ${option}`)
-  if (inPath !== undefined && inPath !== option)
-    throw new CliError('usage', `the path says snap.${inPath}, and --snap says ${option}`)
-  return option
+  const number = parseSnapshotName(`snap.${option}`)
+  if (number === undefined)
+    throw new CliError('usage', `--snap is a whole number, 1 or more, not "${option}"`)
+  if (inPath !== undefined && inPath !== number)
+    throw new CliError('usage', `the path says snap.${inPath}, and --snap says ${number}`)
+  return number
 }
 
 function secondsOf(text: string): number {

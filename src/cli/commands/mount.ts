@@ -6,8 +6,10 @@ import { controlSocketPath } from '../../daemon/control-socket.ts'
 import { startLogging } from '../../daemon/logging.ts'
 import { type MountOptions, mountDefaults, mountOptions, transports } from '../../daemon/mount-options.ts'
 import { type Destination, formatDestination, parseDestination } from '../../destination/parse-destination.ts'
+import { refuseMissingProfile } from '../aws-profile.ts'
 import { prepareCacheFolder } from '../cache-folder.ts'
 import { exitCodeOf } from '../exit-codes.ts'
+import { requireFuseDevice } from '../fuse-descriptor.ts'
 import { interruption } from '../interruption.ts'
 import { logFileOf } from '../log-file.ts'
 import { canonicalMountpoint, prepareMountpoint, refuseInside, refuseOverlap } from '../mountpoint.ts'
@@ -15,6 +17,7 @@ import {
   destinationArgument,
   flag,
   logLevelFlag,
+  pathOf,
   sizeOf,
   storeFlags,
   storeFlagsOf,
@@ -115,13 +118,15 @@ async function runMount(args: ArgumentsCamelCase<MountArguments>): Promise<void>
     transport: args.transport,
     memoryBytes: sizeOf('--memory', args.memory),
     diskCacheBytes: sizeOf('--disk-cache', args['disk-cache']),
-    cacheDir: args['cache-dir'] === undefined ? folders.cache : resolve(args['cache-dir']),
+    cacheDir: args['cache-dir'] === undefined ? folders.cache : pathOf('--cache-dir', args['cache-dir']),
     refreshSeconds: args.refresh,
     controlSocket: controlSocketPath(folders.runtime, mountpoint),
     logLevel: args['log-level'] ?? mountDefaults.logLevel,
-    logFile: args['log-file'] === undefined ? logFile : resolve(args['log-file']),
+    logFile: args['log-file'] === undefined ? logFile : pathOf('--log-file', args['log-file']),
     fuseFd: args['fuse-fd'],
   })
+  if (options.fuseFd !== undefined) requireFuseDevice(options.fuseFd)
+  refuseMissingProfile(destination, process.env)
   await refuseOverlap(mountpoint, foldersInUse(options, destination))
   if (destination.kind === 'directory')
     await refuseInside(destination.path, [

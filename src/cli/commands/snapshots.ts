@@ -7,6 +7,7 @@ import { parseDestination } from '../../destination/parse-destination.ts'
 import { type CatalogEntry, listSnapshots } from '../../snapshot/catalog.ts'
 import type { StoreError } from '../../store/errors.ts'
 import { type ObjectReader, objectKey } from '../../store/object-store.ts'
+import { refuseMissingProfile } from '../aws-profile.ts'
 import { exitCodeOf } from '../exit-codes.ts'
 import { interruption } from '../interruption.ts'
 import { destinationArgument, jsonFlag, logLevelFlag, storeFlags, storeOptionsOf } from '../options.ts'
@@ -53,6 +54,7 @@ const repositoriesAtOnce = 8
 
 async function runSnapshots(args: ArgumentsCamelCase<SnapshotsArguments>): Promise<void> {
   const parsed = parseDestination(args.destination, storeOptionsOf(args))
+  refuseMissingProfile(parsed, process.env)
   const { openDestination } = await import('../../destination/destination.ts')
   const { logger } = startLogging({ level: args['log-level'] ?? 'error', readable: true })
   using interrupted = interruption()
