@@ -2,16 +2,15 @@ import { JbfsError } from '../base/errors.ts'
 
 /**
  * `usage` the command line is wrong · `bad-mountpoint` nothing can be mounted there · `not-mounted` jbfs has nothing mounted there ·
- * `still-running` the daemon of an unmounted mountpoint does not end · `not-installed` the system lacks something ·
- * `demo-failed` a step of the demo did not do what it shows · `interrupted` by Ctrl-C · `terminated` by SIGTERM or SIGHUP ·
- * `output-closed` nobody reads the output any more · `output-failed` it cannot be written.
+ * `still-running` the daemon of an unmounted mountpoint does not end · `demo-failed` a step of the demo did not do what it shows ·
+ * `interrupted` by Ctrl-C · `terminated` by SIGTERM or SIGHUP · `output-closed` nobody reads the output any more ·
+ * `output-failed` it cannot be written.
  */
 export type CliErrorCode =
   | 'usage'
   | 'bad-mountpoint'
   | 'not-mounted'
   | 'still-running'
-  | 'not-installed'
   | 'demo-failed'
   | 'interrupted'
   | 'terminated'

@@ -54,7 +54,7 @@ const table = {
   corrupt: 5,
   'cache-full': 1,
   'cache-unusable': 1,
-  'not-installed': 6,
+  'no-fuse': 6,
   'no-koffi': 6,
   'bad-source': 7,
   'source-changed': 7,

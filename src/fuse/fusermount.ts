@@ -1,9 +1,10 @@
 import { type SpawnSyncReturns, spawnSync } from 'node:child_process'
 import { closeSync } from 'node:fs'
 import { receiveDescriptor, socketPair } from '../base/descriptor-passing.ts'
-import { messageOf } from '../base/errors.ts'
+import { codeOf, messageOf } from '../base/errors.ts'
 import { isInPath } from '../base/search-path.ts'
 import { complaintOf, MountError } from './mount-error.ts'
+import { noDevice, noFusermount } from './no-fuse.ts'
 
 /** The setuid program that mounts and unmounts for an ordinary user: of libfuse 3, or of libfuse 2 where there is no other. */
 export function fusermountProgram(searchPath?: string): string {
@@ -18,8 +19,7 @@ export function mountWithFusermount(mountpoint: string, options: string): number
   const [ours, theirs] = socketPair()
   try {
     const result = spawnFusermount(mountpoint, options, theirs)
-    if (result.status !== 0)
-      throw new MountError('refused', `cannot mount at ${mountpoint}: ${reason(result)}`)
+    if (result.status !== 0) throw failure(result, mountpoint)
     return receiveDescriptor(ours)
   } finally {
     closeSync(ours)
@@ -38,10 +38,11 @@ function spawnFusermount(mountpoint: string, options: string, theirs: number): S
   }
 }
 
-function reason({ error, stderr }: { error?: Error; stderr: Buffer | null }): string {
-  if (error === undefined) return complaintOf(stderr ?? '')
-  const missing = 'code' in error && error.code === 'ENOENT'
-  return missing
-    ? 'fusermount3 is not installed (package fuse3), and only root can do without'
-    : messageOf(error)
+function failure({ error, stderr }: SpawnSyncReturns<Buffer>, mountpoint: string): MountError {
+  if (codeOf(error) === 'ENOENT') return noFusermount(error)
+  const reason = error === undefined ? complaintOf(stderr) : messageOf(error)
+  // Its own words (fusermount.c of libfuse), here for what it is refused with the user's rights.
+  if (/failed to open .*: Permission denied/.test(reason)) return noDevice('EACCES')
+  if (/device not found/.test(reason)) return noDevice('ENOENT')
+  return new MountError('refused', `cannot mount at ${mountpoint}: ${reason}`)
 }

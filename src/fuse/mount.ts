@@ -7,6 +7,7 @@ import { mountAt } from '../base/mountinfo.ts'
 import { fusermountProgram, mountWithFusermount } from './fusermount.ts'
 import { complaintOf, MountError } from './mount-error.ts'
 import { fsnameOf } from './mount-options.ts'
+import { noDevice } from './no-fuse.ts'
 
 export interface MountRequest {
   readonly mountpoint: string
@@ -58,9 +59,7 @@ function openDevice(): number {
   try {
     return openSync('/dev/fuse', 'r+')
   } catch (error) {
-    const advice =
-      codeOf(error) === 'ENOENT' ? 'the kernel module is not there (modprobe fuse)' : messageOf(error)
-    throw new MountError('refused', `cannot open /dev/fuse: ${advice}`, { cause: error })
+    throw noDevice(codeOf(error), error)
   }
 }
 

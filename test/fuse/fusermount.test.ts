@@ -44,6 +44,19 @@ test('what fusermount3 complains of is one line', (t) => {
   })
 })
 
+test('a user who has no right to /dev/fuse is told what to do', (t) => {
+  // As fusermount3 3.14 says it.
+  const folder = folderWith(
+    t,
+    'fusermount3',
+    'echo "fusermount3: failed to open /dev/fuse: Permission denied" >&2; exit 1',
+  )
+  t.throws(() => withPath(folder, () => mountWithFusermount('/nonexistent', 'ro')), {
+    code: 'no-fuse',
+    message: /^cannot open \/dev\/fuse: no permission: run this as root, or allow it to this user \(/,
+  })
+})
+
 test('a comma in a source begins no other option', (t) => {
   t.is(fsnameOf('s3://a,b\\c'), 's3://a\\,b\\\\c')
 })

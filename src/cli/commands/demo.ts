@@ -9,6 +9,7 @@ import { isRoot } from '../../base/is-root.ts'
 import { mountAt } from '../../base/mountinfo.ts'
 import { isInPath } from '../../base/search-path.ts'
 import { unmount } from '../../fuse/mount.ts'
+import { noDevice, noFusermount } from '../../fuse/no-fuse.ts'
 import { CliError } from '../errors.ts'
 import { interruption } from '../interruption.ts'
 import { countOf } from '../options.ts'
@@ -97,17 +98,9 @@ function refuseWithoutFuse(): void {
   try {
     accessSync('/dev/fuse', isRoot() ? constants.F_OK : constants.R_OK | constants.W_OK)
   } catch (error) {
-    const advice =
-      codeOf(error) === 'ENOENT'
-        ? 'there is no /dev/fuse (modprobe fuse; in a container, give it --device /dev/fuse)'
-        : 'this user may not open /dev/fuse (run this as root, or chmod 666 /dev/fuse)'
-    throw new CliError('not-installed', `cannot mount on this system: ${advice}`, { cause: error })
+    throw noDevice(codeOf(error), error)
   }
-  if (!isRoot() && !isInPath('fusermount3'))
-    throw new CliError(
-      'not-installed',
-      'a user who is not root needs fusermount3 to mount: install fuse3, or run this as root',
-    )
+  if (!isRoot() && !isInPath('fusermount3')) throw noFusermount()
 }
 
 /** Shows commands as a user would type them, and what they print. */
