@@ -10,6 +10,8 @@ export interface MountInfo {
   /** `fuse.jbfs` for ours. */
   readonly type: string
   readonly source: string
+  /** Numeric user id of whom a FUSE mount is (mount.fuse(8)); undefined for all others. */
+  readonly owner: number | undefined
 }
 
 /** The mounts of this process's namespace, oldest first. */
@@ -20,13 +22,15 @@ export function mounts(text: string = readFileSync('/proc/self/mountinfo', 'utf8
     .map((line) => {
       const [left = '', right = ''] = line.split(' - ')
       const [id, , device = '', , mountpoint = ''] = left.split(' ')
-      const [type = '', source = ''] = right.split(' ')
+      const [type = '', source = '', options = ''] = right.split(' ')
+      const owner = /(?:^|,)user_id=(\d+)/.exec(options)?.[1]
       return {
         id: Number(id),
         mountpoint: unescapeOctal(mountpoint),
         device,
         type,
         source: unescapeOctal(source),
+        owner: owner === undefined ? undefined : Number(owner),
       }
     })
 }

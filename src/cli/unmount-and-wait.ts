@@ -1,6 +1,8 @@
+import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 import { codeOf } from '../base/errors.ts'
+import { isRoot } from '../base/is-root.ts'
 import { mountAt } from '../base/mountinfo.ts'
 import { controlSocketPath, removeControlSocket } from '../daemon/control-socket.ts'
 import { unmount } from '../fuse/mount.ts'
@@ -17,13 +19,14 @@ const lookInterval = 20
 
 /**
  * Unmounts what jbfs has mounted at a canonical path, dead or alive, and waits until its daemon has ended; with `lazy` it is detached even
- * when in use, and not waited for. Throws `not-mounted`, `busy` (with advice), `refused` or `still-running`.
+ * when in use, and not waited for. Throws `not-mounted`, `busy` (with advice), `refused` (also for another user's) or `still-running`.
  */
 export async function unmountAndWait(mountpoint: string, { lazy = false } = {}): Promise<void> {
   const mounted = mountAt(mountpoint)
   if (mounted === undefined) throw new CliError('not-mounted', `nothing is mounted at ${mountpoint}`)
   if (mounted.type !== jbfsType)
     throw new CliError('not-mounted', `what is mounted at ${mountpoint} is not jbfs but ${mounted.type}`)
+  refuseForeign(mountpoint, mounted.owner)
 
   const { runtime } = ownFolders()
   const socket = controlSocketPath(runtime, mountpoint)
@@ -32,6 +35,23 @@ export async function unmountAndWait(mountpoint: string, { lazy = false } = {}):
   // One that hangs, or has died.
   if (daemon === undefined) removeControlSocket(socket)
   else if (!lazy) await ended(daemon)
+}
+
+/** Throws `refused` for a mount of another user: the system would, without saying why. */
+function refuseForeign(mountpoint: string, owner: number | undefined): void {
+  if (isRoot() || owner === undefined || owner === process.getuid?.()) return
+  const name = nameOfUser(owner)
+  throw new MountError(
+    'refused',
+    `${mountpoint} was mounted by ${name}: only ${name === 'root' ? 'root' : `${name} or root`} can unmount it, ` +
+      `as by sudo jbfs umount ${mountpoint}`,
+  )
+}
+
+/** As id(1) has it, who asks whatever the system takes users from. */
+function nameOfUser(uid: number): string {
+  const { stdout } = spawnSync('id', ['-nu', '--', String(uid)], { encoding: 'utf8', cwd: '/' })
+  return stdout?.trim() || `user ${uid}`
 }
 
 async function unmountOrAdvise(mountpoint: string, lazy: boolean): Promise<void> {

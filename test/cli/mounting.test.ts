@@ -4,7 +4,6 @@ import { existsSync, readFileSync } from 'node:fs'
 import { mkdir, readdir, readFile, realpath, rm, symlink, writeFile } from 'node:fs/promises'
 import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
-import { pathToFileURL } from 'node:url'
 import test, { type ExecutionContext } from 'ava'
 import { mountAt } from '../../src/base/mountinfo.ts'
 import { ownFolders } from '../../src/cli/own-folders.ts'
@@ -357,8 +356,7 @@ mountingTest('a daemon that hangs makes no command hang', async (t, place) => {
 })
 
 mountingTest('umount does not itself keep in use what hangs', async (t, place) => {
-  const program = join(import.meta.dirname, '../../src/filesystem/snapshot-filesystem.ts')
-  const hanging = `import { SnapshotFilesystem } from ${JSON.stringify(pathToFileURL(program).href)};
+  const hanging = `import { SnapshotFilesystem } from ${JSON.stringify(urlOf('filesystem/snapshot-filesystem.ts'))};
     SnapshotFilesystem.prototype.statfs = () => process.kill(process.pid, 'SIGSTOP')`
   const NODE_OPTIONS = `--import=data:text/javascript,${encodeURIComponent(hanging)}`
   t.deepEqual(await runJbfs(['mount', ...place.arguments], { env: { NODE_OPTIONS } }), silent)
@@ -370,6 +368,22 @@ mountingTest('umount does not itself keep in use what hangs', async (t, place) =
     process.kill(daemon, 'SIGCONT')
   }
   await ended(daemon)
+})
+
+mountingTest('another user is told whose a mount is, and who can unmount it', async (t, place) => {
+  t.deepEqual(await place.mount(), silent)
+  // Only the ids: the program and its folder may be for root alone. Without jbfs's own launcher nothing is loaded later than here.
+  const nobody = 65534
+  const script = `import { unmountAndWait } from ${JSON.stringify(urlOf('cli/unmount-and-wait.ts'))};
+    process.setgroups([]); process.setgid(${nobody}); process.setuid(${nobody});
+    await unmountAndWait(process.argv[1]).catch(({ code, message }) => console.log(code, message))`
+  const args = ['--input-type=module', '--eval', script, place.mountpoint]
+  t.deepEqual(await runText([process.execPath, ...args]), {
+    code: 0,
+    stdout: `refused ${place.mountpoint} was mounted by root: only root can unmount it, as by sudo jbfs umount ${place.mountpoint}\n`,
+    stderr: '',
+  })
+  t.deepEqual(await runJbfs(['umount', place.mountpoint]), silent)
 })
 
 mountingTest('Ctrl-C while a mount is on its way leaves nothing', async (t, place) => {
@@ -401,6 +415,11 @@ mountingTest('Ctrl-C while a mount is on its way leaves nothing', async (t, plac
   t.is(mountAt(place.mountpoint), undefined)
   server.close()
 })
+
+/** Of a file of the sources. */
+function urlOf(path: string): string {
+  return new URL(`../../src/${path}`, import.meta.url).href
+}
 
 function childrenOf(pid: number): number[] {
   const text = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim()
