@@ -14,10 +14,16 @@ export interface CacheMetrics {
   readonly corrupt: number
   /** Memory of what is held, without what is on its way. */
   readonly bytesHeld: number
+  /** Times that the disk cache could not be read or written; each only makes a request to the store necessary. */
+  readonly diskFaults: number
+  /** What the last of them was. */
+  readonly diskFault?: string | undefined
 }
 
 /** Counted where it happens. */
-export type CacheCounters = { -readonly [name in Exclude<keyof CacheMetrics, 'bytesHeld'>]: number }
+export type CacheCounters = {
+  -readonly [name in Exclude<keyof CacheMetrics, 'bytesHeld' | 'diskFaults' | 'diskFault'>]: number
+}
 
 export function createCounters(): CacheCounters {
   return { memoryHits: 0, diskHits: 0, misses: 0, prefetched: 0, prefetchWasted: 0, corrupt: 0 }

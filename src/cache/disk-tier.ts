@@ -64,6 +64,8 @@ export class DiskTier implements AsyncDisposable {
   #isScanned = false
   #isClosed = false
   #nextComplaint = 0
+  #faults = 0
+  #lastFault: string | undefined
   /** What is done in the background, one thing after the other. */
   #work: Promise<void> = Promise.resolve()
 
@@ -82,6 +84,11 @@ export class DiskTier implements AsyncDisposable {
 
   get bytesKept(): number {
     return this.#kept.calculatedSize
+  }
+
+  /** Times that it did not work as it should, and what was wrong the last time. */
+  get faults(): { readonly count: number; readonly last: string | undefined } {
+    return { count: this.#faults, last: this.#lastFault }
   }
 
   /** False when it certainly has nothing under this name. */
@@ -226,7 +233,10 @@ export class DiskTier implements AsyncDisposable {
 
   #complain(error: unknown): void {
     // Another daemon has evicted it.
-    if (codeOf(error) === 'ENOENT' || this.#now() < this.#nextComplaint) return
+    if (codeOf(error) === 'ENOENT') return
+    this.#faults++
+    this.#lastFault = messageOf(error)
+    if (this.#now() < this.#nextComplaint) return
     this.#nextComplaint = this.#now() + diskTierDefaults.faultInterval
     const { folder, logger } = this.#options
     logger.warn({ folder, error: messageOf(error) }, 'the disk cache does not work as it should')

@@ -66,6 +66,7 @@ export class ObjectCache implements BlobSource, AsyncDisposable {
   readonly #settings: ObjectCacheSettings
   readonly #memory: MemoryTier
   readonly #blocks: BlockMemory
+  readonly #disk: DiskTier | undefined
   readonly #fetcher: BlobFetcher
   readonly #counters: CacheCounters = createCounters()
   readonly #whole: WholeBlobs
@@ -102,6 +103,7 @@ export class ObjectCache implements BlobSource, AsyncDisposable {
         : `${store.description} ${blobName(blob)}`
     this.#blocks = blocks
     this.#memory = memory
+    this.#disk = disk
     this.#fetcher = fetcher
     this.#whole = new WholeBlobs({ ...context, diskName: this.#diskName })
     this.#prefetcher = new Prefetcher({
@@ -127,7 +129,13 @@ export class ObjectCache implements BlobSource, AsyncDisposable {
   }
 
   get metrics(): CacheMetrics {
-    return { ...this.#counters, bytesHeld: this.#blocks.blocksHeld * this.#settings.readahead.blockBytes }
+    const { count = 0, last } = this.#disk?.faults ?? {}
+    return {
+      ...this.#counters,
+      bytesHeld: this.#blocks.blocksHeld * this.#settings.readahead.blockBytes,
+      diskFaults: count,
+      diskFault: last,
+    }
   }
 
   read(

@@ -179,6 +179,8 @@ test('a folder that cannot be written is a cache that keeps nothing, and one lin
   }
   t.is(logger.lines.length, 1)
   t.like(logger.lines[0], { level: 'warn', fields: { folder } })
+  t.true(tier.faults.count >= 5)
+  t.regex(tier.faults.last ?? '', /^ENOTDIR: /)
 })
 
 test('temporary files of a daemon that died go, those of one that lives stay', async (t) => {

@@ -67,6 +67,9 @@ function rowsOf(status: MountStatus): string[][] {
     ['kernel', summary(status.operations)],
     ['store', summary(status.store)],
     ['cache', summary(status.cache)],
+    ...(status.cache.diskFault === undefined
+      ? []
+      : [['disk cache', `does not work as it should: ${printable(status.cache.diskFault)}`]]),
     ['snapshots', `${snapshots.length} seen, ${inState('open')} open`],
     ...snapshots
       .filter(({ problem }) => problem !== undefined)
