@@ -12,6 +12,11 @@ export function print(line: string): void {
   process.stdout.write(`${line}\n`)
 }
 
+/** For what does not keep a command from being done. */
+export function warn(text: string): void {
+  process.stderr.write(`jbfs: ${printable(text)}\n`)
+}
+
 const failure = new AbortController()
 /** Aborts when nobody reads the output any more (`| head`), or it cannot be written. */
 export const outputFailure: AbortSignal = failure.signal

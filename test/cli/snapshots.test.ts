@@ -40,7 +40,7 @@ test('repositories are found below folders, and nothing in them is listed', asyn
       return store.list(prefix, options)
     },
   }
-  t.deepEqual(await findRepositories(watched, { onRefusal: (error) => t.fail(error.message) }), [
+  t.deepEqual(await findRepositories(watched, { onRefusal: (error) => t.fail(error.message), onLimit }), [
     'job1/anna/',
     'job1/bert/',
     'job2/clara/',
@@ -70,8 +70,36 @@ test('a folder that may not be read does not hide the others', async (t) => {
   }
   const refusals: string[] = []
   const onRefusal = (error: StoreError): void => void refusals.push(error.message)
-  t.deepEqual(await findRepositories(refusing, { onRefusal }), ['job1/anna/', 'job2/clara/'])
+  t.deepEqual(await findRepositories(refusing, { onRefusal, onLimit }), ['job1/anna/', 'job2/clara/'])
   t.deepEqual(refusals, ['lost+found: no permission'])
+})
+
+function onLimit(): void {
+  throw new Error('there are few folders')
+}
+
+test('folders without snapshots are not walked through without end', async (t) => {
+  await using folder = await temporaryFolder()
+  await write(folder.path, { 'a/b/c/d/e/f/snap.1/jetbackup.index': '{}', 'z/snap.1/jetbackup.index': '{}' })
+  const store = readOnly(new DirectoryStore(folder.path))
+  const limits: number[] = []
+  const options = {
+    onRefusal: (error: StoreError): void => t.fail(error.message),
+    onLimit: (limit: number): void => void limits.push(limit),
+  }
+  // The top, a, b and c.
+  t.deepEqual(await findRepositories(store, { ...options, limit: 4 }), ['z/'])
+  t.deepEqual(limits, [4])
+  t.deepEqual(await findRepositories(store, { ...options, limit: 7 }), ['a/b/c/d/e/f/', 'z/'])
+  t.deepEqual(limits, [4])
+})
+
+test('only what is damaged makes the exit code 5', async (t) => {
+  await using folder = await temporaryFolder()
+  await write(folder.path, { 'a/snap.1/jetbackup.index': foreignManifest })
+  t.is((await runJbfs(['snapshots', folder.path])).code, 0)
+  await write(folder.path, { 'a/snap.2/jetbackup.index': 'no json' })
+  t.is((await runJbfs(['snapshots', folder.path])).code, 5)
 })
 
 test('each snapshot is a row: whose it is, what it holds, what is wrong', async (t) => {
@@ -83,7 +111,7 @@ test('each snapshot is a row: whose it is, what it holds, what is wrong', async 
     'b\u001b[31m/snap.10/jetbackup.index': foreignManifest,
   })
   const { code, stdout } = await runJbfs(['snapshots', folder.path, '--json'])
-  t.is(code, 0)
+  t.is(code, 5)
   const rows = JSON.parse(stdout)
   t.like(rows[0], { repository: 'a', snapshot: 'snap.1', created: null, files: null, state: 'damaged' })
   t.regex(rows[0].reason, /no JSON/)

@@ -8,10 +8,10 @@ import { type CatalogEntry, listSnapshots } from '../../snapshot/catalog.ts'
 import type { StoreError } from '../../store/errors.ts'
 import { type ObjectReader, objectKey } from '../../store/object-store.ts'
 import { refuseMissingProfile } from '../aws-profile.ts'
-import { exitCodeOf } from '../exit-codes.ts'
+import { type ExitCode, exitCodeOf } from '../exit-codes.ts'
 import { interruption } from '../interruption.ts'
 import { destinationArgument, jsonFlag, logLevelFlag, storeFlags, storeOptionsOf } from '../options.ts'
-import { formatTable, print, printable } from '../output.ts'
+import { formatTable, print, printable, warn } from '../output.ts'
 import { findRepositories, passingOver } from '../repositories.ts'
 
 const snapshotsFlags = {
@@ -49,6 +49,9 @@ interface SnapshotRow {
   readonly reason: string | null
 }
 
+/** As of a command that wanted to read one of them. What is foreign is in order: only jbfs cannot read it. */
+const exitDamaged: ExitCode = 5
+
 /** Of a thousand accounts, each takes several round trips. */
 const repositoriesAtOnce = 8
 
@@ -60,6 +63,7 @@ async function runSnapshots(args: ArgumentsCamelCase<SnapshotsArguments>): Promi
   using interrupted = interruption()
   using destination = openDestination(parsed, { logger })
   const rows = await snapshotRows(destination.reader, { signal: interrupted.signal })
+  if (rows.some(({ state }) => state === 'damaged')) process.exitCode ??= exitDamaged
   if (args.json) print(JSON.stringify(rows, null, 2))
   else if (rows.length === 0) print(`there are no snapshots in ${destination.description}`)
   else printTable(rows)
@@ -67,7 +71,7 @@ async function runSnapshots(args: ArgumentsCamelCase<SnapshotsArguments>): Promi
 
 async function snapshotRows(reader: ObjectReader, { signal }: Abortable): Promise<SnapshotRow[]> {
   const places = new Semaphore(repositoriesAtOnce)
-  const repositories = await findRepositories(reader, { signal, onRefusal })
+  const repositories = await findRepositories(reader, { signal, onRefusal, onLimit })
   const rows = repositories.map(async (repository) => {
     using _place = await places.acquire({ signal })
     const rows = await passingOver(onRefusal, async () => {
@@ -79,9 +83,16 @@ async function snapshotRows(reader: ObjectReader, { signal }: Abortable): Promis
   return (await Promise.all(rows)).flat()
 }
 
+function onLimit(limit: number): void {
+  warn(
+    `looked into ${limit} folders without snapshots and stopped there: name the folder of the backups itself`,
+  )
+  process.exitCode = 1
+}
+
 /** What can be listed is, and the exit code says that it is not all. */
 function onRefusal(error: StoreError): void {
-  process.stderr.write(`jbfs: ${printable(error.message)}\n`)
+  warn(error.message)
   process.exitCode = exitCodeOf(error)
 }
 
