@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { lstat, readlink, realpath, stat } from 'node:fs/promises'
+import { lstat, readdir, readlink, realpath, stat } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { codeOf, messageOf } from '../base/errors.ts'
 import { mountAt } from '../base/mountinfo.ts'
@@ -103,6 +103,12 @@ export async function prepareMountpoint(mountpoint: string): Promise<void> {
     throw new CliError('bad-mountpoint', `there is no folder ${mountpoint}: make it with mkdir -p`)
   }
   if (!isFolder) throw new CliError('bad-mountpoint', `${mountpoint} is no folder`)
+}
+
+/** How many entries a mount at this path hides, as long as it is there. */
+export async function entriesIn(mountpoint: string): Promise<number> {
+  // Whoever may not list it may still mount there.
+  return (await readdir(mountpoint).catch(() => [])).length
 }
 
 async function clearDeadMounts(mountpoint: string): Promise<void> {

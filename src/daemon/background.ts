@@ -10,7 +10,7 @@ import { unwritableLog } from './logging.ts'
  * once whether it serves; then the channel is closed and nothing binds the two any more.
  */
 type Announcement =
-  | { readonly state: 'ready' }
+  | { readonly state: 'ready'; readonly notice?: string | undefined }
   | { readonly state: 'failed'; readonly code: string; readonly message: string }
 
 export interface BackgroundOptions extends Abortable {
@@ -22,11 +22,18 @@ export interface BackgroundOptions extends Abortable {
   readonly fuseFd?: number | undefined
 }
 
+/** A process that serves. */
+export interface Started {
+  readonly pid: number
+  /** What whoever mounts should know, one line. */
+  readonly notice: string | undefined
+}
+
 /**
- * Resolves with the process id once the new process serves. Rejects with its own error (code and message) when it gave up, with
+ * Resolves once the new process serves. Rejects with its own error (code and message) when it gave up, with
  * `daemon-died` when it ended without a word, and with the signal's reason after ending it when that aborts.
  */
-export async function startInBackground(options: BackgroundOptions): Promise<number> {
+export async function startInBackground(options: BackgroundOptions): Promise<Started> {
   const { signal, logFile } = options
   signal?.throwIfAborted()
   const child = spawnDetached(options)
@@ -41,7 +48,7 @@ export async function startInBackground(options: BackgroundOptions): Promise<num
     // It had just become ready when it was told to end: its mount is gone only when it is.
     if (signal?.aborted) await ended
     signal?.throwIfAborted()
-    return child.pid as number
+    return { pid: child.pid as number, notice: announcement.notice }
   } catch (error) {
     signal?.throwIfAborted()
     throw error
@@ -53,7 +60,10 @@ export async function startInBackground(options: BackgroundOptions): Promise<num
 }
 
 /** The other end: what a process that may have been started by `startInBackground` says of itself. Only the first word counts. */
-export function announcer(): { ready(): void; failed(error: unknown): Promise<void> } {
+export function announcer(): {
+  ready(notice: string | undefined): void
+  failed(error: unknown): Promise<void>
+} {
   const say = (announcement: Announcement): Promise<void> =>
     new Promise((resolve) => {
       if (!process.connected || process.send === undefined) return resolve()
@@ -64,7 +74,7 @@ export function announcer(): { ready(): void; failed(error: unknown): Promise<vo
       })
     })
   return {
-    ready: () => void say({ state: 'ready' }),
+    ready: (notice) => void say({ state: 'ready', notice }),
     failed: (error) =>
       say({
         state: 'failed',

@@ -17,6 +17,7 @@ import { startControlSocket } from './control-socket.ts'
 import { errorToErrno } from './error-to-errno.ts'
 import { unmountOnSignals } from './lifecycle.ts'
 import type { MountOptions } from './mount-options.ts'
+import { noticeOfOddDestination } from './odd-destination.ts'
 import { startRefresher } from './refresher.ts'
 import { statusOf } from './status.ts'
 
@@ -28,8 +29,8 @@ const prefetchShare = 7 / 8
 
 export interface DaemonContext {
   readonly logger: Logger
-  /** Called once, when the mount answers. */
-  onReady(): void
+  /** Called once, when the mount answers; `notice`: what whoever mounts should know, one line. It is in the log, too. */
+  onReady(notice: string | undefined): void
 }
 
 /**
@@ -84,9 +85,9 @@ export async function runDaemon(options: MountOptions, { logger, onReady }: Daem
   })
   cleanup.defer(() => tree.close())
   // Asked before mounting: wrong keys or a wrong path are an error of the command, not of the first `ls`.
-  const top = await tree.listing(tree.root, {})
-  if (top.children.size === 0)
-    logger.warn({ destination: description }, 'there is nothing at this destination')
+  await tree.listing(tree.root, {})
+  const notice = await noticeOfOddDestination(tree)
+  if (notice !== undefined) logger.warn({ destination: description }, notice)
 
   const filesystem = new SnapshotFilesystem({
     tree,
@@ -120,7 +121,7 @@ export async function runDaemon(options: MountOptions, { logger, onReady }: Daem
     logger.warn({ error: messageOf(error) }, '`jbfs status` will know nothing of this mount')
   }
   logger.info({ destination: description, mountpoint: options.mountpoint }, 'mounted')
-  onReady()
+  onReady(notice)
   await mount.done
 }
 

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, readFileSync } from 'node:fs'
-import { mkdir, readdir, readFile, realpath, rm, symlink, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, realpath, rename, rm, symlink, writeFile } from 'node:fs/promises'
 import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
@@ -13,7 +13,7 @@ import { findOlderNode } from '../support/older-node.ts'
 import { run } from '../support/run.ts'
 import { runJbfs, runText, type TextResult } from '../support/run-jbfs.ts'
 
-/** `jbfs mount`, `umount` and `status` as a user types them, on a folder with one plain file. */
+/** `jbfs mount`, `umount` and `status` as a user types them, on a folder with one plain file, and one snapshot of which nothing is known. */
 
 interface Place {
   readonly folder: string
@@ -40,7 +40,10 @@ function mountingTest(title: string, body: (t: ExecutionContext, place: Place) =
     const [destination, mountpoint] = [join(path, 'destination'), join(path, 'mnt')]
     await mkdir(destination)
     await mkdir(mountpoint)
+    await mkdir(join(destination, 'example/snap.1'), { recursive: true })
+    await writeFile(join(destination, 'example/snap.1/jetbackup.index'), '{}')
     await writeFile(join(destination, 'notes.txt'), 'kept\n')
+    await mkdir(join(path, 'log'))
     const settings = ['--cache-dir', join(path, 'cache'), '--log-file', join(path, 'log/mount.log')]
     const mountArguments = [destination, mountpoint, ...settings]
     try {
@@ -160,7 +163,7 @@ mountingTest(
       t.is(code, 2)
       t.is(stderr, `jbfs: ${what} ${path} lies in the destination: choose another ${option}\n`)
     }
-    t.deepEqual(await readdir(place.destination), ['notes.txt'])
+    t.deepEqual(await readdir(place.destination), ['example', 'notes.txt'])
   },
 )
 
@@ -172,6 +175,45 @@ mountingTest('a cache folder that cannot be used is the command’s error', asyn
     t.regex(stderr, /^jbfs: the cache folder [^\n]+ cannot be used: [^\n]+: choose another --cache-dir\n$/)
     t.is(mountAt(place.mountpoint), undefined)
   }
+})
+
+mountingTest('the folder of a log that somebody names must be there', async (t, place) => {
+  const { code, stderr } = await place.mount('--log-file', join(place.folder, 'lgo/mount.log'))
+  t.is(code, 2)
+  t.is(
+    stderr,
+    `jbfs: there is no folder ${place.folder}/lgo for the log: make it, or choose another --log-file\n`,
+  )
+  t.false(existsSync(join(place.folder, 'lgo')))
+})
+
+mountingTest('a folder with something in it is mounted over with a warning', async (t, place) => {
+  for (const name of ['a', 'b', 'c']) await writeFile(join(place.mountpoint, name), '')
+  t.deepEqual(await place.mount(), {
+    code: 0,
+    stdout: '',
+    stderr: `jbfs: ${place.mountpoint} is not empty: the mount hides what is in it (entries: 3)\n`,
+  })
+  t.deepEqual(await runJbfs(['umount', place.mountpoint]), silent)
+})
+
+mountingTest('what does not look like a destination is mounted with a warning', async (t, place) => {
+  const jobs = join(place.folder, 'jobs')
+  const settings = place.arguments.slice(1)
+  for (let i = 10; i < 40; i++) await mkdir(join(jobs, `not/here-${i}`), { recursive: true })
+  for (let i = 10; i < 40; i++) await writeFile(join(jobs, `not/here-${i}/file`), '')
+  const { code, stderr } = await runJbfs(['mount', jobs, ...settings])
+  t.is(code, 0)
+  t.regex(
+    stderr,
+    /^jbfs: this does not look like a destination: there is no snapshot in its first 16 folders; [^\n]+\n$/,
+  )
+  t.deepEqual(await runJbfs(['umount', place.mountpoint]), silent)
+
+  await mkdir(join(jobs, 'a/job/account'), { recursive: true })
+  await rename(join(place.destination, 'example/snap.1'), join(jobs, 'a/job/account/snap.1'))
+  t.deepEqual(await runJbfs(['mount', jobs, ...settings]), silent)
+  t.deepEqual(await runJbfs(['umount', place.mountpoint]), silent)
 })
 
 mountingTest('an empty mountpoint is not the working folder', async (t, place) => {
@@ -193,7 +235,7 @@ mountingTest('in the foreground it stays, and unmounts on SIGTERM', async (t, pl
 mountingTest('a descriptor that somebody else has mounted is served in the background', async (t, place) => {
   const script = `exec 5<>/dev/fuse
 mount -i -t fuse.jbfs -o fd=5,rootmode=40000,user_id=0,group_id=0,ro backups "$1" && shift && exec "$@" --fuse-fd 5`
-  const settings = ['--cache-dir', join(place.folder, 'cache'), '--log-file', join(place.folder, 'log')]
+  const settings = ['--cache-dir', join(place.folder, 'cache'), '--log-file', join(place.folder, 'l')]
   const command = [process.execPath, jbfsProgram, 'mount', place.destination, place.mountpoint, ...settings]
   t.deepEqual(await runText(['bash', '-c', script, 'bash', place.mountpoint, ...command]), silent)
   t.is(await readFile(join(place.mountpoint, 'notes.txt'), 'utf8'), 'kept\n')
@@ -203,7 +245,7 @@ mount -i -t fuse.jbfs -o fd=5,rootmode=40000,user_id=0,group_id=0,ro backups "$1
 
 mountingTest('keys are in no command line and in no log', async (t, place) => {
   const env = { AWS_ACCESS_KEY_ID: 'AKIATEST', AWS_SECRET_ACCESS_KEY: 'geheim' }
-  const log = join(place.folder, 'log')
+  const log = join(place.folder, 'l')
   const { code } = await runJbfs(
     [
       'mount',
@@ -241,7 +283,6 @@ mountingTest('where nothing can be mounted the command says why', async (t, plac
     [join(folder, 'log'), /is or holds the folder of the log/],
     [folder, /is or holds the cache folder/],
   ]
-  await mkdir(join(folder, 'log'))
   const settings = ['--cache-dir', join(folder, 'cache'), '--log-file', join(folder, 'log/mount.log')]
   for (const [path, message] of cases) {
     const { code, stderr } = await runJbfs(['mount', destination, path, ...settings])

@@ -63,7 +63,7 @@ async function runDemo(args: ArgumentsCamelCase<DemoArguments>): Promise<void> {
 
     print('Mounted, the destination is folders again:')
     await mkdir(join(folder, 'mnt'))
-    await shell.jbfs('mount', './destination', 'mnt', '--cache-dir', 'cache', '--log-file', 'log/mount.log')
+    await shell.jbfs('mount', './destination', 'mnt', '--cache-dir', 'cache', '--log-file', 'mount.log')
     await shell.run('find', 'mnt', '-maxdepth', '3', '-printf', '%M %u %TY-%Tm-%Td %p\\n')
 
     await shell.run('ls', '-l', `${snapshot}/homedir/public_html`)

@@ -11,8 +11,14 @@ import { prepareCacheFolder } from '../cache-folder.ts'
 import { exitCodeOf } from '../exit-codes.ts'
 import { requireFuseDevice } from '../fuse-descriptor.ts'
 import { interruption } from '../interruption.ts'
-import { logFileOf } from '../log-file.ts'
-import { canonicalMountpoint, prepareMountpoint, refuseInside, refuseOverlap } from '../mountpoint.ts'
+import { logFileOf, requireLogFolder } from '../log-file.ts'
+import {
+  canonicalMountpoint,
+  entriesIn,
+  prepareMountpoint,
+  refuseInside,
+  refuseOverlap,
+} from '../mountpoint.ts'
 import {
   destinationArgument,
   flag,
@@ -23,7 +29,7 @@ import {
   storeFlagsOf,
   storeOptionsOf,
 } from '../options.ts'
-import { print } from '../output.ts'
+import { print, warn } from '../output.ts'
 import { ownFolders } from '../own-folders.ts'
 
 const mountFlags = {
@@ -135,9 +141,14 @@ async function runMount(args: ArgumentsCamelCase<MountArguments>): Promise<void>
         ? []
         : [{ path: options.logFile, what: 'the log', option: '--log-file' }]),
     ])
+  if (args['log-file'] !== undefined) await requireLogFolder(options.logFile as string)
   await prepareCacheFolder(options.cacheDir)
   // Whoever hands over a descriptor has mounted already.
-  if (options.fuseFd === undefined) await prepareMountpoint(mountpoint)
+  if (options.fuseFd === undefined) {
+    await prepareMountpoint(mountpoint)
+    const hidden = isBackground() ? 0 : await entriesIn(mountpoint)
+    if (hidden > 0) warn(`${mountpoint} is not empty: the mount hides what is in it (entries: ${hidden})`)
+  }
   if (args.foreground) await serve(options)
   else await startAndWait(options)
 }
@@ -156,8 +167,13 @@ function foldersInUse(
   ]
 }
 
+/** Whether `startAndWait` of another process waits for this one, and has checked all that can be checked before. */
+function isBackground(): boolean {
+  return process.connected
+}
+
 async function serve(options: MountOptions): Promise<void> {
-  const isBackground = process.connected
+  const isAwaited = isBackground()
   const { ready, failed } = announcer()
   const logging = startLogging({ level: options.logLevel, file: options.logFile })
   process.on('SIGHUP', logging.reopen)
@@ -166,7 +182,7 @@ async function serve(options: MountOptions): Promise<void> {
     await runDaemon(options, { logger: logging.logger, onReady: ready })
   } catch (error) {
     await failed(error)
-    if (!isBackground) throw error
+    if (!isAwaited) throw error
     const stack = error instanceof Error ? error.stack : undefined
     logging.logger.error({ stack }, messageOf(error))
     process.exitCode = exitCodeOf(error)
@@ -177,12 +193,13 @@ async function serve(options: MountOptions): Promise<void> {
 
 async function startAndWait(options: MountOptions): Promise<void> {
   using interrupted = interruption()
-  await startInBackground({
+  const { notice } = await startInBackground({
     command: [process.execPath, resolve(process.argv[1] as string), ...backgroundArguments(options)],
     logFile: options.logFile as string,
     fuseFd: options.fuseFd,
     signal: interrupted.signal,
   })
+  if (notice !== undefined) warn(notice)
   if (process.stdout.isTTY)
     print(
       `mounted at ${options.mountpoint} (log: ${options.logFile}); jbfs umount ${options.mountpoint} ends it`,
