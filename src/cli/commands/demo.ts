@@ -21,7 +21,7 @@ const demoFlags = {
     type: 'number',
     requiresArg: true,
     default: 500,
-    describe: 'how many files the made-up account has',
+    describe: 'about how many files the made-up account has, besides those that are hard to keep',
   },
 } as const satisfies Record<string, Options>
 
@@ -51,9 +51,16 @@ async function runDemo(args: ArgumentsCamelCase<DemoArguments>): Promise<void> {
   try {
     print(`Everything happens in ${folder}, which is removed at the end.\n`)
 
-    print(`A made-up cPanel account of ${files} files, as JetBackup would find it on a server:`)
-    await writeSampleAccount(join(folder, 'account'), { files, seed: 1, signal })
+    print(`A made-up cPanel account of some ${files} files, as JetBackup would find it on a server:`)
+    const account = await writeSampleAccount(join(folder, 'account'), { files, seed: 1, signal })
     await shell.run('ls', '-lA', 'account')
+
+    print('In homedir/hard-cases it has, besides these, files that are hard to keep.')
+    if (!account.skipped.some(({ name }) => name === 'sparse-large'))
+      print(
+        'One of them is 5 GiB long and nearly all hole: it takes room neither here nor in the destination.',
+      )
+    print('')
 
     print(
       'Put as the first snapshot of a repository into a destination; here a folder, elsewhere an S3 bucket:',
