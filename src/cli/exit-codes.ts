@@ -11,7 +11,7 @@ import type { CliErrorCode } from './errors.ts'
 export const exitCodeMeanings = {
   0: 'done',
   1: 'failed for a reason that has no code of its own here',
-  2: 'the command line is wrong',
+  2: 'the command line or a settings file is wrong',
   3: 'the destination cannot be reached, or refuses',
   4: 'cannot mount or unmount there: refused, in use, or not mounted',
   5: 'a snapshot or an object is missing, damaged or not understood',
@@ -28,6 +28,8 @@ const table = {
   usage: 2,
   'bad-option': 2,
   'bad-destination': 2,
+  'bad-settings': 2,
+  'read-only-destination': 2,
   'bad-name': 2,
   unavailable: 3,
   timeout: 3,

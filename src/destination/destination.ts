@@ -7,6 +7,7 @@ import { S3Store } from '../store/s3-store.ts'
 import { withConcurrency } from '../store/with-concurrency.ts'
 import { createMetrics, type StoreMetrics, withMetrics } from '../store/with-metrics.ts'
 import { defaultRetryPolicy, withRetry } from '../store/with-retry.ts'
+import type { Credentials } from './credentials.ts'
 import type { Destination, S3Destination } from './parse-destination.ts'
 
 export interface OpenOptions {
@@ -72,7 +73,7 @@ function openS3(
   logger: Logger,
   partRetry: S3StoreOptions['partRetry'],
 ): Opened {
-  const { endpoint, region, addressing, caFile, verifySsl, maxConcurrency } = store
+  const { endpoint, region, addressing, credentials, caFile, verifySsl, maxConcurrency } = store
   if (!verifySsl) logger.warn({ bucket }, "the server's certificate is not checked")
   const s3 = new S3Store({
     ...s3Defaults,
@@ -83,10 +84,19 @@ function openS3(
     region: region ?? 'us-east-1',
     // Wildcard names for buckets are the exception among servers that are not Amazon's.
     addressing: addressing ?? (endpoint === undefined ? 'virtual' : 'path'),
+    credentials: credentials && revealed(credentials),
     caFile,
     verifyTls: verifySsl,
     maxConnections: maxConcurrency,
     partRetry,
   })
   return { store: s3, close: () => s3[Symbol.dispose]() }
+}
+
+function revealed({ accessKey, secretKey, sessionToken }: Credentials): S3StoreOptions['credentials'] {
+  return {
+    accessKeyId: accessKey.reveal(),
+    secretAccessKey: secretKey.reveal(),
+    ...(sessionToken && { sessionToken: sessionToken.reveal() }),
+  }
 }

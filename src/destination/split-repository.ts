@@ -1,7 +1,7 @@
 import { basename, dirname } from 'node:path'
 import { DestinationError } from './errors.ts'
 import { parseSnapshotName } from './layout.ts'
-import type { Destination } from './parse-destination.ts'
+import type { Destination, NamedInSettings, S3Destination } from './parse-destination.ts'
 
 export interface RepositoryPlace {
   /** What lies around the repository. */
@@ -20,9 +20,25 @@ export function splitRepository(place: Destination): RepositoryPlace {
   if (number === undefined && /^snap\./.test(last))
     throw new DestinationError('bad-destination', `${last} is no snapshot: say snap.N with N from 1`)
   const repository = number === undefined ? path : dirname(path)
+  if (place.kind === 's3' && place.named) return splitNamed(place, place.named, repository, number)
   const name = basename(repository)
   const around = dirname(repository)
   const destination: Destination =
     place.kind === 'directory' ? { ...place, path: around } : { ...place, prefix: around.slice(1) }
   return { destination, repository: name === '' ? '' : `${name}/`, number }
+}
+
+/** What a name stands for stays whole: it is what has an owner. */
+function splitNamed(
+  place: S3Destination,
+  { backupDirectory }: NamedInSettings,
+  path: string,
+  number: number | undefined,
+): RepositoryPlace {
+  const below = path.slice(`/${backupDirectory}`.length).replace(/^\//, '')
+  return {
+    destination: { ...place, prefix: backupDirectory },
+    repository: below === '' ? '' : `${below}/`,
+    number,
+  }
 }
