@@ -5,8 +5,9 @@ import { formatByteSize } from '../../base/byte-size.ts'
 import { messageOf } from '../../base/errors.ts'
 import type { Logger } from '../../base/log.ts'
 import { startLogging } from '../../daemon/logging.ts'
+import { DestinationError } from '../../destination/errors.ts'
 import { parseSnapshotName } from '../../destination/layout.ts'
-import { type Destination, parseDestination } from '../../destination/parse-destination.ts'
+import type { Destination } from '../../destination/parse-destination.ts'
 import { splitRepository } from '../../destination/split-repository.ts'
 import { ImportError } from '../../import/errors.ts'
 import type { ImportOptions } from '../../import/import-snapshot.ts'
@@ -14,10 +15,11 @@ import { prepareCacheFolder } from '../cache-folder.ts'
 import { contains, nearestRealpath } from '../containment.ts'
 import { CliError } from '../errors.ts'
 import { interruption } from '../interruption.ts'
-import { countOf, logLevelFlag, storeFlags, storeOptionsOf } from '../options.ts'
+import { countOf, logLevelFlag, storeFlags } from '../options.ts'
 import { print } from '../output.ts'
 import { ownFolders } from '../own-folders.ts'
 import { ProgressDisplay } from '../progress.ts'
+import { typedDestination } from '../typed-destination.ts'
 import { version } from '../version.ts'
 
 const importFlags = {
@@ -63,15 +65,16 @@ export const importCommand: CommandModule<object, ImportArguments> = {
       })
       .options(importFlags)
       .example('$0 import ./account /backups/account', 'the next snapshot of a repository in a folder')
+      .example('$0 import ./account offsite/account', 'the next one, at a destination of the settings')
       .example('$0 import ./account s3://bucket/backups/account/snap.7', 'a certain one, in a bucket')
       .example('$0 import download_account.tar.gz s3://bucket/backups/account', 'a downloaded archive'),
   handler: runImport,
 }
 
 async function runImport(args: ArgumentsCamelCase<ImportArguments>): Promise<void> {
-  const { destination, repository, number } = splitRepository(
-    parseDestination(args.repository, storeOptionsOf(args)),
-  )
+  const place = typedDestination(args.repository, args)
+  refuseReadOnly(place)
+  const { destination, repository, number } = splitRepository(place)
   const { logger } = startLogging({ level: args['log-level'] ?? 'warn', readable: true })
   const { acquireDestination } = await import('../../destination/destination.ts')
   const { importSnapshot } = await import('../../import/import-snapshot.ts')
@@ -110,6 +113,15 @@ async function runImport(args: ArgumentsCamelCase<ImportArguments>): Promise<voi
       `${formatByteSize(result.bytes)}; sent ${result.uploadedFiles} (${formatByteSize(result.uploadedBytes)}), ` +
       `reused ${result.reusedFiles}; ${seconds} s`,
   )
+}
+
+function refuseReadOnly(destination: Destination): void {
+  const named = destination.kind === 's3' ? destination.named : undefined
+  if (named?.readOnly)
+    throw new DestinationError(
+      'read-only-destination',
+      `nothing can be imported into ${named.name}: its settings say read_only = true, as another server or destination may write there`,
+    )
 }
 
 /** Looks what there is, and leaves it to the import when to open it. */

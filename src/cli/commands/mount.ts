@@ -5,23 +5,16 @@ import { announcer, startInBackground } from '../../daemon/background.ts'
 import { controlSocketPath } from '../../daemon/control-socket.ts'
 import { startLogging } from '../../daemon/logging.ts'
 import { type MountOptions, mountDefaults, mountOptions, transports } from '../../daemon/mount-options.ts'
-import { type Destination, formatDestination, parseDestination } from '../../destination/parse-destination.ts'
+import { formatDestination } from '../../destination/parse-destination.ts'
 import { prepareCacheFolder } from '../cache-folder.ts'
 import { exitCodeOf } from '../exit-codes.ts'
 import { interruption } from '../interruption.ts'
 import { logFileOf } from '../log-file.ts'
 import { canonicalMountpoint, prepareMountpoint, refuseInside, refuseOverlap } from '../mountpoint.ts'
-import {
-  destinationArgument,
-  flag,
-  logLevelFlag,
-  sizeOf,
-  storeFlags,
-  storeFlagsOf,
-  storeOptionsOf,
-} from '../options.ts'
+import { destinationArgument, flag, logLevelFlag, sizeOf, storeFlags, storeFlagsOf } from '../options.ts'
 import { print } from '../output.ts'
 import { ownFolders } from '../own-folders.ts'
+import { typedDestination } from '../typed-destination.ts'
 
 const mountFlags = {
   foreground: { type: 'boolean', default: false, describe: 'do not go to the background' },
@@ -88,6 +81,7 @@ export const mountCommand: CommandModule<object, MountArguments> = {
       .positional('destination', destinationArgument)
       .positional('mountpoint', { type: 'string', demandOption: true, describe: 'an empty folder' })
       .options(mountFlags)
+      .example('$0 mount offsite /mnt/backups', 'a destination of the settings')
       .example('$0 mount /backups /mnt/backups', 'a folder of backups')
       .example('$0 mount s3://bucket/backups /mnt/backups --region eu-central-1', 'Amazon S3')
       .example(
@@ -102,13 +96,12 @@ export const mountCommand: CommandModule<object, MountArguments> = {
 }
 
 async function runMount(args: ArgumentsCamelCase<MountArguments>): Promise<void> {
-  const destination = parseDestination(args.destination, storeOptionsOf(args))
+  const destination = typedDestination(args.destination, args)
   const mountpoint = await canonicalMountpoint(args.mountpoint)
   const folders = ownFolders()
   const logFile = args.foreground ? undefined : logFileOf(mountpoint, folders.log)
   const options = mountOptions({
-    destination: formatDestination(destination),
-    store: destination.store,
+    destination,
     mountpoint,
     readOnly: args['read-only'],
     allowOther: args['allow-other'],
@@ -122,7 +115,7 @@ async function runMount(args: ArgumentsCamelCase<MountArguments>): Promise<void>
     logFile: args['log-file'] === undefined ? logFile : resolve(args['log-file']),
     fuseFd: args['fuse-fd'],
   })
-  await refuseOverlap(mountpoint, foldersInUse(options, destination))
+  await refuseOverlap(mountpoint, foldersInUse(options))
   if (destination.kind === 'directory')
     await refuseInside(destination.path, [
       { path: options.cacheDir, what: 'the cache folder', option: '--cache-dir' },
@@ -134,13 +127,11 @@ async function runMount(args: ArgumentsCamelCase<MountArguments>): Promise<void>
   // Whoever hands over a descriptor has mounted already.
   if (options.fuseFd === undefined) await prepareMountpoint(mountpoint)
   if (args.foreground) await serve(options)
-  else await startAndWait(options)
+  else await startAndWait(options, args.config)
 }
 
-function foldersInUse(
-  options: MountOptions,
-  destination: Destination,
-): { path: string; what: string; mayHold?: boolean }[] {
+function foldersInUse(options: MountOptions): { path: string; what: string; mayHold?: boolean }[] {
+  const { destination } = options
   return [
     { path: options.cacheDir, what: 'the cache folder' },
     ...(destination.kind === 'directory' ? [{ path: destination.path, what: 'the destination' }] : []),
@@ -170,10 +161,10 @@ async function serve(options: MountOptions): Promise<void> {
   }
 }
 
-async function startAndWait(options: MountOptions): Promise<void> {
+async function startAndWait(options: MountOptions, config: string | undefined): Promise<void> {
   using interrupted = interruption()
   await startInBackground({
-    command: [process.execPath, resolve(process.argv[1] as string), ...backgroundArguments(options)],
+    command: [process.execPath, resolve(process.argv[1] as string), ...backgroundArguments(options, config)],
     logFile: options.logFile as string,
     fuseFd: options.fuseFd,
     signal: interrupted.signal,
@@ -184,8 +175,11 @@ async function startAndWait(options: MountOptions): Promise<void> {
     )
 }
 
-/** The same options for the process in the background: nothing in them depends on the working folder, and none is a secret. */
-function backgroundArguments(options: MountOptions): string[] {
+/**
+ * The same options for the process in the background: nothing in them depends on the working folder, and none is a secret. It reads the
+ * settings itself, for the keys.
+ */
+function backgroundArguments(options: MountOptions, config: string | undefined): string[] {
   return [
     'mount',
     '--foreground',
@@ -198,8 +192,8 @@ function backgroundArguments(options: MountOptions): string[] {
     ...flag('log-level', options.logLevel),
     ...flag('log-file', options.logFile),
     ...flag('fuse-fd', options.fuseFd),
-    ...storeFlagsOf(options.store),
-    options.destination,
+    ...storeFlagsOf(options.destination, config),
+    formatDestination(options.destination),
     options.mountpoint,
   ]
 }

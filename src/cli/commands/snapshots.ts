@@ -3,15 +3,15 @@ import type { Abortable } from '../../base/abort.ts'
 import { formatByteSize } from '../../base/byte-size.ts'
 import { Semaphore } from '../../base/semaphore.ts'
 import { startLogging } from '../../daemon/logging.ts'
-import { parseDestination } from '../../destination/parse-destination.ts'
 import { type CatalogEntry, listSnapshots } from '../../snapshot/catalog.ts'
 import type { StoreError } from '../../store/errors.ts'
 import { type ObjectReader, objectKey } from '../../store/object-store.ts'
 import { exitCodeOf } from '../exit-codes.ts'
 import { interruption } from '../interruption.ts'
-import { destinationArgument, jsonFlag, logLevelFlag, storeFlags, storeOptionsOf } from '../options.ts'
+import { destinationArgument, jsonFlag, logLevelFlag, storeFlags } from '../options.ts'
 import { formatTable, print, printable } from '../output.ts'
 import { findRepositories, passingOver } from '../repositories.ts'
+import { typedDestination } from '../typed-destination.ts'
 
 const snapshotsFlags = {
   ...jsonFlag,
@@ -28,7 +28,7 @@ export const snapshotsCommand: CommandModule<object, SnapshotsArguments> = {
     yargs
       .positional('destination', destinationArgument)
       .options(snapshotsFlags)
-      .example('$0 snapshots /backups', 'a table')
+      .example('$0 snapshots offsite', 'a table')
       .example('$0 snapshots s3://bucket/backups --json', 'for a program'),
   handler: runSnapshots,
 }
@@ -52,7 +52,7 @@ interface SnapshotRow {
 const repositoriesAtOnce = 8
 
 async function runSnapshots(args: ArgumentsCamelCase<SnapshotsArguments>): Promise<void> {
-  const parsed = parseDestination(args.destination, storeOptionsOf(args))
+  const parsed = typedDestination(args.destination, args)
   const { openDestination } = await import('../../destination/destination.ts')
   const { logger } = startLogging({ level: args['log-level'] ?? 'error', readable: true })
   using interrupted = interruption()
