@@ -1,5 +1,6 @@
 import yargs, { type Argv } from 'yargs'
 import { demoCommand } from './commands/demo.ts'
+import { destinationCommand } from './commands/destination.ts'
 import { importCommand } from './commands/import.ts'
 import { mountCommand } from './commands/mount.ts'
 import { snapshotsCommand } from './commands/snapshots.ts'
@@ -15,6 +16,7 @@ const commandNames = [
   statusCommand,
   snapshotsCommand,
   importCommand,
+  destinationCommand,
   demoCommand,
 ].map(({ command }) => String(command).split(' ')[0] as string)
 
@@ -34,6 +36,7 @@ function parser(argv: readonly string[]): Argv {
       .command(statusCommand)
       .command(snapshotsCommand)
       .command(importCommand)
+      .command(destinationCommand)
       .command(demoCommand)
       .demandCommand(1, `say what to do: ${commandNames.join(', ')}`)
       .strict()

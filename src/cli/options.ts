@@ -90,6 +90,12 @@ export const destinationArgument = {
   describe: 'a name of the settings, a folder (path or file:// URL) or s3://bucket/path',
 } as const
 
+export const destinationNameArgument = {
+  type: 'string',
+  demandOption: true,
+  describe: 'name of a destination in the settings',
+} as const
+
 export type StoreArguments = InferredOptionTypes<typeof storeFlags>
 
 export function storeOptionsOf(args: StoreArguments): StoreOptions {

@@ -1,3 +1,4 @@
+import { accessSync, constants } from 'node:fs'
 import { hostname } from 'node:os'
 import { join, resolve } from 'node:path'
 import { isRoot } from '../base/is-root.ts'
@@ -24,6 +25,22 @@ export function ownSettings(config: string | undefined): Settings {
 
 export function ownSettingsFiles(config: string | undefined): readonly SettingsFile[] {
   return settingsFiles(config, { env: process.env, isRoot: isRoot() })
+}
+
+/** Those that we can read. */
+export function readableSettingsFiles(config: string | undefined): string[] {
+  return ownSettingsFiles(config)
+    .map(({ path }) => path)
+    .filter(isReadable)
+}
+
+function isReadable(path: string): boolean {
+  try {
+    accessSync(path, constants.R_OK)
+    return true
+  } catch {
+    return false
+  }
 }
 
 export function ownReader(): { readonly hostName: string; readonly ownUid: number } {

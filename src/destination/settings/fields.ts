@@ -5,6 +5,8 @@ import { vendors } from '../vendors.ts'
 /** What a field holds. A `secret` is a text that is never shown. */
 interface FieldKinds {
   text: string
+  /** Of a file; from the folder of the settings file, unless it is absolute. */
+  path: string
   secret: string
   count: number
   switch: boolean
@@ -54,7 +56,12 @@ const secret = (describe: string): Field<'secret'> => ({
   accepts: (value) => /^[\x21-\x7e]+$/.test(value),
 })
 
-const isPath = (value: string): boolean => value !== '' && !value.includes('\0')
+const path = (describe: string): Field<'path'> => ({
+  kind: 'path',
+  describe,
+  allowed: 'a path',
+  accepts: (value) => value !== '' && !value.includes('\0'),
+})
 
 type AnyField = { [Kind in keyof FieldKinds]: Field<Kind> }[keyof FieldKinds]
 
@@ -91,9 +98,9 @@ export const fields = {
   access_key: secret('access key'),
   secret_key: secret('secret key'),
   session_token: secret('session token, of keys that are lent for a while'),
-  keys_file: text('file with access_key and secret_key, in place of those here', 'a path', isPath),
+  keys_file: path('file with access_key and secret_key, in place of those here'),
   verify_ssl: onOff("check the server's certificate"),
-  ca_file: text('PEM file of a private certificate authority', 'a path', isPath),
+  ca_file: path('PEM file of a private certificate authority'),
   http_retries: count('further tries of a request that failed', 0, 100),
   max_concurrency: count('requests at a time', 1, 1024),
   addressing: oneOf('where the bucket stands: in the path of URLs, or in the host name', ['path', 'virtual']),
@@ -110,7 +117,13 @@ export function isFieldName(name: string): name is FieldName {
   return Object.hasOwn(fields, name)
 }
 
-const typeNames = { text: 'string', secret: 'string', count: 'number', switch: 'boolean' } as const
+const typeNames = {
+  text: 'string',
+  path: 'string',
+  secret: 'string',
+  count: 'number',
+  switch: 'boolean',
+} as const
 
 /** Undefined when a field may have this value; else what is wrong, as in `is "x": it must be …`. Repeats no secret. */
 export function problemOfValue(name: FieldName, value: unknown): string | undefined {

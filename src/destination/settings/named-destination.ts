@@ -1,7 +1,10 @@
+import { accessSync, constants } from 'node:fs'
+import { messageOf } from '../../base/errors.ts'
 import { DestinationError } from '../errors.ts'
 import type { S3Destination, StoreOptions } from '../parse-destination.ts'
 import type { DestinationSettings } from './destination-settings.ts'
 import { readKeysFile } from './keys-file.ts'
+import { refuseProblems } from './problem.ts'
 
 /** What may be said otherwise for one command. */
 export type StoreOverrides = Partial<Pick<StoreOptions, 'httpRetries' | 'maxConcurrency'>>
@@ -30,6 +33,7 @@ export function namedDestination(
       'bad-destination',
       `${JSON.stringify(text)} has . or .. in its path: say what lies below ${name}`,
     )
+  refuseMissing(settings)
   const credentials = keysFile === undefined ? store.credentials : readKeysFile(keysFile, ownUid)
   return {
     kind: 's3',
@@ -37,5 +41,17 @@ export function namedDestination(
     prefix: [...(backupDirectory === '' ? [] : [backupDirectory]), ...below].join('/'),
     named: { name, vendor: vendor.id, owner, readOnly, backupDirectory },
     store: { ...store, ...overrides, credentials },
+  }
+}
+
+/** Here and not when settings are read: a file that one destination lacks is nothing to another. */
+function refuseMissing({ name, file, store: { caFile } }: DestinationSettings): void {
+  if (caFile === undefined) return
+  try {
+    accessSync(caFile, constants.R_OK)
+  } catch (error) {
+    refuseProblems([
+      { file, destination: name, field: 'ca_file', text: `cannot be read: ${messageOf(error)}` },
+    ])
   }
 }
