@@ -44,5 +44,5 @@ async function changesOf(
   if (Object.keys(given).length > 0) return given
   if (!isAtTerminal()) throw new CliError('usage', `say what to change (see jbfs destination edit --help)`)
   using terminal = new Terminal()
-  return askFields({ terminal, name, present: tables[name]!, file, ...ownReader() })
+  return await askFields({ terminal, name, present: tables[name]!, file, ...ownReader() })
 }

@@ -31,5 +31,5 @@ async function runRemove({ name, yes, config }: ArgumentsCamelCase<RemoveArgumen
 async function isConfirmed(name: string, file: string): Promise<boolean> {
   if (!isAtTerminal()) throw new CliError('usage', `say --yes to take ${name} out of ${file}`)
   using terminal = new Terminal()
-  return terminal.confirm(`take ${name} out of ${file}?`)
+  return await terminal.confirm(`take ${name} out of ${file}?`)
 }
