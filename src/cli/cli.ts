@@ -1,16 +1,17 @@
 import yargs, { type Argv } from 'yargs'
 import { demoCommand } from './commands/demo.ts'
-import { destinationCommand } from './commands/destination.ts'
+import { destinationCommand, destinationCommands } from './commands/destination.ts'
 import { importCommand } from './commands/import.ts'
 import { mountCommand } from './commands/mount.ts'
 import { snapshotsCommand } from './commands/snapshots.ts'
 import { statusCommand } from './commands/status.ts'
 import { umountCommand } from './commands/umount.ts'
+import { completionOf } from './completion.ts'
 import { CliError } from './errors.ts'
 import { exitCodeMeanings } from './exit-codes.ts'
 import { version } from './version.ts'
 
-const commandNames = [
+const commands = [
   mountCommand,
   umountCommand,
   statusCommand,
@@ -18,7 +19,8 @@ const commandNames = [
   importCommand,
   destinationCommand,
   demoCommand,
-].map(({ command }) => String(command).split(' ')[0] as string)
+] as const
+const commandNames = commands.map(({ command }) => String(command).split(' ')[0] as string)
 
 /** Runs one command. Rejects with what went wrong; a command line that is wrong is a `CliError` with code `usage`. */
 export async function runCli(argv: readonly string[]): Promise<void> {
@@ -38,6 +40,11 @@ function parser(argv: readonly string[]): Argv {
       .command(importCommand)
       .command(destinationCommand)
       .command(demoCommand)
+      .completion(
+        'completion',
+        'Print what makes the shell complete commands, options and destinations',
+        completionOf(commands, { destination: destinationCommands }),
+      )
       .demandCommand(1, `say what to do: ${commandNames.join(', ')}`)
       .strict()
       // Of an option given twice the last counts, as everywhere.

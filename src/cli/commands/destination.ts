@@ -5,6 +5,10 @@ import { listCommand } from './destination/list.ts'
 import { removeCommand } from './destination/remove.ts'
 import { showCommand } from './destination/show.ts'
 
+/** A further one is a file of its own, and a line here. */
+export const destinationCommands = [addCommand, listCommand, showCommand, editCommand, removeCommand] as const
+const names = destinationCommands.map(({ command }) => String(command).split(' ')[0])
+
 export const destinationCommand: CommandModule = {
   command: 'destination',
   describe: 'Set up the destinations that have a name',
@@ -15,6 +19,6 @@ export const destinationCommand: CommandModule = {
       .command(showCommand)
       .command(editCommand)
       .command(removeCommand)
-      .demandCommand(1, 'say what to do with destinations: add, list, show, edit, remove'),
+      .demandCommand(1, `say what to do with destinations: ${names.join(', ')}`),
   handler: () => {},
 }
