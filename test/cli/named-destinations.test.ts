@@ -107,6 +107,20 @@ test('options that belong to a place are refused for a name', async (t) => {
   )
 })
 
+test('a file that the settings name and that is missing is a line', async (t) => {
+  await using folder = await temporaryFolder()
+  for (const [field, line] of [
+    ['ca_file', `destinations.toml: [offsite] ca_file cannot be read: ENOENT`],
+    ['keys_file', `none: cannot be read: ENOENT`],
+  ] as const) {
+    const { jbfs } = await placeIn(folder.path, `${offsite}${field} = "none"\n`)
+    const { code, stderr } = await jbfs('snapshots', 'offsite')
+    t.is(code, 2)
+    t.true(stderr.startsWith(`jbfs: ${folder.path}/${line}`), stderr)
+    t.is(stderr.split('\n').length, 2)
+  }
+})
+
 test('nothing is imported into a destination that is only read', async (t) => {
   await using folder = await temporaryFolder()
   const { jbfs } = await placeIn(folder.path, `${offsite}read_only = true\n`)
@@ -144,6 +158,7 @@ const reason = whyNoMounts() ?? (availableS3Servers().length === 0 ? whyNoS3 : u
 async function everyday(
   t: ExecutionContext,
   server: S3Server,
+  endpoint: string,
   keysOf: (folder: string) => Promise<string>,
 ): Promise<void> {
   await using folder = await temporaryFolder()
@@ -151,7 +166,7 @@ async function everyday(
   const bucket = await server.createBucket()
   const { jbfs } = await placeIn(
     path,
-    `[offsite]\nvendor = "minio"\nendpoint = "${server.endpoint}"\nbucket = "${bucket}"\n` +
+    `[offsite]\nvendor = "minio"\nendpoint = "${endpoint}"\nbucket = "${bucket}"\n` +
       `backup_directory = "/web"\n${await keysOf(path)}`,
   )
   await mkdir(join(path, 'account'))
@@ -196,10 +211,11 @@ const keysIn = ({ accessKeyId, secretAccessKey }: S3Server): string =>
   `access_key = "${accessKeyId}"\nsecret_key = "${secretAccessKey}"\n`
 
 for (const name of availableS3Servers().slice(0, 1))
-  for (const [title, keysOf] of [
-    ['in the settings', (server: S3Server) => async () => keysIn(server)],
+  for (const [title, path, keysOf] of [
+    ['in the settings', '', (server: S3Server) => async () => keysIn(server)],
     [
-      'in a file of their own',
+      'in a file of their own, and the bucket in the endpoint',
+      '/{bucket}',
       (server: S3Server) => async (folder: string) => {
         await writeFile(join(folder, 'keys'), keysIn(server), { mode: 0o600 })
         return 'keys_file = "keys"\n'
@@ -210,7 +226,7 @@ for (const name of availableS3Servers().slice(0, 1))
       `${name}: with keys ${title}, they are in no output, no log and no command line`,
       async (t) => {
         await using server = await startS3Server(name)
-        await everyday(t, server, keysOf(server))
+        await everyday(t, server, `${server.endpoint}${path}`, keysOf(server))
       },
     )
 if (reason !== undefined) test.skip(`destinations are mounted by name (skipped: ${reason})`, () => {})
