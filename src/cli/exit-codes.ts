@@ -39,6 +39,7 @@ const table = {
   exists: 3,
   changed: 3,
   invalid: 3,
+  unsupported: 3,
   'read-only': 3,
   busy: 4,
   refused: 4,

@@ -65,7 +65,7 @@ interface Opened {
 }
 
 function openDirectory(path: string, logger: Logger): Opened {
-  return { store: new DirectoryStore(path, logger), close: () => {} }
+  return { store: new DirectoryStore(path, { logger }), close: () => {} }
 }
 
 function openS3(
