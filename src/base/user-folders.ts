@@ -9,6 +9,8 @@ export interface UserFolders {
   /** May be deleted at any time; is then fetched again. */
   readonly cache: string
   readonly log: string
+  /** What must not be lost: who this server is. */
+  readonly state: string
 }
 
 export interface UserFoldersOptions {
@@ -18,7 +20,13 @@ export interface UserFoldersOptions {
 
 export function userFolders({ env, isRoot }: UserFoldersOptions): UserFolders {
   if (isRoot)
-    return { config: '/etc/jbfs', runtime: '/run/jbfs', cache: '/var/cache/jbfs', log: '/var/log/jbfs' }
+    return {
+      config: '/etc/jbfs',
+      runtime: '/run/jbfs',
+      cache: '/var/cache/jbfs',
+      log: '/var/log/jbfs',
+      state: '/var/lib/jbfs',
+    }
   const home = env.HOME || homedir()
   const state = join(absolute(env.XDG_STATE_HOME) ?? join(home, '.local/state'), 'jbfs')
   const runtime = absolute(env.XDG_RUNTIME_DIR)
@@ -27,6 +35,7 @@ export function userFolders({ env, isRoot }: UserFoldersOptions): UserFolders {
     runtime: runtime === undefined ? join(state, 'run') : join(runtime, 'jbfs'),
     cache: join(absolute(env.XDG_CACHE_HOME) ?? join(home, '.cache'), 'jbfs'),
     log: join(state, 'log'),
+    state,
   }
 }
 

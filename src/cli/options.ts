@@ -80,6 +80,14 @@ export const logLevelFlag = {
   },
 } as const satisfies Record<string, Options>
 
+export const stateDirFlag = {
+  'state-dir': {
+    type: 'string',
+    requiresArg: true,
+    describe: 'where this server keeps who it is: /var/lib/jbfs, or ~/.local/state/jbfs',
+  },
+} as const satisfies Record<string, Options>
+
 export const jsonFlag = {
   json: { type: 'boolean', default: false, describe: 'print JSON for programs' },
 } as const satisfies Record<string, Options>

@@ -7,6 +7,7 @@ test('root has the folders of the system', (t) => {
     runtime: '/run/jbfs',
     cache: '/var/cache/jbfs',
     log: '/var/log/jbfs',
+    state: '/var/lib/jbfs',
   })
 })
 
@@ -23,6 +24,7 @@ test('a user has those of the XDG specification', (t) => {
     runtime: '/run/user/7/jbfs',
     cache: '/c/jbfs',
     log: '/s/jbfs/log',
+    state: '/s/jbfs',
   })
 })
 
@@ -32,6 +34,7 @@ test('without XDG variables, or with relative ones, they lie in the home folder'
     runtime: '/home/ann/.local/state/jbfs/run',
     cache: '/home/ann/.cache/jbfs',
     log: '/home/ann/.local/state/jbfs/log',
+    state: '/home/ann/.local/state/jbfs',
   }
   t.deepEqual(userFolders({ env: { HOME: '/home/ann' }, isRoot: false }), expected)
   t.deepEqual(userFolders({ env: { HOME: '/home/ann', XDG_CACHE_HOME: 'c' }, isRoot: false }), expected)

@@ -128,7 +128,7 @@ test('nothing is imported into a destination that is only read', async (t) => {
   await oneLine(
     t,
     jbfs('import', 'account', 'offsite/account'),
-    'nothing can be imported into offsite: its settings say read_only = true, as another server or destination may write there',
+    'nothing is written to offsite: its settings say read_only = true, as another server or destination may write there',
   )
 })
 

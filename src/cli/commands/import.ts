@@ -5,9 +5,10 @@ import { formatByteSize } from '../../base/byte-size.ts'
 import { messageOf } from '../../base/errors.ts'
 import type { Logger } from '../../base/log.ts'
 import { startLogging } from '../../daemon/logging.ts'
-import { DestinationError } from '../../destination/errors.ts'
 import { parseSnapshotName } from '../../destination/layout.ts'
 import type { Destination } from '../../destination/parse-destination.ts'
+import { refuseReadOnly } from '../../destination/refuse-read-only.ts'
+import { serverIdentity } from '../../destination/server-identity.ts'
 import { splitRepository } from '../../destination/split-repository.ts'
 import { ImportError } from '../../import/errors.ts'
 import type { ImportOptions } from '../../import/import-snapshot.ts'
@@ -15,7 +16,7 @@ import { prepareCacheFolder } from '../cache-folder.ts'
 import { contains, nearestRealpath } from '../containment.ts'
 import { CliError } from '../errors.ts'
 import { interruption } from '../interruption.ts'
-import { countOf, logLevelFlag, storeFlags } from '../options.ts'
+import { countOf, logLevelFlag, stateDirFlag, storeFlags } from '../options.ts'
 import { print } from '../output.ts'
 import { ownFolders } from '../own-folders.ts'
 import { ProgressDisplay } from '../progress.ts'
@@ -42,6 +43,7 @@ const importFlags = {
     describe: 'write into a repository that JetBackup itself has written to',
   },
   'cache-dir': { type: 'string', requiresArg: true, describe: 'where indexes of other snapshots are kept' },
+  ...stateDirFlag,
   ...logLevelFlag,
   ...storeFlags,
 } as const satisfies Record<string, Options>
@@ -73,6 +75,7 @@ export const importCommand: CommandModule<object, ImportArguments> = {
 
 async function runImport(args: ArgumentsCamelCase<ImportArguments>): Promise<void> {
   const place = typedDestination(args.repository, args)
+  // Before anything is read or asked.
   refuseReadOnly(place)
   const { destination, repository, number } = splitRepository(place)
   const { logger } = startLogging({ level: args['log-level'] ?? 'warn', readable: true })
@@ -86,10 +89,18 @@ async function runImport(args: ArgumentsCamelCase<ImportArguments>): Promise<voi
   const path = resolve(args.source)
   const openSource = await sourceAt(path, logger)
   const cacheDir = resolve(args['cache-dir'] ?? ownFolders().cache)
+  const stateDir = resolve(args['state-dir'] ?? ownFolders().state)
   await prepare(destination, repository, path)
   await prepareCacheFolder(cacheDir)
   const started = performance.now()
-  using acquired = acquireDestination(destination, { logger })
+  const owner = await serverIdentity(stateDir, place.kind === 's3' ? place.named?.owner : undefined)
+  const writer = `jbfs ${version()}`
+  await using acquired = await acquireDestination(destination, {
+    logger,
+    owner,
+    program: `${writer} import`,
+    signal,
+  })
   using display = new ProgressDisplay('import')
   const result = await importSnapshot({
     openSource,
@@ -103,7 +114,7 @@ async function runImport(args: ArgumentsCamelCase<ImportArguments>): Promise<voi
     cacheDir,
     onProgress: (progress) => display.show(progress),
     logger,
-    writer: `jbfs ${version()}`,
+    writer,
     signal,
   })
   display[Symbol.dispose]()
@@ -113,15 +124,6 @@ async function runImport(args: ArgumentsCamelCase<ImportArguments>): Promise<voi
       `${formatByteSize(result.bytes)}; sent ${result.uploadedFiles} (${formatByteSize(result.uploadedBytes)}), ` +
       `reused ${result.reusedFiles}; ${seconds} s`,
   )
-}
-
-function refuseReadOnly(destination: Destination): void {
-  const named = destination.kind === 's3' ? destination.named : undefined
-  if (named?.readOnly)
-    throw new DestinationError(
-      'read-only-destination',
-      `nothing can be imported into ${named.name}: its settings say read_only = true, as another server or destination may write there`,
-    )
 }
 
 /** Looks what there is, and leaves it to the import when to open it. */
