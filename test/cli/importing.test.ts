@@ -6,11 +6,14 @@ import { runJbfs, type TextResult } from '../support/run-jbfs.ts'
 
 /** `jbfs import` as a user types it, into a folder. */
 
-function runImport(folder: string, source: string, repository: string): Promise<TextResult> {
-  return runJbfs(['import', source, repository, '--cache-dir', join(folder, 'cache')], {
-    cwd: folder,
-    env: { TMPDIR: folder },
-  })
+function runImport(
+  folder: string,
+  source: string,
+  repository: string,
+  ...more: string[]
+): Promise<TextResult> {
+  const own = ['--cache-dir', join(folder, 'cache'), '--state-dir', join(folder, 'state')]
+  return runJbfs(['import', source, repository, ...own, ...more], { cwd: folder, env: { TMPDIR: folder } })
 }
 
 test('a repository that is the source, or lies in it, is refused before anything is made', async (t) => {
@@ -86,4 +89,34 @@ test('what another snapshot has is not sent again', async (t) => {
     t.regex(stdout, new RegExp(`sent ${sent} .*, reused ${reused};`))
   }
   t.is((await readdir(join(folder.path, 'destination/account/files'))).length, 2)
+})
+
+test('the folder around the repository gets an owner, and no other server may write anywhere below', async (t) => {
+  await using folder = await temporaryFolder()
+  const { path } = folder
+  await mkdir(join(path, 'account'))
+  t.is((await runImport(path, 'account', './destination/web/account')).code, 0)
+  const owner = JSON.parse(await readFile(join(path, 'destination/web/jetbackup.owner'), 'utf8'))
+  t.is(`${owner.owner.id}\n`, await readFile(join(path, 'state/server-id'), 'utf8'))
+  t.is(owner.lease, null)
+  const made = ['destination/web', 'destination/web/account', 'destination/web/deep/er']
+  for (const repository of made) {
+    const { code, stderr } = await runImport(path, 'account', `./${repository}`, '--state-dir', 'other')
+    t.is(code, 8, repository)
+    t.regex(stderr, /destination\/web belongs to .*, last heard of .*--read-only/)
+    t.is((await runImport(path, 'account', `./${repository}`)).code, 0, repository)
+  }
+  t.deepEqual(
+    (await readdir(path, { recursive: true })).filter((name) => /owner$/.test(name)),
+    ['destination/web/jetbackup.owner'],
+  )
+})
+
+test('a state folder that cannot be used is said in a line', async (t) => {
+  await using folder = await temporaryFolder()
+  await mkdir(join(folder.path, 'account'))
+  await writeFile(join(folder.path, 'file'), '')
+  const { code, stderr } = await runImport(folder.path, 'account', './d/account', '--state-dir', 'file')
+  t.is(code, 1)
+  t.regex(stderr, /^jbfs: the state folder cannot be used: [^\n]+\n$/)
 })

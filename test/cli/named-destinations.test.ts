@@ -167,7 +167,7 @@ async function everyday(
   const { jbfs } = await placeIn(
     path,
     `[offsite]\nvendor = "minio"\nendpoint = "${endpoint}"\nbucket = "${bucket}"\n` +
-      `backup_directory = "/web"\n${await keysOf(path)}`,
+      `backup_directory = "/web"\nowner = "our-server"\n${await keysOf(path)}`,
   )
   await mkdir(join(path, 'account'))
   await mkdir(join(path, 'mnt'))
@@ -182,9 +182,20 @@ async function everyday(
   }
   try {
     t.regex(
-      await ran('import', 'account', 'offsite/ann/snap.3', ...common),
+      await ran('import', 'account', 'offsite/ann/snap.3', ...common, '--state-dir', join(path, 'state')),
       new RegExp(`^s3://${bucket}/web/ann/snap\\.3: 1 files`),
     )
+    const other = await jbfs(
+      'import',
+      'account',
+      'offsite/bob',
+      ...common,
+      '--state-dir',
+      join(path, 'other'),
+    )
+    t.is(other.code, 8)
+    t.regex(other.stderr, /\/web belongs to our-server \(.+\), last heard of .*--read-only/)
+    seen.push(other.stdout, other.stderr)
     t.regex(await ran('snapshots', 'offsite', '--log-level', 'debug'), /ann +snap\.3 .* ok/)
     const log = join(path, 'mount.log')
     await ran('mount', 'offsite/ann', 'mnt', ...common, '--log-file', log)

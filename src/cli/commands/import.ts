@@ -80,6 +80,7 @@ async function runImport(args: ArgumentsCamelCase<ImportArguments>): Promise<voi
   const { destination, repository, number } = splitRepository(place)
   const { logger } = startLogging({ level: args['log-level'] ?? 'warn', readable: true })
   const { acquireDestination } = await import('../../destination/destination.ts')
+  const { backupDirectoryOf } = await import('../../destination/backup-directory.ts')
   const { importSnapshot } = await import('../../import/import-snapshot.ts')
   using interrupted = interruption()
   const { signal } = interrupted
@@ -95,7 +96,8 @@ async function runImport(args: ArgumentsCamelCase<ImportArguments>): Promise<voi
   const started = performance.now()
   const owner = await serverIdentity(stateDir, place.kind === 's3' ? place.named?.owner : undefined)
   const writer = `jbfs ${version()}`
-  await using acquired = await acquireDestination(destination, {
+  const owned = await backupDirectoryOf({ destination, repository }, { logger, signal })
+  await using acquired = await acquireDestination(owned.destination, {
     logger,
     owner,
     program: `${writer} import`,
@@ -105,7 +107,7 @@ async function runImport(args: ArgumentsCamelCase<ImportArguments>): Promise<voi
   const result = await importSnapshot({
     openSource,
     store: acquired.store,
-    repository,
+    repository: owned.repository,
     number: wanted,
     created,
     account: args.account,
@@ -120,7 +122,7 @@ async function runImport(args: ArgumentsCamelCase<ImportArguments>): Promise<voi
   display[Symbol.dispose]()
   const seconds = ((performance.now() - started) / 1000).toFixed(1)
   print(
-    `${acquired.description}/${repository}snap.${result.number}: ${result.files} files in ${result.folders} folders, ` +
+    `${acquired.description}/${owned.repository}snap.${result.number}: ${result.files} files in ${result.folders} folders, ` +
       `${formatByteSize(result.bytes)}; sent ${result.uploadedFiles} (${formatByteSize(result.uploadedBytes)}), ` +
       `reused ${result.reusedFiles}; ${seconds} s`,
   )
