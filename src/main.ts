@@ -17,7 +17,9 @@ try {
 } catch (error) {
   process.exitCode = exitCodeOf(error)
   // Who closes the output early (`| head`) wants to hear no more.
-  if (codeOf(error) !== 'output-closed') process.stderr.write(`jbfs: ${messageOf(error)}\n`)
+  // A line for each thing that is wrong, where there are several.
+  if (codeOf(error) !== 'output-closed')
+    process.stderr.write(`${messageOf(error).replaceAll(/^/gm, 'jbfs: ')}\n`)
   const wantsMore = codeOf(error) === undefined || args.join('=').includes('--log-level=debug')
   if (wantsMore && error instanceof Error) process.stderr.write(`${error.stack}\n`)
 }

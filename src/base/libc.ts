@@ -11,6 +11,9 @@ import { loadLibc } from './koffi.ts'
 const AT_FDCWD = -100
 const AT_SYMLINK_NOFOLLOW = 0x100
 const RENAME_NOREPLACE = 1
+const LOCK_SH = 1
+const LOCK_EX = 2
+const LOCK_NB = 4
 const SEEK_DATA = 3
 const SEEK_HOLE = 4
 
@@ -31,6 +34,7 @@ const declarations = {
   utimensat: 'int utimensat(int dirfd, const void *path, const void *times, int flags)',
   mknod: 'int mknod(const void *path, uint32_t mode, uint64_t dev)',
   lchown: 'int lchown(const void *path, uint32_t uid, uint32_t gid)',
+  flock: 'int flock(int fd, int operation)',
   renameat2:
     'int renameat2(int olddirfd, const void *oldpath, int newdirfd, const void *newpath, unsigned int flags)',
 } as const
@@ -131,6 +135,17 @@ export function lchown(path: Buffer, uid: number, gid: number): void {
 export function renameat2(from: Buffer, to: Buffer): boolean {
   const args = [AT_FDCWD, cString(from), AT_FDCWD, cString(to), RENAME_NOREPLACE]
   return call('renameat2', args, 'EEXIST') !== undefined
+}
+
+const lockOperations = { shared: LOCK_SH, exclusive: LOCK_EX } as const
+export type LockKind = keyof typeof lockOperations
+
+/**
+ * Takes the lock of an open file, or folder, alone or with others who share it; false while somebody else's forbids that. It goes when
+ * the descriptor is closed.
+ */
+export function flock(fd: number, kind: LockKind): boolean {
+  return call('flock', [fd, lockOperations[kind] | LOCK_NB], 'EAGAIN') !== undefined
 }
 
 /** glibc's makedev (sys/sysmacros.h): twelve bits of the major number and eight of the minor below, the rest above. */

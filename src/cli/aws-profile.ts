@@ -6,15 +6,15 @@ import { CliError } from './errors.ts'
 
 /**
  * Throws `usage` when AWS_PROFILE names a profile that no file of the AWS tools has: the SDK would try all else there is, and say only
- * that there are no keys.
+ * that there are no keys. Keys of the settings need no profile.
  */
 export function refuseMissingProfile(
-  { kind }: Destination,
+  { kind, store }: Destination,
   env: Readonly<Record<string, string | undefined>>,
 ): void {
   const profile = env.AWS_PROFILE
   // `default` need not be anywhere.
-  if (kind !== 's3' || !profile || profile === 'default') return
+  if (kind !== 's3' || store.credentials !== undefined || !profile || profile === 'default') return
   const folder = join(env.HOME || homedir(), '.aws')
   const config = env.AWS_CONFIG_FILE || join(folder, 'config')
   const credentials = env.AWS_SHARED_CREDENTIALS_FILE || join(folder, 'credentials')

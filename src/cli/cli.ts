@@ -1,19 +1,29 @@
 import yargs, { type Argv } from 'yargs'
+import { didYouMean } from '../base/did-you-mean.ts'
 import { demoCommand } from './commands/demo.ts'
+import { destinationCommand, destinationCommands } from './commands/destination.ts'
 import { importCommand } from './commands/import.ts'
 import { mountCommand } from './commands/mount.ts'
 import { snapshotsCommand } from './commands/snapshots.ts'
 import { statusCommand } from './commands/status.ts'
 import { umountCommand } from './commands/umount.ts'
+import { completionOf } from './completion.ts'
 import { CliError } from './errors.ts'
 import { exitCodeMeanings } from './exit-codes.ts'
-import { nearest } from './nearest.ts'
 import { usageError } from './usage-error.ts'
 import { version } from './version.ts'
 
-const commands = [mountCommand, umountCommand, statusCommand, snapshotsCommand, importCommand, demoCommand]
+const commands = [
+  mountCommand,
+  umountCommand,
+  statusCommand,
+  snapshotsCommand,
+  importCommand,
+  destinationCommand,
+  demoCommand,
+] as const
 const commandNames = commands.map(({ command }) => String(command).split(' ')[0] as string)
-const allNames = [...commandNames, ...commands.flatMap(({ aliases = [] }) => aliases), 'help']
+const allNames = [...commandNames, ...commands.flatMap(({ aliases = [] }) => aliases), 'completion', 'help']
 
 /** Runs one command. Rejects with what went wrong; a command line that is wrong is a `CliError` with code `usage`. */
 export async function runCli(argv: readonly string[]): Promise<void> {
@@ -38,7 +48,13 @@ function parser(argv: readonly string[]): Argv {
       .command(statusCommand)
       .command(snapshotsCommand)
       .command(importCommand)
+      .command(destinationCommand)
       .command(demoCommand)
+      .completion(
+        'completion',
+        'Print what makes the shell complete commands, options and destinations',
+        completionOf(commands, { destination: destinationCommands }),
+      )
       .demandCommand(1, `say what to do: ${commandNames.join(', ')}`)
       .strict()
       // Of an option given twice the last counts, as everywhere.
@@ -70,9 +86,8 @@ function asYargsHasIt(argv: readonly string[]): readonly string[] {
   const [first = '', ...rest] = argv
   if (first === 'help') return asYargsHasIt([...rest.slice(0, 1), '--help'])
   if (first === '' || first.startsWith('-') || allNames.includes(first)) return argv
-  const meant = nearest(first, allNames)
-  const hint = meant === undefined ? 'see jbfs --help' : `did you mean ${meant}?`
-  throw new CliError('usage', `there is no command ${JSON.stringify(first)} (${hint})`)
+  const hint = didYouMean(first, allNames) || ' (see jbfs --help)'
+  throw new CliError('usage', `there is no command ${JSON.stringify(first)}${hint}`)
 }
 
 function helpFor([command = '']: readonly string[]): string {

@@ -4,15 +4,28 @@ import type { InferredOptionTypes, Options } from 'yargs'
 import { parseByteSize } from '../base/byte-size.ts'
 import { messageOf } from '../base/errors.ts'
 import { logLevels } from '../daemon/logging.ts'
-import { type StoreOptions, storeDefaults } from '../destination/parse-destination.ts'
+import { type Destination, type StoreOptions, storeDefaults } from '../destination/parse-destination.ts'
+import type { StoreOverrides } from '../destination/settings/named-destination.ts'
 import { CliError } from './errors.ts'
 
 /** Options that several commands share, each said once. */
 
 const storeGroup = 'Object store:'
 
-/** How to reach a destination. Keys are no options: other users see a command line. */
+export const configFlag = {
+  config: {
+    type: 'string',
+    requiresArg: true,
+    describe: 'settings file, in place of /etc/jbfs/destinations.toml and ~/.config/jbfs/destinations.toml',
+  },
+} as const satisfies Record<string, Options>
+
+/**
+ * How to reach a destination. Keys are no options: other users see a command line. The defaults are filled in later, as a named
+ * destination brings its own.
+ */
 export const storeFlags = {
+  ...configFlag,
   endpoint: {
     type: 'string',
     requiresArg: true,
@@ -39,21 +52,21 @@ export const storeFlags = {
   },
   'verify-ssl': {
     type: 'boolean',
-    default: storeDefaults.verifySsl,
+    defaultDescription: String(storeDefaults.verifySsl),
     group: storeGroup,
     describe: "check the server's certificate (--no-verify-ssl: do not)",
   },
   'http-retries': {
     type: 'number',
     requiresArg: true,
-    default: storeDefaults.httpRetries,
+    defaultDescription: String(storeDefaults.httpRetries),
     group: storeGroup,
     describe: 'further tries of a request that failed',
   },
   'max-concurrency': {
     type: 'number',
     requiresArg: true,
-    default: storeDefaults.maxConcurrency,
+    defaultDescription: String(storeDefaults.maxConcurrency),
     group: storeGroup,
     describe: 'requests at a time',
   },
@@ -67,6 +80,14 @@ export const logLevelFlag = {
   },
 } as const satisfies Record<string, Options>
 
+export const stateDirFlag = {
+  'state-dir': {
+    type: 'string',
+    requiresArg: true,
+    describe: 'where this server keeps who it is: /var/lib/jbfs, or ~/.local/state/jbfs',
+  },
+} as const satisfies Record<string, Options>
+
 export const jsonFlag = {
   json: { type: 'boolean', default: false, describe: 'print JSON for programs' },
 } as const satisfies Record<string, Options>
@@ -74,7 +95,13 @@ export const jsonFlag = {
 export const destinationArgument = {
   type: 'string',
   demandOption: true,
-  describe: 'a folder (path or file:// URL) or s3://bucket/path',
+  describe: 'a name of the settings, a folder (path or file:// URL) or s3://bucket/path',
+} as const
+
+export const destinationNameArgument = {
+  type: 'string',
+  demandOption: true,
+  describe: 'name of a destination in the settings',
 } as const
 
 export type StoreArguments = InferredOptionTypes<typeof storeFlags>
@@ -90,14 +117,35 @@ export function storeOptionsOf(args: StoreArguments): StoreOptions {
     region: region === undefined ? undefined : checkedRegion(region),
     addressing,
     caFile: args['ca-file'] === undefined ? undefined : checkedFile('--ca-file', args['ca-file']),
-    verifySsl: args['verify-ssl'],
-    httpRetries: countOf('--http-retries', args['http-retries'], 0),
-    maxConcurrency: countOf('--max-concurrency', args['max-concurrency'], 1),
+    verifySsl: args['verify-ssl'] ?? storeDefaults.verifySsl,
+    httpRetries: storeDefaults.httpRetries,
+    maxConcurrency: storeDefaults.maxConcurrency,
+    ...storeOverridesOf(args),
   }
 }
 
+/** What may be said for one command of a named destination, too: all but the place and the trust. */
+export function storeOverridesOf(args: StoreArguments): StoreOverrides {
+  const retries = args['http-retries']
+  const concurrency = args['max-concurrency']
+  return {
+    ...(retries !== undefined && { httpRetries: countOf('--http-retries', retries, 0) }),
+    ...(concurrency !== undefined && { maxConcurrency: countOf('--max-concurrency', concurrency, 1) }),
+  }
+}
+
+/** What a named destination has in its settings, and there alone. */
+export const storePlaceFlags = ['endpoint', 'region', 'addressing', 'ca-file', 'verify-ssl'] as const
+
 /** The flags that say the same again, for a process that is started with them. */
-export function storeFlagsOf(store: StoreOptions): string[] {
+export function storeFlagsOf(destination: Destination, config: string | undefined): string[] {
+  const { store } = destination
+  if (destination.kind === 's3' && destination.named)
+    return [
+      ...flag('config', config && resolve(config)),
+      ...flag('http-retries', store.httpRetries),
+      ...flag('max-concurrency', store.maxConcurrency),
+    ]
   return [
     ...flag('endpoint', store.endpoint),
     ...flag('region', store.region),

@@ -4,7 +4,6 @@ import type { Logger } from '../base/log.ts'
 import { DiskTier } from '../cache/disk-tier.ts'
 import { ObjectCache } from '../cache/object-cache.ts'
 import { openDestination } from '../destination/destination.ts'
-import { parseDestination } from '../destination/parse-destination.ts'
 import { DestinationTree } from '../filesystem/destination-tree.ts'
 import { SnapshotFilesystem } from '../filesystem/snapshot-filesystem.ts'
 import { mountOverKernel } from '../fuse/kernel-transport.ts'
@@ -40,10 +39,7 @@ export interface DaemonContext {
 export async function runDaemon(options: MountOptions, { logger, onReady }: DaemonContext): Promise<void> {
   await using cleanup = new AsyncDisposableStack()
   const metrics = createMetrics()
-  const destination = openDestination(parseDestination(options.destination, options.store), {
-    logger,
-    metrics,
-  })
+  const destination = openDestination(options.destination, { logger, metrics })
   cleanup.defer(() => destination[Symbol.dispose]())
   const { reader, description } = destination
   const disk =
@@ -60,7 +56,7 @@ export async function runDaemon(options: MountOptions, { logger, onReady }: Daem
     new ObjectCache({
       store: reader,
       memoryBytes: options.memoryBytes,
-      prefetchConcurrency: Math.max(1, Math.floor(options.store.maxConcurrency * prefetchShare)),
+      prefetchConcurrency: Math.max(1, Math.floor(options.destination.store.maxConcurrency * prefetchShare)),
       disk,
       logger,
     }),

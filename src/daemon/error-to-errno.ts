@@ -24,6 +24,7 @@ const table = {
   // An object outside the snapshots that was replaced while it was being read.
   changed: { errno: 'ESTALE', level: 'warn' },
   invalid: { errno: 'EIO', level: 'error' },
+  unsupported: { errno: 'EIO', level: 'error' },
   'read-only': { errno: 'EROFS', level: 'error' },
   'bad-manifest': { errno: 'EIO', level: 'warn' },
   'no-manifest': { errno: 'EIO', level: 'warn' },

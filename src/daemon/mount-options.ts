@@ -1,16 +1,14 @@
 import { isAbsolute } from 'node:path'
 import { JbfsError } from '../base/errors.ts'
-import type { StoreOptions } from '../destination/parse-destination.ts'
+import type { Destination } from '../destination/parse-destination.ts'
 import { type LogLevel, logLevels } from './logging.ts'
 
 export const transports = ['kernel', 'libfuse'] as const
 export type TransportName = (typeof transports)[number]
 
-/** All that decides how a mount is made and served; holds no secret. */
+/** All that decides how a mount is made and served; its keys print redacted. */
 export interface MountOptions {
-  /** As `formatDestination` writes it. */
-  readonly destination: string
-  readonly store: StoreOptions
+  readonly destination: Destination
   /** Absolute and canonical. */
   readonly mountpoint: string
   readonly readOnly: boolean
@@ -53,7 +51,7 @@ const longestRefreshSeconds = Math.floor((2 ** 31 - 1) / 1000)
 /** Completes and checks options. Throws `JbfsError` with code `bad-option` and the one line to show. */
 export function mountOptions(
   given: Partial<MountOptions> &
-    Pick<MountOptions, 'destination' | 'store' | 'mountpoint' | 'cacheDir' | 'controlSocket'>,
+    Pick<MountOptions, 'destination' | 'mountpoint' | 'cacheDir' | 'controlSocket'>,
 ): MountOptions {
   const options: MountOptions = { ...mountDefaults, ...given }
   for (const path of [options.mountpoint, options.cacheDir, options.controlSocket, options.logFile])

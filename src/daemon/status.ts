@@ -1,4 +1,5 @@
 import type { ObjectCache } from '../cache/object-cache.ts'
+import { type Destination, formatDestination } from '../destination/parse-destination.ts'
 import type { DestinationTree } from '../filesystem/destination-tree.ts'
 import type { Mount } from '../fuse/transport.ts'
 import type { StoreMetrics } from '../store/with-metrics.ts'
@@ -17,6 +18,7 @@ const started = new Date()
 
 /** What `jbfs status` shows of a mount; bytes and counts since it was mounted. */
 export interface MountStatus {
+  /** With its name before it, when it has one: `offsite (s3://bucket/path)`. */
   readonly destination: string
   readonly mountpoint: string
   readonly pid: number
@@ -40,7 +42,7 @@ export interface SnapshotStatus {
 
 export function statusOf({ options, description, mount, metrics, source, tree }: StatusSources): MountStatus {
   return {
-    destination: description,
+    destination: titleOf(options.destination, description),
     mountpoint: options.mountpoint,
     pid: process.pid,
     since: started.toISOString(),
@@ -63,4 +65,9 @@ export function statusOf({ options, description, mount, metrics, source, tree }:
       ...(problem && { problem: problem.message }),
     })),
   }
+}
+
+function titleOf(destination: Destination, description: string): string {
+  const isNamed = destination.kind === 's3' && destination.named !== undefined
+  return isNamed ? `${formatDestination(destination)} (${description})` : description
 }

@@ -1,13 +1,20 @@
+import type { Abortable } from '../base/abort.ts'
 import type { Logger } from '../base/log.ts'
 import { DirectoryStore } from '../store/directory-store.ts'
-import type { ObjectReader, ObjectStore } from '../store/object-store.ts'
+import type { ObjectReader, ObjectStore, WriteGuard } from '../store/object-store.ts'
 import { readOnly } from '../store/read-only.ts'
 import { type S3StoreOptions, s3Defaults } from '../store/s3-options.ts'
 import { S3Store } from '../store/s3-store.ts'
 import { withConcurrency } from '../store/with-concurrency.ts'
 import { createMetrics, type StoreMetrics, withMetrics } from '../store/with-metrics.ts'
-import { defaultRetryPolicy, withRetry } from '../store/with-retry.ts'
+import { defaultRetryPolicy, type RetryPolicy, withRetry } from '../store/with-retry.ts'
+import type { Credentials } from './credentials.ts'
+import { fencedStore } from './fenced-store.ts'
+import { Lease } from './lease.ts'
+import type { Owner } from './owner-record.ts'
+import { OwnerFile } from './ownership.ts'
 import type { Destination, S3Destination } from './parse-destination.ts'
+import { refuseReadOnly } from './refuse-read-only.ts'
 
 export interface OpenOptions {
   readonly logger: Logger
@@ -22,57 +29,105 @@ export interface OpenDestination extends Disposable {
   readonly description: string
 }
 
-export interface AcquiredDestination extends Disposable {
+export interface AcquireOptions extends OpenOptions, Abortable {
+  /** This server, for others who find its lease. */
+  readonly owner: Owner
+  /** Name and version of the program, likewise. */
+  readonly program: string
+  /** Seconds for which a renewal of the lease is good; see `leaseDefaults`. */
+  readonly leaseSeconds?: number | undefined
+}
+
+/** Dispose to give the lease back and close all connections. */
+export interface AcquiredDestination extends AsyncDisposable {
+  /** Writes only while the lease holds; then each write rejects with `lease-lost`. */
   readonly store: ObjectStore
+  /** Aborts when it is lost. */
+  readonly lease: Lease
   /** For messages: `s3://bucket/path` or a folder. */
   readonly description: string
 }
 
 /** Opens a destination for reading: nothing that is made of the result can write. Sends no request yet. */
 export function openDestination(destination: Destination, options: OpenOptions): OpenDestination {
-  const { store, description, [Symbol.dispose]: close } = open(destination, options)
-  return { reader: readOnly(store), description, [Symbol.dispose]: close }
+  const { store, close } = open(destination, options)
+  const reader = readOnly(patiently(store, destination, options))
+  return { reader, description: store.description, [Symbol.dispose]: close }
 }
 
 /**
- * Opens a destination for writing. Nothing else hands out a store that can write. It does not keep a second writer away: an import
- * publishes by conditional puts, so that of two writers of one snapshot only one succeeds.
+ * Opens a destination for writing: takes its lease, which keeps every other writer out, and makes the directory this server's if it is nobody's. Nothing else hands out a store
+ * that can write. Rejects with `read-only-destination`, `owned`, `in-use`, `bad-owner` or a `StoreError`.
  */
-export function acquireDestination(destination: Destination, options: OpenOptions): AcquiredDestination {
-  return open(destination, options)
+export async function acquireDestination(
+  destination: Destination,
+  options: AcquireOptions,
+): Promise<AcquiredDestination> {
+  refuseReadOnly(destination)
+  await using opening = new AsyncDisposableStack()
+  const { file, description, [Symbol.dispose]: closeOwnerFile } = openOwnerFile(destination, options)
+  opening.defer(closeOwnerFile)
+  const { logger, owner, program, leaseSeconds, signal } = options
+  const lease = opening.use(
+    await Lease.acquire({ file, owner, program, seconds: leaseSeconds, description, logger }, { signal }),
+  )
+  const { store, close } = open(destination, options, () => lease.check())
+  opening.defer(close)
+  const opened = opening.move()
+  return {
+    store: patiently(fencedStore(store, lease), destination, options),
+    lease,
+    description,
+    [Symbol.asyncDispose]: () => opened.disposeAsync(),
+  }
 }
 
-/** A request waits for its turn at each try, so that one that pauses before the next try holds up no other. */
-function open(
-  destination: Destination,
-  { logger, metrics = createMetrics() }: OpenOptions,
-): AcquiredDestination {
-  const { httpRetries, maxConcurrency } = destination.store
-  const policy = { ...defaultRetryPolicy, retries: httpRetries }
-  const opened =
-    destination.kind === 's3'
-      ? openS3(destination, logger, { policy, metrics })
-      : openDirectory(destination.path, logger)
-  const counted = withMetrics(opened.store, metrics)
-  const store = withRetry(withConcurrency(counted, maxConcurrency), policy, metrics)
-  return { store, description: store.description, [Symbol.dispose]: opened.close }
+/** Dispose to close its connections. */
+export interface OpenOwnerFile extends Disposable {
+  readonly file: OwnerFile
+  /** For messages: `s3://bucket/path` or a folder. */
+  readonly description: string
+}
+
+/** Over connections of its own: a renewal must not stand behind uploads. */
+export function openOwnerFile(destination: Destination, options: OpenOptions): OpenOwnerFile {
+  const { store, close } = open(destination, options)
+  const file = new OwnerFile(patiently(store, destination, options))
+  return { file, description: store.description, [Symbol.dispose]: close }
 }
 
 interface Opened {
   readonly store: ObjectStore
-  close(): void
+  readonly close: () => void
 }
 
-function openDirectory(path: string, logger: Logger): Opened {
-  return { store: new DirectoryStore(path, logger), close: () => {} }
+function open(destination: Destination, { logger, metrics }: OpenOptions, guard?: WriteGuard): Opened {
+  if (destination.kind === 'directory')
+    return { store: new DirectoryStore(destination.path, { logger, guard }), close: () => {} }
+  return openS3(destination, logger, { guard, partRetry: { policy: policyOf(destination), metrics } })
+}
+
+/** A request waits for its turn at each try, so that one that pauses before the next try holds up no other. */
+function patiently(
+  store: ObjectStore,
+  destination: Destination,
+  { metrics = createMetrics() }: OpenOptions,
+): ObjectStore {
+  const counted = withMetrics(store, metrics)
+  const bounded = withConcurrency(counted, destination.store.maxConcurrency)
+  return withRetry(bounded, policyOf(destination), metrics)
+}
+
+function policyOf({ store }: Destination): RetryPolicy {
+  return { ...defaultRetryPolicy, retries: store.httpRetries }
 }
 
 function openS3(
   { bucket, prefix, store }: S3Destination,
   logger: Logger,
-  partRetry: S3StoreOptions['partRetry'],
+  more: Pick<S3StoreOptions, 'guard' | 'partRetry'>,
 ): Opened {
-  const { endpoint, region, addressing, caFile, verifySsl, maxConcurrency } = store
+  const { endpoint, region, addressing, credentials, caFile, verifySsl, maxConcurrency } = store
   if (!verifySsl) logger.warn({ bucket }, "the server's certificate is not checked")
   const s3 = new S3Store({
     ...s3Defaults,
@@ -83,10 +138,19 @@ function openS3(
     region: region ?? 'us-east-1',
     // Wildcard names for buckets are the exception among servers that are not Amazon's.
     addressing: addressing ?? (endpoint === undefined ? 'virtual' : 'path'),
+    credentials: credentials && revealed(credentials),
     caFile,
     verifyTls: verifySsl,
     maxConnections: maxConcurrency,
-    partRetry,
+    ...more,
   })
   return { store: s3, close: () => s3[Symbol.dispose]() }
+}
+
+function revealed({ accessKey, secretKey, sessionToken }: Credentials): S3StoreOptions['credentials'] {
+  return {
+    accessKeyId: accessKey.reveal(),
+    secretAccessKey: secretKey.reveal(),
+    ...(sessionToken && { sessionToken: sessionToken.reveal() }),
+  }
 }

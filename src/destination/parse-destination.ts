@@ -1,16 +1,22 @@
 import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { didYouMean } from '../base/did-you-mean.ts'
 import { messageOf } from '../base/errors.ts'
+import type { S3StoreOptions } from '../store/s3-options.ts'
+import type { Credentials } from './credentials.ts'
 import { DestinationError } from './errors.ts'
+import type { VendorId } from './vendors.ts'
 
-/** What may be said about a destination's store beyond its name. Keys never come this way: the S3 store finds them in the environment. */
+/** What may be said about a destination's store beyond its name. */
 export interface StoreOptions {
   /** URL of an S3 server that is not Amazon's. */
   readonly endpoint?: string | undefined
   readonly region?: string | undefined
-  /** Whether the bucket stands in the path of a URL or in its host name; `path` when there is an `endpoint`. */
-  readonly addressing?: 'path' | 'virtual' | undefined
+  /** Whether the bucket stands in the path of a URL, in its host name, or in the `endpoint` already; `path` when there is an `endpoint`. */
+  readonly addressing?: S3StoreOptions['addressing'] | undefined
+  /** undefined: the S3 store finds them in the environment. */
+  readonly credentials?: Credentials | undefined
   /** PEM file of the authorities to trust beside the system's. */
   readonly caFile?: string | undefined
   readonly verifySsl: boolean
@@ -40,18 +46,38 @@ export interface DirectoryDestination {
 export interface S3Destination {
   readonly kind: 's3'
   readonly bucket: string
-  /** The backup directory: key prefix without slashes at its ends; empty for the whole bucket. */
+  /** The backup directory, or a folder in that of a named one: key prefix without slashes at its ends; empty for the whole bucket. */
   readonly prefix: string
+  /** undefined for one that was typed as a place. */
+  readonly named?: NamedInSettings | undefined
   readonly store: StoreOptions
+}
+
+/** What the settings say of a destination beside how it is reached. */
+export interface NamedInSettings {
+  readonly name: string
+  readonly vendor: VendorId
+  /** What this server calls itself there. */
+  readonly owner: string
+  readonly readOnly: boolean
+  /** The `prefix` is this, or lies below. */
+  readonly backupDirectory: string
 }
 
 const accepted = 'a folder (/path, ./path, file:///path) or s3://bucket/path'
 
-/** What a destination typed by a user names; relative paths are taken from the working folder. Throws `bad-destination`. */
-export function parseDestination(text: string, store: StoreOptions = storeDefaults): Destination {
+/**
+ * The place that a user has typed; relative paths are taken from the working folder. `names` are those of the settings, for who has
+ * mistyped one. Throws `bad-destination`.
+ */
+export function parseDestination(
+  text: string,
+  store: StoreOptions = storeDefaults,
+  names: readonly string[] = [],
+): Destination {
   if (text === '') throw new DestinationError('bad-destination', `no destination given: say ${accepted}`)
   const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(text)?.[1]?.toLowerCase()
-  if (scheme === undefined) return { kind: 'directory', path: pathOf(text), store }
+  if (scheme === undefined) return { kind: 'directory', path: pathOf(text, names), store }
   if (scheme === 'file') return { kind: 'directory', path: pathOfUrl(text), store }
   if (scheme === 's3') return { kind: 's3', ...bucketOf(text), store }
   refuseKeys(text)
@@ -62,21 +88,30 @@ export function parseDestination(text: string, store: StoreOptions = storeDefaul
   )
 }
 
-/** The destination as text that means the same in any working folder; `parseDestination` reads it back. */
+/** The destination as text that means the same in any working folder. */
 export function formatDestination(destination: Destination): string {
   if (destination.kind === 'directory') return destination.path
+  if (destination.named) {
+    const { name, backupDirectory } = destination.named
+    const below = destination.prefix.slice(backupDirectory.length).replace(/^\//, '')
+    return `${name}${below && `/${below}`}`
+  }
   return `s3://${destination.bucket}${destination.prefix && `/${destination.prefix}`}`
 }
 
-function pathOf(text: string): string {
-  const path = resolve(text)
-  // A bare word is more often a slip than a folder in the working folder.
-  if (!text.includes('/') && !existsSync(path))
-    throw new DestinationError(
-      'bad-destination',
-      `there is no folder ${/[@:]/.test(text) ? 'of this name' : JSON.stringify(text)} here; a destination is ${accepted}`,
-    )
-  return path
+function pathOf(text: string, names: readonly string[]): string {
+  const first = text.split('/')[0] as string
+  // A bare word is more often a slip in a name than a folder that is yet to be made.
+  const isWord = !['', '.', '..'].includes(first)
+  if (isWord && !existsSync(resolve(first)))
+    throw new DestinationError('bad-destination', unknownWord(first, names))
+  return resolve(text)
+}
+
+function unknownWord(word: string, names: readonly string[]): string {
+  const shown = /[@:]/.test(word) ? 'of this name' : `${JSON.stringify(word)}`
+  const settings = names.length === 0 ? '' : `, or one of the settings: ${names.join(', ')}`
+  return `there is no folder ${shown} here${didYouMean(word, names)}; a destination is ${accepted}${settings}`
 }
 
 function pathOfUrl(text: string): string {
@@ -95,7 +130,7 @@ function pathOfUrl(text: string): string {
 function bucketOf(text: string): Pick<S3Destination, 'bucket' | 'prefix'> {
   const [bucket = '', ...path] = text.slice('s3://'.length).split('/')
   if (bucket.includes(':')) throw keysInDestination()
-  if (!/^[A-Za-z0-9][A-Za-z0-9._-]{1,254}$/.test(bucket)) {
+  if (!isBucketName(bucket)) {
     // The path may hold an @, but a key may hold a slash, too.
     refuseKeys(text)
     throw new DestinationError(
@@ -104,6 +139,11 @@ function bucketOf(text: string): Pick<S3Destination, 'bucket' | 'prefix'> {
     )
   }
   return { bucket, prefix: path.join('/').replace(/^\/+|\/+$/g, '') }
+}
+
+/** As lax as the laxest servers. */
+export function isBucketName(text: string): boolean {
+  return /^[A-Za-z0-9][A-Za-z0-9._-]{1,254}$/.test(text)
 }
 
 /** For a text that is wrong anyway: what stands before an @ in it may be keys, and must not be repeated. */

@@ -1,7 +1,12 @@
 import { basename, dirname } from 'node:path'
 import { DestinationError } from './errors.ts'
 import { isOwnFolder, parseSnapshotName } from './layout.ts'
-import { type Destination, formatDestination } from './parse-destination.ts'
+import {
+  type Destination,
+  formatDestination,
+  type NamedInSettings,
+  type S3Destination,
+} from './parse-destination.ts'
 
 export interface RepositoryPlace {
   /** What lies around the repository. */
@@ -23,6 +28,7 @@ export function splitRepository(place: Destination): RepositoryPlace {
   const path = pathIn(place)
   const number = parseSnapshotName(basename(path))
   const repository = number === undefined ? path : dirname(path)
+  if (place.kind === 's3' && place.named) return splitNamed(place, place.named, repository, number)
   const name = basename(repository)
   const around = dirname(repository)
   const at = (path: string): string => formatDestination(placeAt(place, path))
@@ -57,4 +63,19 @@ export function pathIn(place: Destination): string {
 /** Another place of the same store. */
 export function placeAt(place: Destination, path: string): Destination {
   return place.kind === 'directory' ? { ...place, path: path || '/' } : { ...place, prefix: path.slice(1) }
+}
+
+/** What a name stands for stays whole: it is what has an owner. */
+function splitNamed(
+  place: S3Destination,
+  { backupDirectory }: NamedInSettings,
+  path: string,
+  number: number | undefined,
+): RepositoryPlace {
+  const below = path.slice(`/${backupDirectory}`.length).replace(/^\//, '')
+  return {
+    destination: { ...place, prefix: backupDirectory },
+    repository: below === '' ? '' : `${below}/`,
+    number,
+  }
 }

@@ -1,11 +1,17 @@
-import { readlinkSync, realpathSync } from 'node:fs'
+import { closeSync, openSync, readlinkSync, realpathSync } from 'node:fs'
 import { type FileHandle, mkdir, open, realpath, rmdir, stat } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Abortable } from '../base/abort.ts'
 import { codeOf, messageOf } from '../base/errors.ts'
+import { flock, type LockKind } from '../base/libc.ts'
 import { StoreError, type StoreErrorCode } from './errors.ts'
 
 /** Begins the names of files that are being written; no part of a key begins so. */
 export const temporaryPrefix = '.jbfs-tmp-'
+
+/** Milliseconds between looks whether another process has let go of the folder. */
+const lockPause = 5
 
 /** Faults that trying again does not mend. */
 const faults: Readonly<Record<string, readonly [StoreErrorCode, string]>> = {
@@ -71,6 +77,23 @@ export class DirectoryRoot {
     return path.startsWith(this.#real)
   }
 
+  /**
+   * `exclusive` keeps other processes from changing anything there, until it is disposed of; `shared` keeps them from locking it so. Where
+   * the file system knows no locks, or koffi is missing, only those of this process are kept out, by their own means.
+   */
+  async lock(kind: LockKind, { signal }: Abortable = {}): Promise<Disposable> {
+    const fd = openSync(this.path, 'r')
+    try {
+      while (!flock(fd, kind)) await delay(lockPause, undefined, { signal })
+    } catch (error) {
+      if (signal?.aborted || !isLockless(error)) {
+        closeSync(fd)
+        throw error
+      }
+    }
+    return { [Symbol.dispose]: () => closeSync(fd) }
+  }
+
   /** Makes a folder and those above it up to the root; each is kept by a sync of the one it lies in. */
   async makeFolder(path: string): Promise<void> {
     if (path === this.path) return this.check()
@@ -108,6 +131,11 @@ export class DirectoryRoot {
 /** Of open(2) and its like: there is no object, because a part of the path is missing, a file, a symlink, a socket or too long. */
 export function isAbsence(error: unknown): boolean {
   return ['ENOENT', 'ENOTDIR', 'ELOOP', 'EISDIR', 'ENXIO', 'ENAMETOOLONG'].includes(codeOf(error) ?? '')
+}
+
+/** What flock(2) answers where there are no locks: NFS wants a file that is open for writing. */
+function isLockless(error: unknown): boolean {
+  return ['no-koffi', 'ENOLCK', 'ENOSYS', 'ENOTSUP', 'EBADF', 'EINVAL'].includes(codeOf(error) ?? '')
 }
 
 export async function syncFolder(path: string): Promise<void> {

@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer'
 import { randomBytes } from 'node:crypto'
-import { type BigIntStats, constants } from 'node:fs'
-import { type FileHandle, lstat, open, readdir, rename, rm, unlink } from 'node:fs/promises'
+import { type BigIntStats, constants, renameSync, unlinkSync } from 'node:fs'
+import { type FileHandle, lstat, open, readdir, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { Abortable } from '../base/abort.ts'
 import { codeOf } from '../base/errors.ts'
@@ -25,6 +25,7 @@ import {
   objectKey,
   type PutBody,
   type PutOptions,
+  type WriteGuard,
 } from './object-store.ts'
 import { removeStaleTemporaries } from './stale-temporaries.ts'
 
@@ -33,6 +34,11 @@ const pageSize = 1000
 const largestRead = 64 << 20
 /** A put is begun anew when a delete takes its folder, which has become empty, away in between. */
 const folderTries = 5
+
+export interface DirectoryStoreOptions {
+  readonly logger?: Logger | undefined
+  readonly guard?: WriteGuard | undefined
+}
 
 interface Walk {
   readonly prefix: string
@@ -44,7 +50,11 @@ interface Walk {
 /**
  * An object store in a local folder: keys are paths below it. Objects appear whole or not at all: they are written under another
  * name, synced, and renamed. Symlinks below the folder are no objects and no folders, and lead nowhere. Only their owner may read what is
- * written. `ifNoneMatch` holds against every other writer, `ifMatch` only against those of this process.
+ * written. `ifNoneMatch` holds against every other writer; so does `ifMatch` where the folder can be locked (flock(2), through koffi), else
+ * only against those of this process.
+ *
+ * Every change shares that lock from before the guard is asked until it is made. So a process that is stopped in between, however
+ * long, holds up whoever would take its lease by `ifMatch`, and cannot make its change after that.
  */
 export class DirectoryStore implements ObjectStore {
   readonly description: string
@@ -53,15 +63,17 @@ export class DirectoryStore implements ObjectStore {
   readonly #writing = new Semaphore(1)
 
   readonly #logger: Logger
+  readonly #guard: WriteGuard
   /** Folders that were looked through for what dead writers have left: once, as they may hold a million objects. */
   readonly #swept = new Set<string>()
   /** Of names that are not UTF-8: once is enough. */
   #hasWarned = false
 
   /** `root`: absolute path of an existing folder. */
-  constructor(root: string, logger: Logger = silentLogger) {
+  constructor(root: string, { logger = silentLogger, guard = () => {} }: DirectoryStoreOptions = {}) {
     this.#root = new DirectoryRoot(root)
     this.#logger = logger
+    this.#guard = guard
     this.description = root
   }
 
@@ -83,7 +95,7 @@ export class DirectoryStore implements ObjectStore {
       filled += await this.#read(key, file, bytes.subarray(filled, filled + largestRead), offset + filled)
     }
     signal?.throwIfAborted()
-    return { ...metadata, bytes }
+    return { ...metadata, bytes, answered: Date.now() }
   }
 
   async getStream(
@@ -144,9 +156,13 @@ export class DirectoryStore implements ObjectStore {
     try {
       const metadata = metadataOf(key, await this.#writeTemporary(temporary, body, signal))
       using _turn = await this.#writing.acquire({ signal })
-      if (ifMatch !== undefined && (await this.head(key))?.etag !== ifMatch) throw changed(key)
-      if (ifNoneMatch === '*') await moveNew(temporary, path)
-      else await rename(temporary, path)
+      {
+        using _lock = await this.#root.lock(ifMatch === undefined ? 'shared' : 'exclusive', { signal })
+        if (ifMatch !== undefined && (await this.head(key))?.etag !== ifMatch) throw changed(key)
+        this.#guard()
+        if (ifNoneMatch === '*') moveNew(temporary, path)
+        else renameSync(temporary, path)
+      }
       await syncFolder(dirname(path))
       return metadata
     } catch (error) {
@@ -168,10 +184,12 @@ export class DirectoryStore implements ObjectStore {
       try {
         // A symlink or a pipe is no object.
         if (!(await lstat(path)).isFile()) continue
-        await unlink(path)
+        using _lock = await this.#root.lock('shared', { signal })
+        this.#guard()
+        unlinkSync(path)
       } catch (error) {
         if (isAbsence(error)) continue
-        throw this.#root.failure(error, key)
+        throw signal?.aborted ? signal.reason : this.#root.failure(error, key)
       }
       await this.#root.removeEmpty(folder.path)
     }

@@ -5,7 +5,7 @@ import { JbfsError } from '../base/errors.ts'
  * `unavailable` the store failed or could not be reached (retried by `withRetry`) · `timeout` it did not answer in time
  * (retried) · `access-denied` it refused the credentials · `no-bucket` bucket or folder is not there · `tls` its
  * certificate is not trusted · `exists`, `changed` a condition of a put or get did not hold · `invalid` a request it will never
- * accept · `read-only` a write reached a store that must not write.
+ * accept · `unsupported` a kind of request, or condition, that it does not know · `read-only` a write reached a store that must not write.
  */
 export const storeErrorCodes = [
   'unavailable',
@@ -16,6 +16,7 @@ export const storeErrorCodes = [
   'exists',
   'changed',
   'invalid',
+  'unsupported',
   'read-only',
 ] as const
 export type StoreErrorCode = (typeof storeErrorCodes)[number]

@@ -1,4 +1,4 @@
-import { link } from 'node:fs/promises'
+import { linkSync } from 'node:fs'
 import { codeOf } from '../base/errors.ts'
 import { renameat2 } from '../base/libc.ts'
 import { StoreError } from './errors.ts'
@@ -7,11 +7,11 @@ import { StoreError } from './errors.ts'
 const linkless = new Set(['EPERM', 'ENOTSUP', 'ENOSYS'])
 
 /**
- * Gives a file its name in one step, unless there is something of that name: then rejects with `exists`. The old name may stay. `makeLink` is link(2).
+ * Gives a file its name in one step, unless there is something of that name: then throws `exists`. The old name may stay. `makeLink` is link(2).
  */
-export async function moveNew(from: string, to: string, makeLink = link): Promise<void> {
+export function moveNew(from: string, to: string, makeLink = linkSync): void {
   try {
-    await makeLink(from, to)
+    makeLink(from, to)
   } catch (error) {
     const code = codeOf(error) ?? ''
     if (code !== 'EEXIST' && !linkless.has(code)) throw error

@@ -23,7 +23,7 @@ export interface ObjectMetadata {
   readonly size: number
   /** Opaque version of the content; equal etags mean equal bytes. Taken with its quotes, as S3 sends it. */
   readonly etag: string
-  /** Epoch milliseconds. */
+  /** Epoch milliseconds, by the store's clock. */
   readonly modified: number
 }
 
@@ -47,6 +47,8 @@ export interface GetOptions extends Abortable {
 export interface ObjectBody extends ObjectMetadata {
   /** What was asked for: the range cut at the end of the object, or all of it. */
   readonly bytes: Buffer
+  /** When the store answered, epoch milliseconds by its own clock, as far as it tells: so that `modified` can be compared with something. */
+  readonly answered?: number | undefined
 }
 
 export interface ListOptions extends Abortable {
@@ -86,6 +88,9 @@ export interface ObjectReader {
 export interface ObjectStream extends ObjectMetadata {
   readonly body: AsyncIterable<Buffer>
 }
+
+/** Given to a store when it is opened: called immediately before each step that changes something there. What it throws ends the write. */
+export type WriteGuard = () => void
 
 export interface PutOptions extends Abortable {
   /** `*`: only if there is no such object (S3 If-None-Match). Otherwise rejects with `exists`. */

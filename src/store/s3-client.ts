@@ -3,6 +3,7 @@ import { Agent as HttpsAgent } from 'node:https'
 import type { SecureContext } from 'node:tls'
 import { S3Client } from '@aws-sdk/client-s3'
 import { useContentMd5 } from './content-md5.ts'
+import { guardConnections } from './guarded-agent.ts'
 import type { S3StoreOptions } from './s3-options.ts'
 
 /** What commands give as their bucket: with `bucketEndpoint`, the SDK takes the endpoint itself for it. */
@@ -47,10 +48,10 @@ export function createClient(options: S3StoreOptions, trust: SecureContext | und
   return client
 }
 
-function connecting<Agent extends HttpAgent>(agent: Agent, { connectTo }: S3StoreOptions): Agent {
+function connecting<Agent extends HttpAgent>(agent: Agent, { connectTo, guard }: S3StoreOptions): Agent {
   if (connectTo !== undefined) {
     const connect = agent.createConnection.bind(agent)
     agent.createConnection = (options, callback) => connect({ ...options, ...connectTo }, callback)
   }
-  return agent
+  return guard === undefined ? agent : guardConnections(agent, guard)
 }

@@ -97,7 +97,7 @@ export function s3Error(error: unknown, { store, server }: S3Place, what: string
   // Nothing was sent: the SDK itself found the request wrong.
   if (status === 0 && (error instanceof TypeError || error instanceof RangeError))
     return make('invalid', messageOf(error))
-  if (status === 501) return make('invalid', `${server} does not know this kind of request`)
+  if (status === 501) return make('unsupported', `${server} does not know this kind of request`)
   if (status >= 500 || status === 429 || status === 0)
     return make('unavailable', `${server} failed: ${name} ${status || messageOf(error)}`)
   return make('invalid', `${name}: ${messageOf(error)} (${status})`)

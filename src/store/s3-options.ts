@@ -1,3 +1,4 @@
+import type { WriteGuard } from './object-store.ts'
 import type { RetryOptions } from './with-retry.ts'
 
 export interface S3StoreOptions {
@@ -18,6 +19,8 @@ export interface S3StoreOptions {
   readonly caFile?: string | undefined
   /** For tests: where connections go instead. The name in the URL is still what the certificate must be for, and is signed. */
   readonly connectTo?: { readonly host: string; readonly port: number } | undefined
+  /** When it throws, nothing more goes out over this store's connections, but for objects that are got whole or by ranges. */
+  readonly guard?: WriteGuard | undefined
   /** Requests at a time for objects that are got whole or by ranges, and as many for everything else. */
   readonly maxConnections: number
   /** Milliseconds until a connection stands. */

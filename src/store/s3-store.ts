@@ -177,12 +177,13 @@ export class S3Store implements ObjectStore {
     for (let first = 0; first < keys.length; first += deleteBatch) {
       const batch = keys.slice(first, first + deleteBatch)
       try {
-        await this.#deleteBatch(batch, signal)
+        await this.#deleteBatch(batch, { signal })
       } catch (error) {
         const failure = this.#failed(error, batch[0] as string, signal)
         // Not all servers know the request, and XML does not know all keys.
-        if (!(failure instanceof StoreError && failure.code === 'invalid')) throw failure
-        await Promise.all(batch.map((key) => this.#deleteOne(key, signal)))
+        if (!(failure instanceof StoreError && ['invalid', 'unsupported'].includes(failure.code)))
+          throw failure
+        await Promise.all(batch.map((key) => this.#deleteOne(key, { signal })))
       }
     }
   }
@@ -203,10 +204,18 @@ export class S3Store implements ObjectStore {
       into,
       signal,
     })
+    const answeredAt = Date.parse(answered.get('date') ?? '')
     const part = partOf({ ContentRange: answered.get('content-range'), ContentLength: bytes.length }, range)
     if (part === undefined) throw new NotPlain('not what was asked for')
     const modified = Date.parse(answered.get('last-modified') ?? '')
-    return { key, size: part.size, etag: answered.get('etag') ?? '', modified: modified || 0, bytes }
+    return {
+      key,
+      size: part.size,
+      etag: answered.get('etag') ?? '',
+      modified: modified || 0,
+      bytes,
+      ...(answeredAt > 0 && { answered: answeredAt }),
+    }
   }
 
   /** A HEAD has no body that would say whether its key is missing, or the bucket. Whoever may not list learns no more. */
@@ -224,24 +233,24 @@ export class S3Store implements ObjectStore {
     this.#hasBucket = true
   }
 
-  async #deleteBatch(keys: readonly ObjectKey[], signal: AbortSignal | undefined): Promise<void> {
+  async #deleteBatch(keys: readonly ObjectKey[], options: Abortable): Promise<void> {
     const output = await this.#requests.send(
       new DeleteObjectsCommand({
         Bucket: this.#bucket,
         Delete: { Objects: keys.map((key) => ({ Key: this.#options.prefix + key })), Quiet: true },
       }),
-      { signal },
+      options,
     )
     const failed = output.Errors?.find(({ Code }) => Code !== 'NoSuchKey')
     if (failed !== undefined)
       throw Object.assign(new Error(failed.Message), { name: failed.Code ?? 'InternalError' })
   }
 
-  async #deleteOne(key: ObjectKey, signal: AbortSignal | undefined): Promise<void> {
+  async #deleteOne(key: ObjectKey, options: Abortable): Promise<void> {
     try {
-      await this.#requests.send(new DeleteObjectCommand(this.#at(key)), { signal })
+      await this.#requests.send(new DeleteObjectCommand(this.#at(key)), options)
     } catch (error) {
-      if (!isMissing(error)) throw this.#failed(error, key, signal)
+      if (!isMissing(error)) throw this.#failed(error, key, options.signal)
     }
   }
 

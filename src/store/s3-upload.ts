@@ -89,7 +89,7 @@ async function uploadParts(
   }
   try {
     const begun = await orAborted(created, signal)
-    const parts = await sendParts(way, begun, body, size, { signal })
+    const parts = await sendParts(way, begun, body, size, options)
     const output = await requests.send(
       new CompleteMultipartUploadCommand({
         ...begun,

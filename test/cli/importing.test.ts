@@ -10,12 +10,10 @@ function runImport(
   folder: string,
   source: string,
   repository: string,
-  temporary = folder,
+  { temporary = folder, more = [] }: { readonly temporary?: string; readonly more?: readonly string[] } = {},
 ): Promise<TextResult> {
-  return runJbfs(['import', source, repository, '--cache-dir', join(folder, 'cache')], {
-    cwd: folder,
-    env: { TMPDIR: temporary },
-  })
+  const own = ['--cache-dir', join(folder, 'cache'), '--state-dir', join(folder, 'state')]
+  return runJbfs(['import', source, repository, ...own, ...more], { cwd: folder, env: { TMPDIR: temporary } })
 }
 
 test('a repository that is the source, or lies in it, is refused before anything is made', async (t) => {
@@ -99,7 +97,9 @@ test('without a place for temporary files one line says what to set, for a folde
   await writeFile(join(folder.path, 'archive.tar'), '')
   const missing = join(folder.path, 'none')
   for (const source of ['account', 'archive.tar']) {
-    const { code, stderr } = await runImport(folder.path, source, './destination/account', missing)
+    const { code, stderr } = await runImport(folder.path, source, './destination/account', {
+      temporary: missing,
+    })
     t.is(code, 1)
     t.regex(stderr, /^jbfs: no temporary folder can be made in \S+\/none: set TMPDIR [^\n]+\n$/)
   }
@@ -139,4 +139,38 @@ test('an empty folder, and a repository whose first import was interrupted, are 
     const { code, stderr } = await runImport(folder.path, 'account', place)
     t.is(code, 0, stderr)
   }
+})
+
+test('the folder around the repository gets an owner, and no other server may write anywhere below', async (t) => {
+  await using folder = await temporaryFolder()
+  const { path } = folder
+  await mkdir(join(path, 'account'))
+  t.is((await runImport(path, 'account', './destination/web/account')).code, 0)
+  const owner = JSON.parse(await readFile(join(path, 'destination/web/jetbackup.owner'), 'utf8'))
+  t.is(`${owner.owner.id}\n`, await readFile(join(path, 'state/server-id'), 'utf8'))
+  t.is(owner.lease, null)
+  const made = ['destination/web', 'destination/web/account', 'destination/web/deep/er']
+  for (const repository of made) {
+    const { code, stderr } = await runImport(path, 'account', `./${repository}`, {
+      more: ['--state-dir', 'other'],
+    })
+    t.is(code, 8, repository)
+    t.regex(stderr, /destination\/web belongs to .*, last heard of .*--read-only/)
+    t.is((await runImport(path, 'account', `./${repository}`)).code, 0, repository)
+  }
+  t.deepEqual(
+    (await readdir(path, { recursive: true })).filter((name) => /owner$/.test(name)),
+    ['destination/web/jetbackup.owner'],
+  )
+})
+
+test('a state folder that cannot be used is said in a line', async (t) => {
+  await using folder = await temporaryFolder()
+  await mkdir(join(folder.path, 'account'))
+  await writeFile(join(folder.path, 'file'), '')
+  const { code, stderr } = await runImport(folder.path, 'account', './d/account', {
+    more: ['--state-dir', 'file'],
+  })
+  t.is(code, 1)
+  t.regex(stderr, /^jbfs: the state folder cannot be used: [^\n]+\n$/)
 })

@@ -1,10 +1,10 @@
 import test from 'ava'
 import { type MountOptions, mountOptions } from '../../src/daemon/mount-options.ts'
+import { parseDestination } from '../../src/destination/parse-destination.ts'
 
 const withRefresh = (refreshSeconds: number): MountOptions =>
   mountOptions({
-    destination: '/backups',
-    store: {} as MountOptions['store'],
+    destination: parseDestination('/backups'),
     mountpoint: '/mnt',
     cacheDir: '/cache',
     controlSocket: '/run/socket',

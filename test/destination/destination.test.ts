@@ -23,7 +23,11 @@ test('a destination opened for reading has nothing that writes', async (t) => {
 
 test('a destination acquired for writing writes', async (t) => {
   await using folder = await temporaryFolder()
-  using destination = acquireDestination(parseDestination(folder.path), { logger: silentLogger })
+  await using destination = await acquireDestination(parseDestination(folder.path), {
+    logger: silentLogger,
+    owner: { id: 'this', host: 'here', name: 'here' },
+    program: 'test',
+  })
   await destination.store.put(objectKey('files/a'), Buffer.from('content'))
   t.is(await readFile(join(folder.path, 'files/a'), 'utf8'), 'content')
 })

@@ -131,7 +131,7 @@ test('names that are not UTF-8 are left out of listings, which is said once', as
   await writeFile(join(folder.path, 'a/ä'), 'x')
   const warnings: object[] = []
   const logger = { ...silentLogger, warn: (fields: object) => void warnings.push(fields) }
-  const store = new DirectoryStore(folder.path, logger)
+  const store = new DirectoryStore(folder.path, { logger })
   t.deepEqual((await Array.fromAsync(store.list('', { delimiter: '/' })))[0]?.prefixes, ['a/'])
   const [page] = await Array.fromAsync(store.list(''))
   t.deepEqual(

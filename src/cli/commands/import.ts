@@ -7,7 +7,8 @@ import { messageOf } from '../../base/errors.ts'
 import type { Logger } from '../../base/log.ts'
 import { startLogging } from '../../daemon/logging.ts'
 import { parseSnapshotName } from '../../destination/layout.ts'
-import { parseDestination } from '../../destination/parse-destination.ts'
+import { refuseReadOnly } from '../../destination/refuse-read-only.ts'
+import { serverIdentity } from '../../destination/server-identity.ts'
 import { type RepositoryPlace, splitRepository } from '../../destination/split-repository.ts'
 import { ImportError } from '../../import/errors.ts'
 import type { ImportOptions } from '../../import/import-snapshot.ts'
@@ -16,10 +17,11 @@ import { prepareCacheFolder } from '../cache-folder.ts'
 import { contains, nearestRealpath } from '../containment.ts'
 import { CliError } from '../errors.ts'
 import { interruption } from '../interruption.ts'
-import { countOf, logLevelFlag, storeFlags, storeOptionsOf } from '../options.ts'
+import { countOf, logLevelFlag, stateDirFlag, storeFlags } from '../options.ts'
 import { print } from '../output.ts'
 import { ownFolders } from '../own-folders.ts'
 import { ProgressDisplay } from '../progress.ts'
+import { typedDestination } from '../typed-destination.ts'
 import { version } from '../version.ts'
 
 const importFlags = {
@@ -42,6 +44,7 @@ const importFlags = {
     describe: 'write into a repository that JetBackup itself has written to',
   },
   'cache-dir': { type: 'string', requiresArg: true, describe: 'where indexes of other snapshots are kept' },
+  ...stateDirFlag,
   ...logLevelFlag,
   ...storeFlags,
 } as const satisfies Record<string, Options>
@@ -65,17 +68,22 @@ export const importCommand: CommandModule<object, ImportArguments> = {
       })
       .options(importFlags)
       .example('$0 import ./account /backups/account', 'the next snapshot of a repository in a folder')
+      .example('$0 import ./account offsite/account', 'the next one, at a destination of the settings')
       .example('$0 import ./account s3://bucket/backups/account/snap.7', 'a certain one, in a bucket')
       .example('$0 import download_account.tar.gz s3://bucket/backups/account', 'a downloaded archive'),
   handler: runImport,
 }
 
 async function runImport(args: ArgumentsCamelCase<ImportArguments>): Promise<void> {
-  const place = splitRepository(parseDestination(args.repository, storeOptionsOf(args)))
+  const given = typedDestination(args.repository, args)
+  // Before anything is read or asked.
+  refuseReadOnly(given)
+  const place = splitRepository(given)
   const { destination, repository, number } = place
   refuseMissingProfile(destination, process.env)
   const { logger } = startLogging({ level: args['log-level'] ?? 'warn', readable: true })
   const { acquireDestination } = await import('../../destination/destination.ts')
+  const { backupDirectoryOf } = await import('../../destination/backup-directory.ts')
   const { importSnapshot } = await import('../../import/import-snapshot.ts')
   using interrupted = interruption()
   const { signal } = interrupted
@@ -85,15 +93,24 @@ async function runImport(args: ArgumentsCamelCase<ImportArguments>): Promise<voi
   const path = resolve(args.source)
   const openSource = await sourceAt(path, logger)
   const cacheDir = resolve(args['cache-dir'] ?? ownFolders().cache)
+  const stateDir = resolve(args['state-dir'] ?? ownFolders().state)
   await prepare(place, path, { signal })
   await prepareCacheFolder(cacheDir)
   const started = performance.now()
-  using acquired = acquireDestination(destination, { logger })
+  const owner = await serverIdentity(stateDir, given.kind === 's3' ? given.named?.owner : undefined)
+  const writer = `jbfs ${version()}`
+  const owned = await backupDirectoryOf({ destination, repository }, { logger, signal })
+  await using acquired = await acquireDestination(owned.destination, {
+    logger,
+    owner,
+    program: `${writer} import`,
+    signal,
+  })
   using display = new ProgressDisplay('import')
   const result = await importSnapshot({
     openSource,
     store: acquired.store,
-    repository,
+    repository: owned.repository,
     number: wanted,
     created,
     account: args.account,
@@ -102,13 +119,13 @@ async function runImport(args: ArgumentsCamelCase<ImportArguments>): Promise<voi
     cacheDir,
     onProgress: (progress) => display.show(progress),
     logger,
-    writer: `jbfs ${version()}`,
+    writer,
     signal,
   })
   display[Symbol.dispose]()
   const seconds = ((performance.now() - started) / 1000).toFixed(1)
   print(
-    `${acquired.description}/${repository}snap.${result.number}: ${result.files} files in ${result.folders} folders, ` +
+    `${acquired.description}/${owned.repository}snap.${result.number}: ${result.files} files in ${result.folders} folders, ` +
       `${formatByteSize(result.bytes)}; sent ${result.uploadedFiles} (${formatByteSize(result.uploadedBytes)}), ` +
       `reused ${result.reusedFiles}; ${seconds} s`,
   )

@@ -5,7 +5,7 @@ import { announcer, startInBackground } from '../../daemon/background.ts'
 import { controlSocketPath } from '../../daemon/control-socket.ts'
 import { startLogging } from '../../daemon/logging.ts'
 import { type MountOptions, mountDefaults, mountOptions, transports } from '../../daemon/mount-options.ts'
-import { type Destination, formatDestination, parseDestination } from '../../destination/parse-destination.ts'
+import { formatDestination } from '../../destination/parse-destination.ts'
 import { refuseMissingProfile } from '../aws-profile.ts'
 import { prepareCacheFolder } from '../cache-folder.ts'
 import { exitCodeOf } from '../exit-codes.ts'
@@ -27,10 +27,10 @@ import {
   sizeOf,
   storeFlags,
   storeFlagsOf,
-  storeOptionsOf,
 } from '../options.ts'
 import { print, warn } from '../output.ts'
 import { ownFolders } from '../own-folders.ts'
+import { typedDestination } from '../typed-destination.ts'
 
 const mountFlags = {
   foreground: { type: 'boolean', default: false, describe: 'do not go to the background' },
@@ -97,6 +97,7 @@ export const mountCommand: CommandModule<object, MountArguments> = {
       .positional('destination', destinationArgument)
       .positional('mountpoint', { type: 'string', demandOption: true, describe: 'an empty folder' })
       .options(mountFlags)
+      .example('$0 mount offsite /mnt/backups', 'a destination of the settings')
       .example('$0 mount /backups /mnt/backups', 'a folder of backups')
       .example('$0 mount s3://bucket/backups /mnt/backups --region eu-central-1', 'Amazon S3')
       .example(
@@ -111,13 +112,12 @@ export const mountCommand: CommandModule<object, MountArguments> = {
 }
 
 async function runMount(args: ArgumentsCamelCase<MountArguments>): Promise<void> {
-  const destination = parseDestination(args.destination, storeOptionsOf(args))
+  const destination = typedDestination(args.destination, args)
   const mountpoint = await canonicalMountpoint(args.mountpoint)
   const folders = ownFolders()
   const logFile = args.foreground ? undefined : logFileOf(mountpoint, folders.log)
   const options = mountOptions({
-    destination: formatDestination(destination),
-    store: destination.store,
+    destination,
     mountpoint,
     readOnly: args['read-only'],
     allowOther: args['allow-other'],
@@ -133,7 +133,7 @@ async function runMount(args: ArgumentsCamelCase<MountArguments>): Promise<void>
   })
   if (options.fuseFd !== undefined) requireFuseDevice(options.fuseFd)
   refuseMissingProfile(destination, process.env)
-  await refuseOverlap(mountpoint, foldersInUse(options, destination))
+  await refuseOverlap(mountpoint, foldersInUse(options))
   if (destination.kind === 'directory')
     await refuseInside(destination.path, [
       { path: options.cacheDir, what: 'the cache folder', option: '--cache-dir' },
@@ -150,13 +150,11 @@ async function runMount(args: ArgumentsCamelCase<MountArguments>): Promise<void>
     if (hidden > 0) warn(`${mountpoint} is not empty: the mount hides what is in it (entries: ${hidden})`)
   }
   if (args.foreground) await serve(options)
-  else await startAndWait(options)
+  else await startAndWait(options, args.config)
 }
 
-function foldersInUse(
-  options: MountOptions,
-  destination: Destination,
-): { path: string; what: string; mayHold?: boolean }[] {
+function foldersInUse(options: MountOptions): { path: string; what: string; mayHold?: boolean }[] {
+  const { destination } = options
   return [
     { path: options.cacheDir, what: 'the cache folder' },
     ...(destination.kind === 'directory' ? [{ path: destination.path, what: 'the destination' }] : []),
@@ -191,10 +189,10 @@ async function serve(options: MountOptions): Promise<void> {
   }
 }
 
-async function startAndWait(options: MountOptions): Promise<void> {
+async function startAndWait(options: MountOptions, config: string | undefined): Promise<void> {
   using interrupted = interruption()
   const { notice } = await startInBackground({
-    command: [process.execPath, resolve(process.argv[1] as string), ...backgroundArguments(options)],
+    command: [process.execPath, resolve(process.argv[1] as string), ...backgroundArguments(options, config)],
     logFile: options.logFile as string,
     fuseFd: options.fuseFd,
     signal: interrupted.signal,
@@ -206,8 +204,11 @@ async function startAndWait(options: MountOptions): Promise<void> {
     )
 }
 
-/** The same options for the process in the background: nothing in them depends on the working folder, and none is a secret. */
-function backgroundArguments(options: MountOptions): string[] {
+/**
+ * The same options for the process in the background: nothing in them depends on the working folder, and none is a secret. It reads the
+ * settings itself, for the keys.
+ */
+function backgroundArguments(options: MountOptions, config: string | undefined): string[] {
   return [
     'mount',
     '--foreground',
@@ -220,8 +221,8 @@ function backgroundArguments(options: MountOptions): string[] {
     ...flag('log-level', options.logLevel),
     ...flag('log-file', options.logFile),
     ...flag('fuse-fd', options.fuseFd),
-    ...storeFlagsOf(options.store),
-    options.destination,
+    ...storeFlagsOf(options.destination, config),
+    formatDestination(options.destination),
     options.mountpoint,
   ]
 }

@@ -3,16 +3,16 @@ import type { Abortable } from '../../base/abort.ts'
 import { formatByteSize } from '../../base/byte-size.ts'
 import { Semaphore } from '../../base/semaphore.ts'
 import { startLogging } from '../../daemon/logging.ts'
-import { parseDestination } from '../../destination/parse-destination.ts'
 import { type CatalogEntry, listSnapshots } from '../../snapshot/catalog.ts'
 import type { StoreError } from '../../store/errors.ts'
 import { type ObjectReader, objectKey } from '../../store/object-store.ts'
 import { refuseMissingProfile } from '../aws-profile.ts'
 import { type ExitCode, exitCodeOf } from '../exit-codes.ts'
 import { interruption } from '../interruption.ts'
-import { destinationArgument, jsonFlag, logLevelFlag, storeFlags, storeOptionsOf } from '../options.ts'
+import { destinationArgument, jsonFlag, logLevelFlag, storeFlags } from '../options.ts'
 import { formatTable, print, printable, warn } from '../output.ts'
 import { findRepositories, passingOver } from '../repositories.ts'
+import { typedDestination } from '../typed-destination.ts'
 
 const snapshotsFlags = {
   ...jsonFlag,
@@ -29,7 +29,7 @@ export const snapshotsCommand: CommandModule<object, SnapshotsArguments> = {
     yargs
       .positional('destination', destinationArgument)
       .options(snapshotsFlags)
-      .example('$0 snapshots /backups', 'a table')
+      .example('$0 snapshots offsite', 'a table')
       .example('$0 snapshots s3://bucket/backups --json', 'for a program'),
   handler: runSnapshots,
 }
@@ -56,7 +56,7 @@ const exitDamaged: ExitCode = 5
 const repositoriesAtOnce = 8
 
 async function runSnapshots(args: ArgumentsCamelCase<SnapshotsArguments>): Promise<void> {
-  const parsed = parseDestination(args.destination, storeOptionsOf(args))
+  const parsed = typedDestination(args.destination, args)
   refuseMissingProfile(parsed, process.env)
   const { openDestination } = await import('../../destination/destination.ts')
   const { logger } = startLogging({ level: args['log-level'] ?? 'error', readable: true })

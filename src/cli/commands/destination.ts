@@ -1,0 +1,24 @@
+import type { Argv, CommandModule } from 'yargs'
+import { addCommand } from './destination/add.ts'
+import { editCommand } from './destination/edit.ts'
+import { listCommand } from './destination/list.ts'
+import { removeCommand } from './destination/remove.ts'
+import { showCommand } from './destination/show.ts'
+
+/** A further one is a file of its own, and a line here. */
+export const destinationCommands = [addCommand, listCommand, showCommand, editCommand, removeCommand] as const
+const names = destinationCommands.map(({ command }) => String(command).split(' ')[0])
+
+export const destinationCommand: CommandModule = {
+  command: 'destination',
+  describe: 'Set up the destinations that have a name',
+  builder: (yargs: Argv) =>
+    yargs
+      .command(addCommand)
+      .command(listCommand)
+      .command(showCommand)
+      .command(editCommand)
+      .command(removeCommand)
+      .demandCommand(1, `say what to do with destinations: ${names.join(', ')}`),
+  handler: () => {},
+}

@@ -1,0 +1,25 @@
+import { type Destination, parseDestination } from '../destination/parse-destination.ts'
+import { namedDestination, nameIn } from '../destination/settings/named-destination.ts'
+import { CliError } from './errors.ts'
+import { type StoreArguments, storeOptionsOf, storeOverridesOf, storePlaceFlags } from './options.ts'
+import { ownReader, ownSettings } from './settings-files.ts'
+
+/** What a user has typed for a destination: a name of the settings, with a path below or not, or else a place. */
+export function typedDestination(text: string, args: StoreArguments): Destination {
+  const name = nameIn(text)
+  if (name === undefined) return parseDestination(text, storeOptionsOf(args))
+  const settings = ownSettings(args.config)
+  const named = settings.get(name)
+  if (named === undefined) return parseDestination(text, storeOptionsOf(args), [...settings.keys()])
+  refusePlaceFlags(name, named.file, args)
+  return namedDestination(text, named, { overrides: storeOverridesOf(args), ownUid: ownReader().ownUid })
+}
+
+function refusePlaceFlags(name: string, file: string, args: StoreArguments): void {
+  for (const option of storePlaceFlags)
+    if (args[option] !== undefined)
+      throw new CliError(
+        'usage',
+        `--${option} is not for ${name}, whose settings are in ${file}: change it there (jbfs destination edit ${name})`,
+      )
+}

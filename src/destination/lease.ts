@@ -1,0 +1,256 @@
+import { randomUUID } from 'node:crypto'
+import { setTimeout as delay } from 'node:timers/promises'
+import { type Abortable, orAborted } from '../base/abort.ts'
+import { messageOf } from '../base/errors.ts'
+import type { Logger } from '../base/log.ts'
+import { DestinationError } from './errors.ts'
+import type { LeaseRecord, Owner, OwnerRecord } from './owner-record.ts'
+import { ageText, type OwnerFile, type Ownership, ownerText } from './ownership.ts'
+import { isProcessGone, processIdentity } from './process-identity.ts'
+
+export interface LeaseOptions {
+  readonly file: OwnerFile
+  /** This server. */
+  readonly owner: Owner
+  /** For others who find it: what the holder is. */
+  readonly program: string
+  /** For messages: `s3://bucket/path` or a folder. */
+  readonly description: string
+  readonly logger: Logger
+  /** Seconds for which a renewal is good. */
+  readonly seconds?: number | undefined
+}
+
+export const leaseDefaults = Object.freeze({
+  /** A server that died keeps others of its own processes out for so long; a renewal costs one request. Seconds. */
+  seconds: 60,
+  /** Part of the time after which it is renewed: two renewals may fail. */
+  renewAfter: 1 / 3,
+  /** Part of the time before its end from which on nothing is written any more: what is under way then has this long to arrive. */
+  margin: 1 / 6,
+  /** HTTP tells time in whole seconds: an age is wrong by as much. Seconds. */
+  granularity: 1,
+  /** Milliseconds between tries of a renewal that failed. */
+  retryDelay: 1_000,
+})
+
+/**
+ * The right to write to a backup directory, for one process at a time. `signal` aborts when it is lost; `check` must come before every write.
+ *
+ * It is lost by the holder's own clock `margin` before anybody else may take it: the holder counts from before it asks for a renewal, the others from when the store wrote it.
+ * Both count time that has gone by, and never compare the clocks of two machines.
+ */
+export class Lease implements AsyncDisposable {
+  readonly token: number
+  readonly #options: LeaseOptions
+  readonly #seconds: number
+  #record: HeldRecord
+  readonly #lost = new AbortController()
+  readonly #closing = new AbortController()
+  #etag: string
+  #goodSince: Instant
+  #renewing: Promise<void> = Promise.resolve()
+
+  private constructor(options: LeaseOptions, record: HeldRecord, etag: string, since: Instant) {
+    this.#options = options
+    this.#seconds = options.seconds ?? leaseDefaults.seconds
+    this.#record = record
+    this.#etag = etag
+    this.#goodSince = since
+    this.token = record.token
+  }
+
+  /**
+   * Takes the lease of a directory that nobody owns, or that this server owns and no other process holds. Waits for one to run out whose holder does not renew it. Rejects with
+   * `owned`, `in-use`, `bad-owner` or a `StoreError`.
+   */
+  static async acquire(options: LeaseOptions, { signal }: Abortable = {}): Promise<Lease> {
+    const { file, owner, logger, description } = options
+    for (;;) {
+      const found = await file.read({ signal })
+      if (found !== undefined && found.record.owner.id !== owner.id) throw ownedError(found, options)
+      const wait = found === undefined ? 0 : secondsToWait(found)
+      if (wait === undefined) throw inUseError(found as Ownership, options)
+      if (wait > 0) {
+        logger.warn(
+          { destination: description, seconds: Math.ceil(wait) },
+          'waiting for the lease of a writer that does not renew it to run out',
+        )
+        await orAborted(delay(wait * 1000), signal)
+        continue
+      }
+      const since = now()
+      const record = nextRecord(found, options)
+      const etag = await file.replace(found?.etag, record, { signal })
+      if (etag === undefined) continue
+      if (file.isConditional === false)
+        logger.warn(
+          { destination: description },
+          'this store ignores conditions: writers who begin in the same moment are not kept apart for certain',
+        )
+      const lease = new Lease(options, record, etag, since)
+      lease.#renewing = lease.#renewAgainAndAgain()
+      return lease
+    }
+  }
+
+  /** Aborts, with a `lease-lost` error as its reason, when the lease is lost. */
+  get signal(): AbortSignal {
+    return this.#lost.signal
+  }
+
+  /** Throws `lease-lost` unless the lease holds now. A process that was stopped, or a machine that slept, learns it here. */
+  check(): void {
+    if (!this.#lost.signal.aborted && secondsSince(this.#goodSince) >= this.#goodFor)
+      this.#lose('it could not be renewed in time')
+    this.#lost.signal.throwIfAborted()
+  }
+
+  /** Gives the lease back, so that the next writer need not wait. The directory stays this server's. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closing.abort()
+    await this.#renewing
+    if (this.#lost.signal.aborted) return
+    try {
+      await this.#options.file.replace(this.#etag, { ...this.#record, lease: undefined })
+    } catch (error) {
+      this.#options.logger.warn(
+        { error: messageOf(error) },
+        'the lease could not be given back; it runs out by itself',
+      )
+    }
+    this.#lose('it was given back')
+  }
+
+  get #goodFor(): number {
+    return this.#seconds * (1 - leaseDefaults.margin)
+  }
+
+  async #renewAgainAndAgain(): Promise<void> {
+    const { signal } = this.#closing
+    const pause = (milliseconds: number): Promise<unknown> =>
+      delay(milliseconds, undefined, { signal, ref: false }).catch(() => {})
+    await pause(this.#seconds * leaseDefaults.renewAfter * 1000)
+    for (;;) {
+      this.#lapse()
+      if (signal.aborted || this.#lost.signal.aborted) return
+      const isRenewed = await this.#renew()
+      await pause(isRenewed ? this.#seconds * leaseDefaults.renewAfter * 1000 : leaseDefaults.retryDelay)
+    }
+  }
+
+  /** False when the store could not be asked; a lease that is another's now is lost. */
+  async #renew(): Promise<boolean> {
+    const { file, logger } = this.#options
+    const since = now()
+    // A request that hangs must not keep the lease from being found lost.
+    const left = Math.max(0, this.#goodFor - secondsSince(this.#goodSince))
+    const { lease } = this.#record
+    this.#record = { ...this.#record, lease: { ...lease, renewal: lease.renewal + 1 } }
+    const signal = AbortSignal.timeout(Math.ceil(left * 1000))
+    try {
+      const etag = await file.replace(this.#etag, this.#record, { signal })
+      if (etag !== undefined) {
+        this.#etag = etag
+        // An answer that comes too late must not bring back what is lost already.
+        this.check()
+        this.#goodSince = since
+        return true
+      }
+      const found = await file.read({ signal })
+      if (found?.record.lease?.holder === lease.holder && !found?.record.lease?.revoked) {
+        // A renewal arrived whose answer did not.
+        this.#etag = found?.etag as string
+        return false
+      }
+      this.#lose(
+        found === undefined ? `${this.#options.description} has no owner any more` : takenText(found),
+      )
+    } catch (error) {
+      if (this.#lost.signal.aborted) return false
+      logger.warn({ error: messageOf(error) }, 'the lease could not be renewed; trying again')
+    }
+    return false
+  }
+
+  #lapse(): void {
+    try {
+      this.check()
+    } catch {
+      // Its holder is told by the signal.
+    }
+  }
+
+  #lose(why: string): void {
+    if (this.#lost.signal.aborted) return
+    const { description, logger } = this.#options
+    const error = new DestinationError('lease-lost', `the right to write to ${description} is lost: ${why}`)
+    if (!this.#closing.signal.aborted) logger.error({ destination: description }, error.message)
+    this.#lost.abort(error)
+  }
+}
+
+type HeldRecord = OwnerRecord & { readonly lease: LeaseRecord }
+
+/** By two clocks: the monotonic one does not count while the machine sleeps, the other may be set. */
+interface Instant {
+  readonly monotonic: number
+  readonly wall: number
+}
+
+function now(): Instant {
+  return { monotonic: performance.now(), wall: Date.now() }
+}
+
+function secondsSince({ monotonic, wall }: Instant): number {
+  return Math.max(performance.now() - monotonic, Date.now() - wall) / 1000
+}
+
+/** Until the lease that was found can be taken; undefined when its holder is at work. */
+function secondsToWait({ record: { lease }, age }: Ownership): number | undefined {
+  if (lease === undefined) return 0
+  if (!lease.revoked && isProcessGone(lease.pid, lease.process)) return 0
+  const left = lease.seconds + leaseDefaults.granularity - age
+  if (left <= 0) return 0
+  const isRenewed = age < lease.seconds * leaseDefaults.renewAfter * 1.5
+  return isRenewed && !lease.revoked ? undefined : left
+}
+
+function nextRecord(found: Ownership | undefined, { owner, program, seconds }: LeaseOptions): HeldRecord {
+  const token = (found?.record.token ?? 0) + 1
+  const lease: LeaseRecord = {
+    token,
+    holder: randomUUID(),
+    renewal: 0,
+    seconds: seconds ?? leaseDefaults.seconds,
+    revoked: false,
+    since: Math.floor(Date.now() / 1000),
+    program,
+    pid: process.pid,
+    process: processIdentity(process.pid) ?? '',
+  }
+  return { owner, token, lease }
+}
+
+function ownedError(found: Ownership, { description }: LeaseOptions): DestinationError {
+  const { lease } = found.record
+  const isLive = lease !== undefined && found.age < lease.seconds
+  return new DestinationError(
+    'owned',
+    `${description} belongs to ${ownerText(found)}, ${isLive ? `which is writing to it (${lease.program}, ${ageText(found.age)} ago)` : `last heard of ${ageText(found.age)} ago`}: ` +
+      `mount it with --read-only, or take it over for good with \`jbfs destination takeover\``,
+  )
+}
+
+function inUseError(found: Ownership, { description }: LeaseOptions): DestinationError {
+  const { lease, owner } = found.record
+  return new DestinationError(
+    'in-use',
+    `${description} is being written to by ${lease?.program} (process ${lease?.pid} on ${owner.host}, heard of ${ageText(found.age)} ago): ` +
+      'wait for it to end, or mount the destination with --read-only',
+  )
+}
+
+function takenText(found: Ownership): string {
+  return `${ownerText(found)} has taken it (${ageText(found.age)} ago)`
+}

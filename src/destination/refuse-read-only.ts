@@ -1,0 +1,12 @@
+import { DestinationError } from './errors.ts'
+import type { Destination } from './parse-destination.ts'
+
+/** Throws `read-only-destination` for one whose settings let nobody write there. */
+export function refuseReadOnly(destination: Destination): void {
+  const named = destination.kind === 's3' ? destination.named : undefined
+  if (named?.readOnly)
+    throw new DestinationError(
+      'read-only-destination',
+      `nothing is written to ${named.name}: its settings say read_only = true, as another server or destination may write there`,
+    )
+}
