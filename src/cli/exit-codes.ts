@@ -70,6 +70,7 @@ const table = {
   'foreign-repository': 5,
   'no-temporary-folder': 1,
   'demo-failed': 1,
+  'test-failed': 3,
   interrupted: 130,
   terminated: 143,
   'output-closed': 141,

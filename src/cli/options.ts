@@ -92,6 +92,10 @@ export const jsonFlag = {
   json: { type: 'boolean', default: false, describe: 'print JSON for programs' },
 } as const satisfies Record<string, Options>
 
+export const yesFlag = {
+  yes: { type: 'boolean', alias: 'y', default: false, describe: 'do not ask' },
+} as const satisfies Record<string, Options>
+
 export const destinationArgument = {
   type: 'string',
   demandOption: true,

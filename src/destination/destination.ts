@@ -4,6 +4,7 @@ import { DirectoryStore } from '../store/directory-store.ts'
 import type { ObjectReader, ObjectStore, WriteGuard } from '../store/object-store.ts'
 import { readOnly } from '../store/read-only.ts'
 import { type S3StoreOptions, s3Defaults } from '../store/s3-options.ts'
+import { probeS3, type S3Probe } from '../store/s3-probe.ts'
 import { S3Store } from '../store/s3-store.ts'
 import { withConcurrency } from '../store/with-concurrency.ts'
 import { createMetrics, type StoreMetrics, withMetrics } from '../store/with-metrics.ts'
@@ -15,6 +16,7 @@ import type { Owner } from './owner-record.ts'
 import { OwnerFile } from './ownership.ts'
 import type { Destination, S3Destination } from './parse-destination.ts'
 import { refuseReadOnly } from './refuse-read-only.ts'
+import { trialStore } from './trial-store.ts'
 
 export interface OpenOptions {
   readonly logger: Logger
@@ -96,6 +98,22 @@ export function openOwnerFile(destination: Destination, options: OpenOptions): O
   return { file, description: store.description, [Symbol.dispose]: close }
 }
 
+/** Dispose to close its connections. */
+export interface OpenTrial extends Disposable {
+  readonly store: ObjectStore
+}
+
+/** For who looks whether a destination can be used, as whoever owns it: writes nothing but a `trialKey`, and tries nothing twice. */
+export function openForTrial(destination: Destination, options: OpenOptions): OpenTrial {
+  const { store, close } = open(destination, options)
+  return { store: trialStore(store), [Symbol.dispose]: close }
+}
+
+/** What the server of a destination tells without keys. Rejects with a `StoreError`. */
+export function probeDestination(destination: S3Destination, options: Abortable): Promise<S3Probe> {
+  return probeS3(s3OptionsOf(destination), options)
+}
+
 interface Opened {
   readonly store: ObjectStore
   readonly close: () => void
@@ -123,13 +141,19 @@ function policyOf({ store }: Destination): RetryPolicy {
 }
 
 function openS3(
-  { bucket, prefix, store }: S3Destination,
+  destination: S3Destination,
   logger: Logger,
   more: Pick<S3StoreOptions, 'guard' | 'partRetry'>,
 ): Opened {
+  const { bucket, store } = destination
+  if (!store.verifySsl) logger.warn({ bucket }, "the server's certificate is not checked")
+  const s3 = new S3Store({ ...s3OptionsOf(destination), ...more })
+  return { store: s3, close: () => s3[Symbol.dispose]() }
+}
+
+function s3OptionsOf({ bucket, prefix, store }: S3Destination): S3StoreOptions {
   const { endpoint, region, addressing, credentials, caFile, verifySsl, maxConcurrency } = store
-  if (!verifySsl) logger.warn({ bucket }, "the server's certificate is not checked")
-  const s3 = new S3Store({
+  return {
     ...s3Defaults,
     bucket,
     prefix: prefix === '' ? '' : `${prefix}/`,
@@ -142,9 +166,7 @@ function openS3(
     caFile,
     verifyTls: verifySsl,
     maxConnections: maxConcurrency,
-    ...more,
-  })
-  return { store: s3, close: () => s3[Symbol.dispose]() }
+  }
 }
 
 function revealed({ accessKey, secretKey, sessionToken }: Credentials): S3StoreOptions['credentials'] {

@@ -21,8 +21,37 @@ export const storeErrorCodes = [
 ] as const
 export type StoreErrorCode = (typeof storeErrorCodes)[number]
 
+/**
+ * What exactly is wrong, where a server or the network says it: for people who look for the cause. What to do about it is decided by the code alone.
+ */
+export type StoreFault =
+  | 'no-host'
+  | 'connection-refused'
+  | 'untrusted'
+  | 'no-keys'
+  | 'unknown-key'
+  | 'wrong-secret'
+  | 'session-token'
+  | 'no-permission'
+  | 'clock'
+  | 'region'
+
+export interface StoreErrorOptions extends ErrorOptions {
+  readonly fault?: StoreFault | undefined
+  /** Where the bucket is, as the server says. */
+  readonly region?: string | undefined
+}
+
 export class StoreError extends JbfsError<StoreErrorCode> {
   override readonly name = 'StoreError'
+  readonly fault: StoreFault | undefined
+  readonly region: string | undefined
+
+  constructor(code: StoreErrorCode, message: string, { fault, region, ...options }: StoreErrorOptions = {}) {
+    super(code, message, options)
+    this.fault = fault
+    this.region = region
+  }
 
   /** Whether the same request may succeed later. */
   get retryable(): boolean {

@@ -11,10 +11,25 @@ export function bucketOf({ addressing, endpoint, bucket }: S3StoreOptions): stri
   return addressing === 'endpoint' && endpoint !== undefined ? endpoint : bucket
 }
 
-/** The SDK's client, with its own retries off. */
-export function createClient(options: S3StoreOptions, trust: SecureContext | undefined): S3Client {
+/** Connections as all requests of a store are to use them. */
+export function agentsOf(
+  options: S3StoreOptions,
+  trust: SecureContext | undefined,
+): { readonly httpAgent: HttpAgent; readonly httpsAgent: HttpsAgent } {
   // `S3Requests` bounds the requests: one that waited for a socket in here would use up the time it has to connect.
   const agentOptions = { keepAlive: true, maxSockets: Number.POSITIVE_INFINITY }
+  const tlsOptions = {
+    rejectUnauthorized: options.verifyTls,
+    ...(trust !== undefined && { secureContext: trust }),
+  }
+  return {
+    httpAgent: connecting(new HttpAgent(agentOptions), options),
+    httpsAgent: connecting(new HttpsAgent({ ...agentOptions, ...tlsOptions }), options),
+  }
+}
+
+/** The SDK's client, with its own retries off. */
+export function createClient(options: S3StoreOptions, trust: SecureContext | undefined): S3Client {
   const client = new S3Client({
     region: options.region,
     forcePathStyle: options.addressing === 'path',
@@ -29,15 +44,7 @@ export function createClient(options: S3StoreOptions, trust: SecureContext | und
     ...(options.endpoint !== undefined && { endpoint: options.endpoint }),
     ...(options.credentials !== undefined && { credentials: options.credentials }),
     requestHandler: {
-      httpAgent: connecting(new HttpAgent(agentOptions), options),
-      httpsAgent: connecting(
-        new HttpsAgent({
-          ...agentOptions,
-          rejectUnauthorized: options.verifyTls,
-          ...(trust !== undefined && { secureContext: trust }),
-        }),
-        options,
-      ),
+      ...agentsOf(options, trust),
       connectionTimeout: options.connectTimeout,
       requestTimeout: options.responseTimeout,
       socketTimeout: options.responseTimeout,

@@ -1,10 +1,13 @@
 import { codeOf, messageOf } from '../base/errors.ts'
-import { StoreError, type StoreErrorCode } from './errors.ts'
+import { StoreError, type StoreErrorCode, type StoreFault } from './errors.ts'
 
 /** What the SDK throws, as far as it is looked at. */
 interface SdkError {
   readonly name?: string
   readonly $metadata?: { readonly httpStatusCode?: number }
+  readonly $response?: { readonly headers?: Readonly<Record<string, string>> }
+  /** The element of the same name, of an answer that corrects it. */
+  readonly Region?: string
 }
 
 /** Where a request went, for messages. */
@@ -15,19 +18,38 @@ export interface S3Place {
   readonly server: string
 }
 
+interface Refusal {
+  readonly fault: StoreFault
+  readonly text: string
+}
+
+const unknownKey: Refusal = {
+  fault: 'unknown-key',
+  text: 'it does not know the access key: check AWS_ACCESS_KEY_ID',
+}
+const noPermission: Refusal = { fault: 'no-permission', text: 'the keys have no permission for this' }
+
 /** S3's codes for credentials and permissions, with what to do about them. */
-const refusals: Readonly<Record<string, string>> = {
-  InvalidAccessKeyId: 'it does not know the access key: check AWS_ACCESS_KEY_ID',
+const refusals: Readonly<Record<string, Refusal>> = {
+  InvalidAccessKeyId: unknownKey,
   // versitygw's own name for it.
-  XAdminUserNotFound: 'it does not know the access key: check AWS_ACCESS_KEY_ID',
-  SignatureDoesNotMatch: 'the secret key is wrong: check AWS_SECRET_ACCESS_KEY',
-  AccessDenied: 'the keys have no permission for this',
-  ExpiredToken: 'the session token has expired',
-  RequestTimeTooSkewed: 'the clock of this machine is off by more than 15 minutes',
-  CredentialsProviderError: 'no keys were found: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY',
-  AuthorizationHeaderMalformed: 'the region is wrong: give it with --region',
-  Forbidden: 'the keys have no permission for this',
-  InvalidToken: 'the session token is wrong',
+  XAdminUserNotFound: unknownKey,
+  SignatureDoesNotMatch: {
+    fault: 'wrong-secret',
+    text: 'the secret key is wrong: check AWS_SECRET_ACCESS_KEY',
+  },
+  AccessDenied: noPermission,
+  Forbidden: noPermission,
+  ExpiredToken: { fault: 'session-token', text: 'the session token has expired' },
+  InvalidToken: { fault: 'session-token', text: 'the session token is wrong' },
+  RequestTimeTooSkewed: {
+    fault: 'clock',
+    text: 'the clock of this machine is off by more than 15 minutes',
+  },
+  CredentialsProviderError: {
+    fault: 'no-keys',
+    text: 'no keys were found: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY',
+  },
 }
 
 /** S3's codes for what may go well the next time, though some come with a status of the client's faults. */
@@ -68,32 +90,43 @@ export function s3Error(error: unknown, { store, server }: S3Place, what: string
   if (error instanceof StoreError) return error
   const { name = '', $metadata } = error as SdkError
   const status = $metadata?.httpStatusCode ?? 0
-  const make = (code: StoreErrorCode, text: string): StoreError =>
-    new StoreError(code, `${store}: ${printable(what)}: ${printable(text)}`, { cause: error })
+  const make = (code: StoreErrorCode, text: string, fault?: StoreFault, region?: string): StoreError =>
+    new StoreError(code, `${store}: ${printable(what)}: ${printable(text)}`, { cause: error, fault, region })
   const network = networkCode(error)
 
   if (name === 'NoSuchBucket')
     return make('no-bucket', `there is no such bucket at ${server}: check its name and the endpoint`)
+  if (isElsewhere(error as SdkError)) {
+    const region = correctedRegion(error as SdkError)
+    const where = region === undefined ? '' : ` (the server says ${region})`
+    return make(
+      'invalid',
+      `the bucket is in another region${where}: check region and endpoint`,
+      'region',
+      region,
+    )
+  }
   const refusal = refusals[name]
-  if (refusal !== undefined) return make('access-denied', refusal)
+  if (refusal !== undefined) return make('access-denied', refusal.text, refusal.fault)
   if (transient.has(name)) return make('unavailable', `${server} could not do it now: ${name} ${status}`)
   if (name === 'PreconditionFailed' || status === 412) return make('changed', 'it is no longer what it was')
   if (name === 'ConditionalRequestConflict')
     return make('changed', 'something else is changing it at the same time')
   if (name === 'InvalidRange' || status === 416) return make('invalid', 'the range lies behind its end')
   const tls = network === undefined ? undefined : tlsFault(network)
-  if (tls !== undefined) return make('tls', tls)
+  if (tls !== undefined) return make('tls', tls, distrustCodes.test(network ?? '') ? 'untrusted' : undefined)
   if (network !== undefined && timeoutCodes.has(network))
     return make('timeout', `${server} did not answer in time`)
-  if (network === 'ENOTFOUND') return make('unavailable', `there is no host ${server}: check the endpoint`)
-  if (network === 'ECONNREFUSED')
-    return make('unavailable', `nothing answers at ${server} (connection refused): check the endpoint`)
+  if (network === 'ENOTFOUND')
+    return make('unavailable', `there is no host ${server}: check the endpoint`, 'no-host')
+  if (network === 'ECONNREFUSED') {
+    const text = `nothing answers at ${server} (connection refused): check the endpoint`
+    return make('unavailable', text, 'connection-refused')
+  }
   if (network !== undefined) return make('unavailable', `the connection to ${server} failed (${network})`)
   // Behind the codes of the network: the SDK gives this name to connections that are reset, too.
   if (name === 'TimeoutError') return make('timeout', `${server} did not answer in time`)
-  if (status === 301 || status === 307 || name === 'PermanentRedirect')
-    return make('invalid', 'the bucket is elsewhere: check region and endpoint')
-  if (status === 403 || status === 401) return make('access-denied', refusals.AccessDenied as string)
+  if (status === 403 || status === 401) return make('access-denied', noPermission.text, noPermission.fault)
   // Nothing was sent: the SDK itself found the request wrong.
   if (status === 0 && (error instanceof TypeError || error instanceof RangeError))
     return make('invalid', messageOf(error))
@@ -101,6 +134,35 @@ export function s3Error(error: unknown, { store, server }: S3Place, what: string
   if (status >= 500 || status === 429 || status === 0)
     return make('unavailable', `${server} failed: ${name} ${status || messageOf(error)}`)
   return make('invalid', `${name}: ${messageOf(error)} (${status})`)
+}
+
+/** S3 answers a request that was signed for another region, or that went to the endpoint of one, in different ways. */
+function isElsewhere({
+  name = '',
+  $metadata,
+  Region,
+  message,
+}: SdkError & { readonly message?: string }): boolean {
+  const status = $metadata?.httpStatusCode
+  return (
+    ['AuthorizationHeaderMalformed', 'PermanentRedirect', 'IllegalLocationConstraintException'].includes(
+      name,
+    ) ||
+    status === 301 ||
+    status === 307 ||
+    // As MinIO and others say it.
+    (status === 400 && (Region !== undefined || /region/i.test(message ?? '')))
+  )
+}
+
+/** S3 says it in a member of the error or in a header; older servers in their text: `the region "x" is wrong; expecting "y"`. */
+function correctedRegion(error: SdkError & { readonly message?: string }): string | undefined {
+  const said =
+    error.Region ??
+    error.$response?.headers?.['x-amz-bucket-region'] ??
+    /expecting ["']([^"']+)["']/.exec(error.message ?? '')?.[1]
+  // Only what looks like one is repeated.
+  return /^[a-z0-9-]{1,64}$/i.test(said ?? '') ? said : undefined
 }
 
 /** What is wrong with TLS so that it will be the next time; undefined for all other codes. */

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { closeSync, existsSync, openSync } from 'node:fs'
-import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -11,6 +11,7 @@ import {
   DeleteBucketCommand,
   DeleteObjectsCommand,
   ListObjectsV2Command,
+  PutBucketPolicyCommand,
   S3Client,
 } from '@aws-sdk/client-s3'
 import { type S3ServerName, s3Servers, serverBinary } from './s3-servers.ts'
@@ -27,6 +28,15 @@ export interface S3Server extends AsyncDisposable {
   readonly dataDir: string
   /** Makes a bucket with a name of its own. */
   createBucket(): Promise<string>
+  /** Somebody who may do nothing but what `permit` allows; undefined where a server has no such user. */
+  readonly guest?: S3Guest | undefined
+}
+
+export interface S3Guest {
+  /** For a process that is to find the keys. */
+  readonly env: Readonly<Record<string, string>>
+  /** Allows these actions (`s3:GetObject`) on a bucket and what is in it, and no others. */
+  permit(bucket: string, actions: readonly string[]): Promise<void>
 }
 
 /** Servers that tests can run against here: the one named by JBFS_TEST_S3_ENDPOINT alone, or those that are built. */
@@ -50,6 +60,7 @@ export async function startS3Server(name: string): Promise<S3Server> {
   }
   await mkdir(dataDir)
   await mkdir(join(folder, 'versions'))
+  const guestKeys = name === 'versitygw' ? await addGuest(folder) : undefined
   const port = await freePort()
   const child = startProcess(name as S3ServerName, port, folder, keys)
   const stop = async (): Promise<void> => {
@@ -68,7 +79,52 @@ export async function startS3Server(name: string): Promise<S3Server> {
     await stop()
     throw new Error(`${name} did not start: ${said}`, { cause: error })
   }
-  return { ...serverOf(name, endpoint, region, keys), dataDir, [Symbol.asyncDispose]: stop }
+  const server = serverOf(name, endpoint, region, keys)
+  const guest = guestKeys && guestOf(server, guestKeys)
+  return { ...server, dataDir, guest, [Symbol.asyncDispose]: stop }
+}
+
+interface Keys {
+  readonly accessKeyId: string
+  readonly secretAccessKey: string
+}
+
+/** In the file in which versitygw keeps its users. */
+async function addGuest(folder: string): Promise<Keys> {
+  const keys = {
+    accessKeyId: `guest${randomBytes(6).toString('hex')}`,
+    secretAccessKey: randomBytes(20).toString('hex'),
+  }
+  const account = { access: keys.accessKeyId, secret: keys.secretAccessKey, role: 'user' }
+  await mkdir(join(folder, 'users'))
+  const users = JSON.stringify({ accessAccounts: { [account.access]: account } })
+  await writeFile(join(folder, 'users/users.json'), users, { mode: 0o600 })
+  return keys
+}
+
+function guestOf(server: Parameters<typeof clientOf>[0], { accessKeyId, secretAccessKey }: Keys): S3Guest {
+  return {
+    env: {
+      AWS_ACCESS_KEY_ID: accessKeyId,
+      AWS_SECRET_ACCESS_KEY: secretAccessKey,
+      AWS_REGION: server.region,
+    },
+    async permit(bucket, actions) {
+      const statement = {
+        Effect: 'Allow',
+        Principal: { AWS: [accessKeyId] },
+        Action: actions,
+        Resource: [`arn:aws:s3:::${bucket}`, `arn:aws:s3:::${bucket}/*`],
+      }
+      const Policy = JSON.stringify({ Version: '2012-10-17', Statement: [statement] })
+      const client = clientOf(server)
+      try {
+        await client.send(new PutBucketPolicyCommand({ Bucket: bucket, Policy }))
+      } finally {
+        client.destroy()
+      }
+    },
+  }
 }
 
 function startProcess(
@@ -98,6 +154,8 @@ function startProcess(
           address,
           '--keep-alive',
           '--quiet',
+          '--iam-dir',
+          join(folder, 'users'),
           'posix',
           '--versioning-dir',
           join(folder, 'versions'),

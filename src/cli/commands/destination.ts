@@ -4,9 +4,19 @@ import { editCommand } from './destination/edit.ts'
 import { listCommand } from './destination/list.ts'
 import { removeCommand } from './destination/remove.ts'
 import { showCommand } from './destination/show.ts'
+import { takeoverCommand } from './destination/takeover.ts'
+import { testCommand } from './destination/test.ts'
 
 /** A further one is a file of its own, and a line here. */
-export const destinationCommands = [addCommand, listCommand, showCommand, editCommand, removeCommand] as const
+export const destinationCommands = [
+  addCommand,
+  listCommand,
+  showCommand,
+  editCommand,
+  removeCommand,
+  testCommand,
+  takeoverCommand,
+] as const
 const names = destinationCommands.map(({ command }) => String(command).split(' ')[0])
 
 export const destinationCommand: CommandModule = {
@@ -19,6 +29,8 @@ export const destinationCommand: CommandModule = {
       .command(showCommand)
       .command(editCommand)
       .command(removeCommand)
+      .command(testCommand)
+      .command(takeoverCommand)
       .demandCommand(1, `say what to do with destinations: ${names.join(', ')}`),
   handler: () => {},
 }

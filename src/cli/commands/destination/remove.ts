@@ -1,13 +1,13 @@
 import type { ArgumentsCamelCase, Argv, CommandModule, InferredOptionTypes } from 'yargs'
 import { removeDestination } from '../../../destination/settings/editable-settings.ts'
 import { CliError } from '../../errors.ts'
-import { configFlag, destinationNameArgument } from '../../options.ts'
+import { configFlag, destinationNameArgument, yesFlag } from '../../options.ts'
 import { print } from '../../output.ts'
 import { editableWith } from '../../present-destination.ts'
 import { isAtTerminal, Terminal } from '../../terminal.ts'
 
 const removeFlags = {
-  yes: { type: 'boolean', alias: 'y', default: false, describe: 'do not ask' },
+  ...yesFlag,
   ...configFlag,
 } as const
 

@@ -1,0 +1,31 @@
+import { randomUUID } from 'node:crypto'
+import { type ObjectKey, type ObjectStore, objectKey } from '../store/object-store.ts'
+
+const prefix = '.jbfs-test-'
+
+/** A key that nobody else uses, and that no reader of a backup directory takes for anything. */
+export function trialKey(): ObjectKey {
+  return objectKey(prefix + randomUUID())
+}
+
+/** A store that writes no other keys than those of `trialKey`: it is used without a lease. */
+export function trialStore(store: ObjectStore): ObjectStore {
+  const check = (key: ObjectKey): void => {
+    if (!key.startsWith(prefix)) throw new TypeError(`${key} is nothing to try`)
+  }
+  return {
+    description: store.description,
+    get: (key, options) => store.get(key, options),
+    getStream: (key, options) => store.getStream(key, options),
+    head: (key, options) => store.head(key, options),
+    list: (from, options) => store.list(from, options),
+    async put(key, body, options) {
+      check(key)
+      return await store.put(key, body, options)
+    },
+    async delete(keys, options) {
+      keys.forEach(check)
+      await store.delete(keys, options)
+    },
+  }
+}
