@@ -27,6 +27,7 @@ export type StoreErrorCode = (typeof storeErrorCodes)[number]
 export type StoreFault =
   | 'no-host'
   | 'connection-refused'
+  | 'proxy'
   | 'untrusted'
   | 'no-keys'
   | 'unknown-key'

@@ -1,5 +1,5 @@
 import type { Agent } from 'node:http'
-import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
 import type { WriteGuard } from './object-store.ts'
 
 /**
@@ -11,27 +11,32 @@ import type { WriteGuard } from './object-store.ts'
 export function guardConnections<A extends Agent>(agent: A, guard: WriteGuard): A {
   const create = agent.createConnection.bind(agent)
   agent.createConnection = (options, callback) => {
-    const socket = create(options, callback) as Socket
-    guardWrites(socket, guard)
-    // What was written before it stood goes out when it does; listeners are asked in their order, and this one is the first.
-    const ask = (): void => {
-      try {
-        guard()
-      } catch (error) {
-        socket.destroy(error as Error)
-      }
-    }
-    socket.once('connect', ask)
-    socket.once('secureConnect', ask)
-    return socket
+    // A connection by way of a proxy comes later.
+    const made = create(options, (error, stream) => callback?.(error, stream && guarded(stream, guard)))
+    return made && guarded(made, guard)
   }
   return agent
 }
 
+function guarded(stream: Duplex, guard: WriteGuard): Duplex {
+  guardWrites(stream, guard)
+  const ask = (): void => {
+    try {
+      guard()
+    } catch (error) {
+      stream.destroy(error as Error)
+    }
+  }
+  // What was written before it stood goes out when it does; listeners are asked in their order, and this one is the first.
+  stream.once('connect', ask)
+  stream.once('secureConnect', ask)
+  return stream
+}
+
 /** Below the stream's own buffer, where a head waits for the body that is to go out with it. */
-function guardWrites(socket: Socket, guard: WriteGuard): void {
-  const write = socket._write.bind(socket)
-  const writeAll = socket._writev?.bind(socket)
+function guardWrites(stream: Duplex, guard: WriteGuard): void {
+  const write = stream._write.bind(stream)
+  const writeAll = stream._writev?.bind(stream)
   const ask = (callback: (error?: Error | null) => void): boolean => {
     try {
       guard()
@@ -41,11 +46,11 @@ function guardWrites(socket: Socket, guard: WriteGuard): void {
       return false
     }
   }
-  socket._write = (chunk, encoding, callback) => {
+  stream._write = (chunk, encoding, callback) => {
     if (ask(callback)) write(chunk, encoding, callback)
   }
   if (writeAll)
-    socket._writev = (chunks, callback) => {
+    stream._writev = (chunks, callback) => {
       if (ask(callback)) writeAll(chunks, callback)
     }
 }

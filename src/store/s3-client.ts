@@ -5,6 +5,7 @@ import { S3Client } from '@aws-sdk/client-s3'
 import { useContentMd5 } from './content-md5.ts'
 import { guardConnections } from './guarded-agent.ts'
 import type { S3StoreOptions } from './s3-options.ts'
+import { proxyOptionsOf } from './s3-proxy.ts'
 
 /** What commands give as their bucket: with `bucketEndpoint`, the SDK takes the endpoint itself for it. */
 export function bucketOf({ addressing, endpoint, bucket }: S3StoreOptions): string {
@@ -17,7 +18,7 @@ export function agentsOf(
   trust: SecureContext | undefined,
 ): { readonly httpAgent: HttpAgent; readonly httpsAgent: HttpsAgent } {
   // `S3Requests` bounds the requests: one that waited for a socket in here would use up the time it has to connect.
-  const agentOptions = { keepAlive: true, maxSockets: Number.POSITIVE_INFINITY }
+  const agentOptions = { keepAlive: true, maxSockets: Number.POSITIVE_INFINITY, ...proxyOptionsOf(options) }
   const tlsOptions = {
     rejectUnauthorized: options.verifyTls,
     ...(trust !== undefined && { secureContext: trust }),

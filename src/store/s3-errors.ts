@@ -123,6 +123,12 @@ export function s3Error(error: unknown, { store, server }: S3Place, what: string
     const text = `nothing answers at ${server} (connection refused): check the endpoint`
     return make('unavailable', text, 'connection-refused')
   }
+  if (network === 'ERR_PROXY_TUNNEL' || status === 407)
+    return make(
+      'invalid',
+      'the proxy lets nobody through: check its user and password in HTTPS_PROXY',
+      'proxy',
+    )
   if (network !== undefined) return make('unavailable', `the connection to ${server} failed (${network})`)
   // Behind the codes of the network: the SDK gives this name to connections that are reset, too.
   if (name === 'TimeoutError') return make('timeout', `${server} did not answer in time`)

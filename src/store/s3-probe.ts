@@ -11,8 +11,6 @@ import { trustOf } from './s3-trust.ts'
 
 /** What a server tells anybody, without keys. */
 export interface S3Probe {
-  /** Host, with the port where it is not the usual one. */
-  readonly server: string
   /** Whom the connection is with: IP address, of a proxy where one is used. */
   readonly address: string
   /** undefined: plain HTTP. */
@@ -60,10 +58,9 @@ export async function probeS3(options: S3StoreOptions, { signal }: Abortable = {
   }
 }
 
-function probeOf({ server, isTls }: S3Route, { socket, headers }: IncomingMessage): S3Probe {
+function probeOf({ isTls }: S3Route, { socket, headers }: IncomingMessage): S3Probe {
   const date = Date.parse(headers.date ?? '')
   return {
-    server,
     address: socket.remoteAddress ?? '',
     tls: isTls ? tlsOf(socket as TLSSocket) : undefined,
     date: Number.isNaN(date) ? undefined : date,

@@ -31,6 +31,7 @@ import { bucketOf } from './s3-client.ts'
 import { s3Error } from './s3-errors.ts'
 import { leanGetOf } from './s3-lean.ts'
 import type { S3StoreOptions } from './s3-options.ts'
+import { proxyOf } from './s3-proxy.ts'
 import { S3Requests } from './s3-requests.ts'
 import { trustOf } from './s3-trust.ts'
 import { sizeOf, upload, uploadMemory } from './s3-upload.ts'
@@ -45,7 +46,8 @@ export class S3Store implements ObjectStore {
   /** As commands give it. */
   readonly #bucket: string
   readonly #requests: S3Requests
-  readonly #lean: LeanGet
+  /** undefined: a proxy stands between, which it does not know of. */
+  readonly #lean: LeanGet | undefined
   readonly #uploadMemory = new Semaphore(uploadMemory)
   /** Whether the bucket is known to exist, so that what is missing is only a key. */
   #hasBucket = false
@@ -56,7 +58,7 @@ export class S3Store implements ObjectStore {
     this.description = `s3://${options.bucket}/${options.prefix}`.replace(/\/$/, '')
     const trust = trustOf(options)
     this.#requests = new S3Requests(options, trust)
-    this.#lean = leanGetOf(options, trust, this.#requests)
+    this.#lean = proxyOf(options) === undefined ? leanGetOf(options, trust, this.#requests) : undefined
   }
 
   async get(key: ObjectKey, options: GetOptions = {}): Promise<ObjectBody | undefined> {
@@ -191,7 +193,7 @@ export class S3Store implements ObjectStore {
   /** Closes all connections; what is under way fails. */
   [Symbol.dispose](): void {
     this.#requests[Symbol.dispose]()
-    this.#lean.close()
+    this.#lean?.close()
   }
 
   async #leanGet(key: ObjectKey, { range, ifMatch, into, signal }: GetOptions): Promise<ObjectBody> {
@@ -199,6 +201,7 @@ export class S3Store implements ObjectStore {
       ...(range && { range: rangeHeader(range) }),
       ...(ifMatch !== undefined && { 'if-match': ifMatch }),
     }
+    if (this.#lean === undefined) throw new NotPlain('a proxy')
     const { headers: answered, bytes } = await this.#lean.get(this.#options.prefix + key, headers, {
       rangeLength: range?.length,
       into,

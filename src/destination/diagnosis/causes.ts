@@ -1,4 +1,5 @@
 import { StoreError, type StoreErrorCode, type StoreFault } from '../../store/errors.ts'
+import { proxyOf } from '../../store/s3-proxy.ts'
 import type { Destination } from '../parse-destination.ts'
 import type { FieldName } from '../settings/fields.ts'
 import { bad, type Check, type Finding } from './finding.ts'
@@ -39,6 +40,11 @@ const causes: Readonly<Record<StoreFault | StoreErrorCode, Cause>> = {
     text: (to) => `nothing answers at ${serverOf(to)} (connection refused)`,
     advice: (to) =>
       `look for the right port in the endpoint (${change('endpoint', to)}), and whether the server runs`,
+  },
+  proxy: {
+    check: 'connection',
+    text: () => 'the proxy lets nobody through',
+    advice: () => 'check user, password and host in HTTPS_PROXY, or name this server in NO_PROXY',
   },
   timeout: {
     check: 'connection',
@@ -118,10 +124,11 @@ function tryAgain(): string {
   return 'something else writes there: try again'
 }
 
-/** For messages. */
-export function serverOf(destination: Destination): string {
-  const { endpoint } = destination.store
-  return endpoint === undefined ? "Amazon's" : new URL(endpoint).host
+/** For messages: host of the server, and of the proxy before it. */
+export function serverOf({ store: { endpoint, region = 'us-east-1' } }: Destination): string {
+  const server = endpoint === undefined ? 'the S3 server' : new URL(endpoint).host
+  const proxy = proxyOf({ endpoint, region })
+  return proxy === undefined ? server : `${server} (by way of the proxy ${proxy.host})`
 }
 
 /** What an error says of the destination, and what to do about it. What no store has said is thrown on. */

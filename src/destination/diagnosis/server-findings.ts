@@ -1,6 +1,6 @@
 import type { S3Probe } from '../../store/s3-probe.ts'
 import type { S3Destination } from '../parse-destination.ts'
-import { setClock } from './causes.ts'
+import { serverOf, setClock } from './causes.ts'
 import { bad, doubtful, type Finding, good } from './finding.ts'
 
 /** S3 refuses requests that are signed with a time further off than this. Seconds. */
@@ -10,8 +10,7 @@ const doubtfulSkew = 60
 
 /** What a server that answers shows before any key is used. `now`: epoch milliseconds when it answered. */
 export function serverFindings(destination: S3Destination, probe: S3Probe, now = Date.now()): Finding[] {
-  const { server, address } = probe
-  const findings = [good('host', server), good('connection', `${address} answers`)]
+  const findings = [good('host', serverOf(destination)), good('connection', `${probe.address} answers`)]
   return [...findings, tlsFinding(destination, probe), clockFinding(probe, now)]
 }
 
