@@ -1,4 +1,5 @@
 import { formatByteSize } from '../base/byte-size.ts'
+import { ProgressLine } from './progress-line.ts'
 
 /** What is known of a job under way. */
 export interface Progress {
@@ -9,42 +10,25 @@ export interface Progress {
   readonly uploadedBytes: number
 }
 
-/** Milliseconds between two states shown. */
-const onTerminal = 100
-const elsewhere = 5000
-
-/** Shows how far a job has come: one line that is rewritten on a terminal, a line every few seconds elsewhere. On standard error. */
+/** Shows how far a job with files has come. */
 export class ProgressDisplay implements Disposable {
   readonly #verb: string
-  readonly #stream: NodeJS.WriteStream
-  readonly #started = performance.now()
-  #shown = performance.now()
-  #isLineOpen = false
+  readonly #line: ProgressLine
 
-  constructor(verb: string, stream: NodeJS.WriteStream = process.stderr) {
+  constructor(verb: string, stream?: NodeJS.WriteStream) {
     this.#verb = verb
-    this.#stream = stream
+    this.#line = new ProgressLine(stream)
   }
 
-  show(progress: Progress): void {
-    const now = performance.now()
-    if (now - this.#shown < (this.#stream.isTTY ? onTerminal : elsewhere)) return
-    this.#shown = now
-    const seconds = (now - this.#started) / 1000
-    const { files, bytes, uploadedBytes } = progress
-    const line =
-      `${this.#verb}: ${files} files, ${formatByteSize(bytes)}, sent ${formatByteSize(uploadedBytes)}, ` +
-      `${Math.round(files / seconds)} files/s, ${formatByteSize(uploadedBytes / seconds)}/s`
-    if (!this.#stream.isTTY) this.#stream.write(`${line}\n`)
-    else {
-      // To the line's start, and away with what stood there.
-      this.#stream.write(`\r\u001b[K${line.slice(0, (this.#stream.columns ?? 80) - 1)}`)
-      this.#isLineOpen = true
-    }
+  show({ files, bytes, uploadedBytes }: Progress): void {
+    this.#line.show(
+      (seconds) =>
+        `${this.#verb}: ${files} files, ${formatByteSize(bytes)}, sent ${formatByteSize(uploadedBytes)}, ` +
+        `${Math.round(files / seconds)} files/s, ${formatByteSize(uploadedBytes / seconds)}/s`,
+    )
   }
 
   [Symbol.dispose](): void {
-    if (this.#isLineOpen) this.#stream.write('\r\u001b[K')
-    this.#isLineOpen = false
+    this.#line[Symbol.dispose]()
   }
 }

@@ -12,6 +12,7 @@ import { Semaphore } from '../base/semaphore.ts'
 import { StoreError } from './errors.ts'
 import { NotPlain } from './lean-connection.ts'
 import type { LeanGet } from './lean-get.ts'
+import { listedKey } from './listed-key.ts'
 import {
   type ByteRange,
   type GetOptions,
@@ -137,9 +138,8 @@ export class S3Store implements ObjectStore {
           throw this.#failed(error, prefix || 'its listing', signal)
         })
       this.#hasBucket = true
-      // Some servers send keys as they are.
       const below = (key = ''): ObjectKey[] => {
-        const text = output.EncodingType === 'url' ? decoded(key) : key
+        const text = listedKey(key, output.EncodingType)
         return text === undefined ? [] : [this.#below(text)].filter(isWanted)
       }
       yield {
@@ -324,18 +324,6 @@ function partOf(
   const isAsked = last === Math.min(first + range.length, size) - 1
   // A chunked answer has no length of its own.
   return isAsked && (ContentLength ?? length) === length ? { size, length } : undefined
-}
-
-/**
- * As Amazon encodes keys in listings: a form's way, with plus signs for spaces. undefined for bytes that are not UTF-8: such a key, which some servers
- * take, cannot be asked for.
- */
-function decoded(key: string): string | undefined {
-  try {
-    return decodeURIComponent(key.replaceAll('+', ' '))
-  } catch {
-    return undefined
-  }
 }
 
 function metadataOf(
