@@ -85,6 +85,20 @@ const disagreementCodes =
 
 const timeoutCodes = new Set(['ETIMEDOUT', 'ESOCKETTIMEDOUT'])
 
+/** What servers call a kind of request that they do not have; most answer 501 besides. */
+const unknownRequests = new Set([
+  'NotImplemented',
+  'XNotImplemented',
+  'MethodNotAllowed',
+  'UnsupportedOperation',
+])
+
+/** Whether the server does not have this kind of request at all, whoever asks and for whatever. */
+export function isUnknownRequest(error: unknown): boolean {
+  const { name = '', $metadata } = error as SdkError
+  return unknownRequests.has(name) || $metadata?.httpStatusCode === 501 || $metadata?.httpStatusCode === 405
+}
+
 /** The `StoreError` for whatever a request to S3 failed with. No secret is in any of the texts. */
 export function s3Error(error: unknown, { store, server }: S3Place, what: string): StoreError {
   if (error instanceof StoreError) return error
@@ -136,7 +150,7 @@ export function s3Error(error: unknown, { store, server }: S3Place, what: string
   // Nothing was sent: the SDK itself found the request wrong.
   if (status === 0 && (error instanceof TypeError || error instanceof RangeError))
     return make('invalid', messageOf(error))
-  if (status === 501) return make('unsupported', `${server} does not know this kind of request`)
+  if (isUnknownRequest(error)) return make('unsupported', `${server} does not know this kind of request`)
   if (status >= 500 || status === 429 || status === 0)
     return make('unavailable', `${server} failed: ${name} ${status || messageOf(error)}`)
   return make('invalid', `${name}: ${messageOf(error)} (${status})`)
