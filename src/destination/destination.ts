@@ -110,8 +110,11 @@ export function openForTrial(destination: Destination, options: OpenOptions): Op
 }
 
 /** What the server of a destination tells without keys. Rejects with a `StoreError`. */
-export function probeDestination(destination: S3Destination, options: Abortable): Promise<S3Probe> {
-  return probeS3(s3OptionsOf(destination), options)
+export function probeDestination(
+  destination: S3Destination,
+  { logger, signal }: OpenOptions & Abortable,
+): Promise<S3Probe> {
+  return probeS3(s3OptionsOf(destination, logger), { signal })
 }
 
 interface Opened {
@@ -145,14 +148,14 @@ function openS3(
   logger: Logger,
   more: Pick<S3StoreOptions, 'guard' | 'partRetry'>,
 ): Opened {
-  const { bucket, store } = destination
-  if (!store.verifySsl) logger.warn({ bucket }, "the server's certificate is not checked")
-  const s3 = new S3Store({ ...s3OptionsOf(destination), ...more })
+  const s3 = new S3Store({ ...s3OptionsOf(destination, logger), ...more })
   return { store: s3, close: () => s3[Symbol.dispose]() }
 }
 
-function s3OptionsOf({ bucket, prefix, store }: S3Destination): S3StoreOptions {
+/** How to reach the destination, with its keys in the clear. */
+export function s3OptionsOf({ bucket, prefix, store }: S3Destination, logger: Logger): S3StoreOptions {
   const { endpoint, region, addressing, credentials, caFile, verifySsl, maxConcurrency } = store
+  if (!verifySsl) logger.warn({ bucket }, "the server's certificate is not checked")
   return {
     ...s3Defaults,
     bucket,

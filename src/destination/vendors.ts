@@ -29,6 +29,10 @@ export interface VendorCapabilities {
   readonly versioning: Capability
   /** DeleteObjects: many keys in one request. */
   readonly multiDelete: Capability
+  /** PutBucketLifecycleConfiguration, in S3's own form. */
+  readonly lifecycle: Capability
+  /** AbortIncompleteMultipartUpload in lifecycle rules. */
+  readonly uploadRules: Capability
 }
 
 export interface Vendor {
@@ -58,6 +62,8 @@ const nothingKnown: VendorCapabilities = {
   checksums: unknown,
   versioning: unknown,
   multiDelete: unknown,
+  lifecycle: unknown,
+  uploadRules: unknown,
 }
 
 const words = (text: string): string[] => text.trim().split(/\s+/)
@@ -91,6 +97,12 @@ export const vendors: readonly Vendor[] = [
       checksums: yes('https://docs.aws.amazon.com/sdkref/latest/guide/feature-dataintegrity.html'),
       versioning: yes('https://docs.aws.amazon.com/AmazonS3/latest/userguide/Versioning.html'),
       multiDelete: yes('https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html'),
+      lifecycle: yes(
+        'https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketLifecycleConfiguration.html',
+      ),
+      uploadRules: yes(
+        'https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpu-abort-incomplete-mpu-lifecycle-config.html',
+      ),
     },
     source: 'https://docs.aws.amazon.com/general/latest/gr/s3.html',
   },
@@ -156,6 +168,8 @@ export const vendors: readonly Vendor[] = [
       // Always on.
       versioning: yes('https://www.backblaze.com/docs/cloud-storage-s3-compatible-api-bucket-versions'),
       multiDelete: yes('https://www.backblaze.com/apidocs/s3-delete-objects'),
+      lifecycle: yes('https://www.backblaze.com/apidocs/s3-put-lifecycle-configuration'),
+      uploadRules: yes('https://www.backblaze.com/apidocs/s3-get-lifecycle-configuration'),
     },
     source: 'https://www.backblaze.com/docs/cloud-storage-call-the-s3-compatible-api',
   },
@@ -175,6 +189,8 @@ export const vendors: readonly Vendor[] = [
       ),
       versioning: yes('https://www.scaleway.com/en/docs/storage/object/api-cli/object-operations/'),
       multiDelete: yes('https://www.scaleway.com/en/docs/storage/object/api-cli/object-operations/'),
+      lifecycle: yes('https://www.scaleway.com/en/docs/object-storage/api-cli/lifecycle-rules-api/'),
+      uploadRules: yes('https://www.scaleway.com/en/docs/object-storage/api-cli/lifecycle-rules-api/'),
     },
     source: 'https://www.scaleway.com/en/docs/storage/object/concepts/',
   },
@@ -214,6 +230,9 @@ export const vendors: readonly Vendor[] = [
       checksums: no('https://github.com/milvus-io/milvus-storage/pull/480'),
       versioning: yes('https://docs.cloud.google.com/storage/docs/xml-api/post-bucket'),
       multiDelete: yes('https://docs.cloud.google.com/storage/docs/xml-api/post-bucket'),
+      // Rules there are actions with conditions, which is another form.
+      lifecycle: no('https://docs.cloud.google.com/storage/docs/xml-api/put-bucket-lifecycle'),
+      uploadRules: no('https://docs.cloud.google.com/storage/docs/xml-api/put-bucket-lifecycle'),
     },
     source: 'https://docs.cloud.google.com/storage/docs/request-endpoints',
   },
@@ -235,6 +254,9 @@ export const vendors: readonly Vendor[] = [
       ),
       multiDelete: yes(
         'https://docs.oracle.com/en-us/iaas/releasenotes/objectstorage/amazon_s3_compatibility_api_deleteobjects_bulkdelete_supports_new_checksum_algorithms.htm',
+      ),
+      lifecycle: no(
+        'https://docs.public.content.oci.oraclecloud.com/en-us/iaas/Content/Object/Tasks/s3compatibleapi_topic-Amazon_S3_Compatibility_API_Support.htm',
       ),
     },
     source: 'https://docs.oracle.com/en-us/iaas/Content/Object/s3-virtual-style.htm',
@@ -265,6 +287,9 @@ export const vendors: readonly Vendor[] = [
       checksums: unknown,
       versioning: yes('https://docs.min.io/minio/baremetal/concepts/bucket-versioning.html'),
       multiDelete: yes('https://docs.min.io/enterprise/aistor-object-store/developers/s3-api-compatibility'),
+      lifecycle: yes('https://docs.min.io/enterprise/aistor-object-store/developers/s3-api-compatibility'),
+      // A rule that does more loses this part without a word.
+      uploadRules: no('https://docs.min.io/community/minio-object-store/reference/s3-api-compatibility.html'),
     },
     source: undefined,
   },
