@@ -1,6 +1,7 @@
 import type { Argv, CommandModule } from 'yargs'
 import { addCommand } from './destination/add.ts'
 import { editCommand } from './destination/edit.ts'
+import { lifecycleCommand } from './destination/lifecycle.ts'
 import { listCommand } from './destination/list.ts'
 import { removeCommand } from './destination/remove.ts'
 import { showCommand } from './destination/show.ts'
@@ -16,6 +17,7 @@ export const destinationCommands = [
   removeCommand,
   testCommand,
   takeoverCommand,
+  lifecycleCommand,
 ] as const
 const names = destinationCommands.map(({ command }) => String(command).split(' ')[0])
 
@@ -31,6 +33,7 @@ export const destinationCommand: CommandModule = {
       .command(removeCommand)
       .command(testCommand)
       .command(takeoverCommand)
+      .command(lifecycleCommand)
       .demandCommand(1, `say what to do with destinations: ${names.join(', ')}`),
   handler: () => {},
 }
