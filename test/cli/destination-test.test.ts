@@ -80,6 +80,8 @@ serverTest(
     ])
       t.regex(stdout, new RegExp(`^✓ ${check} `, 'm'))
     t.regex(stdout, /^! TLS +not used/m)
+    t.regex(stdout, /^✓ versioning +off/m)
+    t.regex(stdout, /^- lifecycle +the server does not know this/m)
     // versitygw keeps a folder of its own.
     const left = await readdir(join(server.dataDir, bucket))
     t.deepEqual(

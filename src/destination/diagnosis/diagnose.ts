@@ -1,10 +1,12 @@
 import type { Abortable } from '../../base/abort.ts'
 import { StoreError } from '../../store/errors.ts'
+import { openBucket } from '../bucket.ts'
 import { type OpenOptions, openForTrial, probeDestination } from '../destination.ts'
 import { DestinationError } from '../errors.ts'
 import type { Owner } from '../owner-record.ts'
 import { OwnerFile, type Ownership } from '../ownership.ts'
 import type { Destination, S3Destination } from '../parse-destination.ts'
+import { bucketFindings } from './bucket-findings.ts'
 import { findingOf, serverOf } from './causes.ts'
 import { type Check, checks, type Finding, good, untried } from './finding.ts'
 import { ownerFinding } from './owner-finding.ts'
@@ -45,7 +47,7 @@ function checksFor(destination: Destination, isReadOnly: boolean): Check[] {
   return checks.filter(
     (check) =>
       !(destination.kind === 'directory' && [...ofServers, ...ofBuckets].includes(check)) &&
-      !(isReadOnly && ofWriters.includes(check)),
+      !(isReadOnly && [...ofWriters, ...ofBuckets].includes(check)),
   )
 }
 
@@ -80,6 +82,9 @@ async function* findings(destination: Destination, options: DiagnosisOptions): A
   if (isReadOnly) return
   if (owner.state !== 'bad') yield* writeFindings(store, destination, { signal })
   else yield* [untried('write', "not tried, as it is not this server's"), untried('conditions')]
+  if (destination.kind === 'directory') return
+  using bucket = openBucket(destination, options.logger)
+  yield* bucketFindings(bucket, destination, { signal })
 }
 
 async function reachingFindings(destination: S3Destination, options: DiagnosisOptions): Promise<Finding[]> {

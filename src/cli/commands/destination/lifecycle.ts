@@ -4,7 +4,7 @@ import { DestinationError } from '../../../destination/errors.ts'
 import { defaultDays } from '../../../destination/lifecycle/recommended.ts'
 import { limitsOf } from '../../../destination/lifecycle/vendor-limits.ts'
 import { interruption } from '../../interruption.ts'
-import { countOf, destinationArgument, jsonFlag, logLevelFlag, storeFlags } from '../../options.ts'
+import { countOf, destinationArgument, jsonFlag, logLevelFlag, storeFlags, yesFlag } from '../../options.ts'
 import { typedDestination } from '../../typed-destination.ts'
 
 const lifecycleFlags = {
@@ -13,7 +13,7 @@ const lifecycleFlags = {
     default: false,
     describe: 'set the recommended rules, after showing what changes',
   },
-  yes: { type: 'boolean', alias: 'y', default: false, describe: 'do not ask' },
+  ...yesFlag,
   'noncurrent-days': {
     type: 'number',
     requiresArg: true,
