@@ -26,6 +26,7 @@ export async function validateUntrusted(
   options: ValidationOptions = {},
 ): Promise<ValidatedTotals | string> {
   using _place = await places.acquire(options)
+  options.signal?.throwIfAborted()
   const stop = new AbortController()
   const onAbort = (): void => stop.abort(options.signal?.reason)
   options.signal?.addEventListener('abort', onAbort, { once: true })
