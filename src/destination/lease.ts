@@ -116,6 +116,16 @@ export class Lease implements AsyncDisposable {
     this.#lost.signal.throwIfAborted()
   }
 
+  /**
+   * Asks the store whether the lease is still this holder's, and rejects with `lease-lost` when it was taken, which `check` learns only at the next renewal; with a
+   * `StoreError` or `bad-owner` when nobody can say.
+   */
+  async confirm({ signal }: Abortable = {}): Promise<void> {
+    const found = await this.#options.file.read({ signal })
+    if (!isHeldBy(this.#record, found)) this.#lose(this.#lossText(found))
+    this.check()
+  }
+
   /** Gives the lease back, so that the next writer need not wait. The directory stays this server's. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closing.abort()

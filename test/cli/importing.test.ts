@@ -1,6 +1,10 @@
 import { link, mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import test from 'ava'
+import { OwnerFile, type Ownership } from '../../src/destination/ownership.ts'
+import { takeOver } from '../../src/destination/takeover.ts'
+import { DirectoryStore } from '../../src/store/directory-store.ts'
 import { temporaryFolder } from '../support/mounted.ts'
 import { runJbfs, type TextResult } from '../support/run-jbfs.ts'
 
@@ -174,3 +178,28 @@ test('a state folder that cannot be used is said in a line', async (t) => {
   t.is(code, 1)
   t.regex(stderr, /^jbfs: the state folder cannot be used: [^\n]+\n$/)
 })
+
+test('an import whose destination is taken over meanwhile publishes nothing', async (t) => {
+  await using folder = await temporaryFolder()
+  const { path } = folder
+  await mkdir(join(path, 'account'))
+  // As much as takes longer than the takeover, and less than a renewal is apart from the next.
+  await writeFile(join(path, 'account/large'), Buffer.alloc(128 << 20, 'x'))
+  const importing = runImport(path, 'account', './web/account/snap.1')
+  const file = new OwnerFile(new DirectoryStore(join(path, 'web')))
+  const found = await untilOwned(file)
+  t.true(await takeOver(file, { id: 'another', host: 'web2', name: 'web2' }, found))
+  const { code, stderr } = await importing
+  t.is(code, 8, stderr)
+  t.regex(stderr, /the right to write to \S+\/web is lost: web2 has taken it/)
+  t.false((await readdir(join(path, 'web/account'))).includes('snap.1'))
+})
+
+/** As soon as somebody owns it. */
+async function untilOwned(file: OwnerFile): Promise<Ownership> {
+  for (;;) {
+    const found = await file.read().catch(() => undefined)
+    if (found?.record.lease !== undefined) return found
+    await delay(5)
+  }
+}

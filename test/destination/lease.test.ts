@@ -214,6 +214,21 @@ leaseTest('a lease that is not renewed any more is not waited for after a takeov
   t.is((await owning.file.read())?.record.lease, undefined)
 })
 
+leaseTest('who asks learns at once that the lease was taken', async (t, scene) => {
+  const place = scene.destination(await scene.newPlace())
+  await using held = await acquire(place, there)
+  await held.lease.confirm()
+  using owning = openOwnerFile(place, { logger: silentLogger })
+  t.true(await takeOver(owning.file, here, await owning.file.read()))
+  held.lease.check()
+  await t.throwsAsync(held.lease.confirm(), {
+    code: 'lease-lost',
+    message: /web1 has taken it \(\d+ s ago\)/,
+  })
+  t.true(held.lease.signal.aborted)
+  await t.throwsAsync(held.store.put(objectKey('files/late'), Buffer.from('x')), { code: 'lease-lost' })
+})
+
 for (const round of [1, 2, 3])
   leaseTest(`a writer frozen past its lease writes nothing when it goes on (${round})`, async (t, scene) => {
     const text = await scene.newPlace()

@@ -121,6 +121,8 @@ async function runImport(args: ArgumentsCamelCase<ImportArguments>): Promise<voi
     logger,
     writer,
     signal,
+    // A takeover is met before the next renewal would meet it.
+    beforePublish: () => acquired.lease.confirm({ signal }),
   })
   display[Symbol.dispose]()
   const seconds = ((performance.now() - started) / 1000).toFixed(1)
