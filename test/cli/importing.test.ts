@@ -1,14 +1,19 @@
-import { link, mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { chmod, link, mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import test from 'ava'
 import { OwnerFile, type Ownership } from '../../src/destination/ownership.ts'
 import { takeOver } from '../../src/destination/takeover.ts'
 import { DirectoryStore } from '../../src/store/directory-store.ts'
-import { temporaryFolder } from '../support/mounted.ts'
-import { runJbfs, type TextResult } from '../support/run-jbfs.ts'
+import { jbfsProgram, temporaryFolder } from '../support/mounted.ts'
+import { runJbfs, runText, type TextResult } from '../support/run-jbfs.ts'
 
 /** `jbfs import` as a user types it, into a folder. */
+
+/** Root, to whom permissions apply as to anybody else. */
+const withoutOverride =
+  process.getuid?.() === 0 ? ['/usr/bin/setpriv', '--bounding-set=-dac_override,-dac_read_search'] : []
 
 function runImport(
   folder: string,
@@ -203,3 +208,31 @@ async function untilOwned(file: OwnerFile): Promise<Ownership> {
     await delay(5)
   }
 }
+
+const permissionTest = process.getuid?.() === 0 && !existsSync('/usr/bin/setpriv') ? test.skip : test
+
+permissionTest('who may not write around the repository is told what that is for', async (t) => {
+  await using folder = await temporaryFolder()
+  const { path } = folder
+  await mkdir(join(path, 'account'))
+  await mkdir(join(path, 'shared/repository'), { recursive: true })
+  await chmod(join(path, 'shared'), 0o555)
+  try {
+    const { code, stderr } = await runText(
+      [
+        ...withoutOverride,
+        ...[process.execPath, jbfsProgram, 'import', 'account', './shared/repository'],
+        ...['--cache-dir', join(path, 'cache'), '--state-dir', join(path, 'state')],
+      ],
+      { cwd: path, env: { TMPDIR: path } },
+    )
+    t.is(code, 3, stderr)
+    t.regex(
+      stderr,
+      /jetbackup.owner: no permission: the backup directory is the folder around the repository, /,
+    )
+    t.regex(stderr, /name a repository in a folder of your own\n$/)
+  } finally {
+    await chmod(join(path, 'shared'), 0o755)
+  }
+})
