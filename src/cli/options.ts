@@ -2,9 +2,11 @@ import { statSync } from 'node:fs'
 import { resolve } from 'node:path'
 import type { InferredOptionTypes, Options } from 'yargs'
 import { parseByteSize } from '../base/byte-size.ts'
+import { flag } from '../base/command-line.ts'
 import { messageOf } from '../base/errors.ts'
 import { logLevels } from '../daemon/logging.ts'
 import { type Destination, type StoreOptions, storeDefaults } from '../destination/parse-destination.ts'
+import { placeFlagsOf } from '../destination/place-flags.ts'
 import type { StoreOverrides } from '../destination/settings/named-destination.ts'
 import { CliError } from './errors.ts'
 
@@ -151,18 +153,10 @@ export function storeFlagsOf(destination: Destination, config: string | undefine
       ...flag('max-concurrency', store.maxConcurrency),
     ]
   return [
-    ...flag('endpoint', store.endpoint),
-    ...flag('region', store.region),
-    ...flag('addressing', store.addressing),
-    ...flag('ca-file', store.caFile),
-    ...(store.verifySsl ? [] : ['--no-verify-ssl']),
+    ...placeFlagsOf(store),
     ...flag('http-retries', store.httpRetries),
     ...flag('max-concurrency', store.maxConcurrency),
   ]
-}
-
-export function flag(name: string, value: string | number | undefined): string[] {
-  return value === undefined ? [] : [`--${name}=${value}`]
 }
 
 /** Bytes of `256M`, given to the option `name`. */

@@ -16,6 +16,7 @@ import type { Owner } from './owner-record.ts'
 import { OwnerFile } from './ownership.ts'
 import type { Destination, S3Destination } from './parse-destination.ts'
 import { refuseReadOnly } from './refuse-read-only.ts'
+import { takeoverCommandLine } from './takeover-command-line.ts'
 import { trialStore } from './trial-store.ts'
 
 export interface OpenOptions {
@@ -70,8 +71,12 @@ export async function acquireDestination(
   const { file, description, [Symbol.dispose]: closeOwnerFile } = openOwnerFile(destination, options)
   opening.defer(closeOwnerFile)
   const { logger, owner, program, leaseSeconds, signal } = options
+  const takeover = takeoverCommandLine(destination)
   const lease = opening.use(
-    await Lease.acquire({ file, owner, program, seconds: leaseSeconds, description, logger }, { signal }),
+    await Lease.acquire(
+      { file, owner, program, seconds: leaseSeconds, description, takeover, logger },
+      { signal },
+    ),
   )
   const { store, close } = open(destination, options, () => lease.check())
   opening.defer(close)

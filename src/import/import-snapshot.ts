@@ -41,6 +41,8 @@ export interface ImportOptions extends Abortable {
   /** Indexes of the repository's other snapshots are kept here, to know which objects it has. */
   readonly cacheDir: string
   readonly onProgress?: ((progress: ImportProgress) => void) | undefined
+  /** Called right before the snapshot can be seen; what it rejects with ends the import, and nothing is published. */
+  readonly beforePublish?: (() => Promise<void>) | undefined
   readonly logger: Logger
   /** As the manifest names it. */
   readonly writer: string
@@ -100,6 +102,7 @@ export async function importSnapshot(options: ImportOptions): Promise<ImportResu
         number,
         indexPath,
         totals: { ...totals, writer: options.writer, root },
+        beforeManifest: options.beforePublish,
         signal,
         ...draft.manifest({
           created: options.created,

@@ -31,6 +31,8 @@ export interface PublishOptions extends Abortable {
   readonly totals: Omit<JbfsMember, 'format' | 'index'>
   /** Members of a vendor's manifest to keep. */
   readonly base?: ManifestMembers | undefined
+  /** The last word before the snapshot can be seen: what it rejects with ends the publish. */
+  readonly beforeManifest?: (() => Promise<void>) | undefined
 }
 
 /** Level 3 is zstd's own default: 1,000,000 inodes in under a second, to a third of their size. */
@@ -63,6 +65,7 @@ export async function publishSnapshot(options: PublishOptions): Promise<void> {
     const manifest = serializeManifest({ ...options.manifest, jbfs }, options.base)
     parseManifest(manifest)
     const etag = await putIndex(options, { path: compressed, ranges: [{ offset: 0, length: size }] })
+    await options.beforeManifest?.()
     signal?.throwIfAborted()
     await putManifest(options, manifest)
     const index = await store.head(indexKey(repository, number))

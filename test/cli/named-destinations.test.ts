@@ -194,7 +194,10 @@ async function everyday(
       join(path, 'other'),
     )
     t.is(other.code, 8)
-    t.regex(other.stderr, /\/web belongs to our-server \(.+\), last heard of .*--read-only/)
+    t.regex(
+      other.stderr,
+      /\/web belongs to our-server \(.+\), last heard of .*--read-only.*: jbfs destination takeover offsite$/m,
+    )
     seen.push(other.stdout, other.stderr)
     t.regex(await ran('snapshots', 'offsite', '--log-level', 'debug'), /ann +snap\.3 .* ok/)
     const log = join(path, 'mount.log')

@@ -4,6 +4,7 @@ import { mkdir, mkdtemp, realpath, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import type { ArgumentsCamelCase, Argv, CommandModule, InferredOptionTypes, Options } from 'yargs'
+import { shellWord } from '../../base/command-line.ts'
 import { codeOf, messageOf } from '../../base/errors.ts'
 import { isRoot } from '../../base/is-root.ts'
 import { mountAt } from '../../base/mountinfo.ts'
@@ -130,7 +131,7 @@ class Shell {
 
   async #show(shown: readonly string[], [program, ...args]: readonly string[]): Promise<void> {
     this.#signal.throwIfAborted()
-    print(`$ ${shown.map(quoted).join(' ')}`)
+    print(`$ ${shown.map(shellWord).join(' ')}`)
     const { code, output } = await this.#execute(program as string, args)
     this.#signal.throwIfAborted()
     printExcerpt(output)
@@ -161,10 +162,6 @@ function printExcerpt(output: string): void {
   for (const line of lines.slice(0, mostLines)) print(`  ${line}`)
   if (lines.length > mostLines) print(`  … and ${lines.length - mostLines} more`)
   print('')
-}
-
-function quoted(word: string): string {
-  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word}'`
 }
 
 /** Whatever has happened: nothing stays mounted, and nothing is deleted while something is. */

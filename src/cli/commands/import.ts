@@ -16,6 +16,7 @@ import { refuseMissingProfile } from '../aws-profile.ts'
 import { prepareCacheFolder } from '../cache-folder.ts'
 import { contains, nearestRealpath } from '../containment.ts'
 import { CliError } from '../errors.ts'
+import { withFolderAdvice } from '../folder-advice.ts'
 import { interruption } from '../interruption.ts'
 import { countOf, logLevelFlag, stateDirFlag, storeFlags } from '../options.ts'
 import { print } from '../output.ts'
@@ -105,6 +106,8 @@ async function runImport(args: ArgumentsCamelCase<ImportArguments>): Promise<voi
     owner,
     program: `${writer} import`,
     signal,
+  }).catch((error: unknown) => {
+    throw withFolderAdvice(error, owned.destination)
   })
   using display = new ProgressDisplay('import')
   const result = await importSnapshot({
@@ -118,6 +121,8 @@ async function runImport(args: ArgumentsCamelCase<ImportArguments>): Promise<voi
     concurrency,
     cacheDir,
     onProgress: (progress) => display.show(progress),
+    // A takeover is met before the next renewal would meet it.
+    beforePublish: () => acquired.lease.confirm({ signal }),
     logger,
     writer,
     signal,

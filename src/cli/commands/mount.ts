@@ -1,5 +1,6 @@
 import { dirname, resolve } from 'node:path'
 import type { ArgumentsCamelCase, Argv, CommandModule, InferredOptionTypes, Options } from 'yargs'
+import { flag } from '../../base/command-line.ts'
 import { messageOf } from '../../base/errors.ts'
 import { announcer, startInBackground } from '../../daemon/background.ts'
 import { controlSocketPath } from '../../daemon/control-socket.ts'
@@ -19,15 +20,7 @@ import {
   refuseInside,
   refuseOverlap,
 } from '../mountpoint.ts'
-import {
-  destinationArgument,
-  flag,
-  logLevelFlag,
-  pathOf,
-  sizeOf,
-  storeFlags,
-  storeFlagsOf,
-} from '../options.ts'
+import { destinationArgument, logLevelFlag, pathOf, sizeOf, storeFlags, storeFlagsOf } from '../options.ts'
 import { print, warn } from '../output.ts'
 import { ownFolders } from '../own-folders.ts'
 import { typedDestination } from '../typed-destination.ts'
