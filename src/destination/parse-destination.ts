@@ -57,6 +57,8 @@ export interface S3Destination {
 export interface NamedInSettings {
   readonly name: string
   readonly vendor: VendorId
+  /** Where its keys lie; undefined: in the settings, or where the AWS tools look. */
+  readonly keysFile?: string | undefined
   /** What this server calls itself there. */
   readonly owner: string
   readonly readOnly: boolean

@@ -39,7 +39,7 @@ export function namedDestination(
     kind: 's3',
     bucket,
     prefix: [...(backupDirectory === '' ? [] : [backupDirectory]), ...below].join('/'),
-    named: { name, vendor: vendor.id, owner, readOnly, backupDirectory },
+    named: { name, vendor: vendor.id, owner, readOnly, backupDirectory, keysFile },
     store: { ...store, ...overrides, credentials },
   }
 }
