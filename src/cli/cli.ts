@@ -52,9 +52,10 @@ export async function runCli(argv: readonly string[]): Promise<void> {
 }
 
 function parser(argv: readonly string[]): Argv {
+  // The folder is for settings files we have none of: not the working folder, in which even asking may fail, or hang.
+  const root = yargs([...argv], '/')
   return (
-    // The folder is for settings files we have none of: not the working folder, in which even asking may fail, or hang.
-    yargs([...argv], '/')
+    root
       .scriptName('jbfs')
       .locale('en')
       .usage('$0 <command>\n\nMounts JetBackup 5 destinations as ordinary folders.')
@@ -81,8 +82,8 @@ function parser(argv: readonly string[]): Argv {
       .epilogue(epilogue())
       .wrap(Math.min(110, process.stdout.columns ?? 100))
       .exitProcess(false)
-      .fail((message, error, current) => {
-        throw error ?? usageError(message, { help: helpFor(argv), options: optionsOf(current) })
+      .fail((message, error) => {
+        throw error ?? usageError(message, { help: helpFor(argv), options: optionsOf(root) })
       })
   )
 }
@@ -121,7 +122,7 @@ function isGroup(command: string | undefined): boolean {
   return command === groupName
 }
 
-/** The options of the command that is being looked at, by their names; the types of yargs leave out how to ask for them. */
+/** The options of the command that is being looked at, which are those of the parser meanwhile; the types of yargs leave out how to ask for them. */
 function optionsOf(current: Argv): string[] {
   const { key } = (current as Argv & { getOptions(): { key: Record<string, boolean> } }).getOptions()
   return Object.keys(key)
