@@ -3,7 +3,7 @@ import { resolve } from 'node:path'
 import type { InferredOptionTypes, Options } from 'yargs'
 import { parseByteSize } from '../base/byte-size.ts'
 import { flag } from '../base/command-line.ts'
-import { messageOf } from '../base/errors.ts'
+import { systemReason } from '../base/system-reason.ts'
 import { logLevels } from '../daemon/logging.ts'
 import { type Destination, type StoreOptions, storeDefaults } from '../destination/parse-destination.ts'
 import { placeFlagsOf } from '../destination/place-flags.ts'
@@ -78,7 +78,7 @@ export const logLevelFlag = {
   'log-level': {
     choices: logLevels,
     requiresArg: true,
-    describe: 'how much to log; debug also shows where an error comes from',
+    describe: 'how much to log; debug also shows where each error comes from',
   },
 } as const satisfies Record<string, Options>
 
@@ -191,7 +191,7 @@ function checkedFile(name: string, path: string): string {
   try {
     if (statSync(absolute).isFile()) return absolute
   } catch (error) {
-    throw new CliError('usage', `${name}: ${messageOf(error)}`, { cause: error })
+    throw new CliError('usage', `${name} ${path}: ${systemReason(error)}`, { cause: error })
   }
   throw new CliError('usage', `${name}: ${path} is no file`)
 }

@@ -55,6 +55,11 @@ function fusermountOptions({ source, allowOther }: MountRequest): string {
   return `${safeFlags},subtype=jbfs,fsname=${fsnameOf(source)}${permissionFlags(allowOther)}`
 }
 
+/** Throws `no-fuse`, with what to do, where this process may not open /dev/fuse. */
+export function requireDevice(): void {
+  closeSync(openDevice())
+}
+
 function openDevice(): number {
   try {
     return openSync('/dev/fuse', 'r+')

@@ -70,7 +70,7 @@ const changeTries = 3
 
 /**
  * Makes a snapshot of a source: contents first, then the index, then the manifest; nobody sees anything before that last step. When it is
- * aborted, or fails, only objects that nothing refers to stay behind. Rejects with `ImportError`, `SnapshotError` (`exists`) or `StoreError`.
+ * aborted, or fails, only objects that nothing refers to stay behind. Rejects with `ImportError`, `SnapshotError` (`snapshot-exists`) or `StoreError`.
  */
 export async function importSnapshot(options: ImportOptions): Promise<ImportResult> {
   const { store, repository, logger } = options
@@ -313,7 +313,7 @@ function refuseForeign({ repository, intoForeign }: ImportOptions, others: reado
 function refuseTaken({ number, repository }: ImportOptions, others: readonly CatalogEntry[]): void {
   if (number !== undefined && others.some((other) => other.number === number))
     throw new SnapshotError(
-      'exists',
+      'snapshot-exists',
       `${repository}${snapshotName(number)} exists already: choose another number`,
     )
 }
@@ -353,7 +353,7 @@ async function publish(
       await attempt(next)
       return next
     } catch (error) {
-      if (number !== undefined || codeOf(error) !== 'exists') throw error
+      if (number !== undefined || codeOf(error) !== 'snapshot-exists') throw error
     }
   }
 }

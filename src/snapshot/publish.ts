@@ -42,7 +42,7 @@ const compressionLevel = 3
 const putTries = 4
 
 /**
- * Makes a new snapshot visible: its index, then, as the last thing, its manifest. Rejects with `exists` when there is such a snapshot, and with
+ * Makes a new snapshot visible: its index, then, as the last thing, its manifest. Rejects with `snapshot-exists` when there is such a snapshot, and with
  * `bad-index` or `bad-manifest` when readers would refuse what is to be published.
  * An index without a manifest is what an interrupted publish left: it is replaced. Of two publishes of one number at a time at most one succeeds
  * (`native-notes/format.md` §6). An abort is heeded until the manifest is put: from then on the snapshot may be there.
@@ -135,7 +135,7 @@ async function compress(from: string, to: string, signal: AbortSignal | undefine
 
 function exists({ repository, number }: PublishOptions, cause?: unknown): SnapshotError {
   return new SnapshotError(
-    'exists',
+    'snapshot-exists',
     `${repository}${snapshotName(number)} exists already: choose another number`,
     { cause },
   )

@@ -5,10 +5,11 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import type { ArgumentsCamelCase, Argv, CommandModule, InferredOptionTypes, Options } from 'yargs'
 import { shellWord } from '../../base/command-line.ts'
-import { codeOf, messageOf } from '../../base/errors.ts'
+import { codeOf } from '../../base/errors.ts'
 import { isRoot } from '../../base/is-root.ts'
 import { mountAt } from '../../base/mountinfo.ts'
 import { isInPath } from '../../base/search-path.ts'
+import { systemReason } from '../../base/system-reason.ts'
 import { unmount } from '../../fuse/mount.ts'
 import { noDevice, noFusermount } from '../../fuse/no-fuse.ts'
 import { CliError } from '../errors.ts'
@@ -96,7 +97,7 @@ async function makeTemporaryFolder(): Promise<string> {
   } catch (error) {
     throw new CliError(
       'usage',
-      `the folder for temporary files ${parent} cannot be used: ${messageOf(error)}: set TMPDIR to another one`,
+      `the folder for temporary files ${parent} cannot be used: ${systemReason(error)}: set TMPDIR to another one`,
       { cause: error },
     )
   }
