@@ -100,7 +100,7 @@ settingsTest('a file of keys that is named must be there, and hold keys', async 
   await writeFile(keys, `${access}\n${secret}\n`, { mode: 0o600 })
   await refused(
     'edit offsite --keys-file keys',
-    /is no TOML.*access_key = "…" and secret_key = "…", a line each\n$/,
+    /is no TOML.*access_key = ".+" and secret_key = ".+", a line each\n$/,
   )
   t.is(await place.text(), added)
   await writeFile(keys, `access_key = "${access}"\nsecret_key = "${secret}"\n`)
