@@ -65,6 +65,21 @@ test('base imports only Node', (t) => {
   t.deepEqual(others, [])
 })
 
+test('no command waits for the SDK of S3 before it is known to need it', (t) => {
+  const ways = new Map<string, string>([['main.ts', 'main.ts']])
+  for (const [path, way] of ways) {
+    const text = readFileSync(join(root, path), 'utf8')
+    for (const [, specifier = ''] of text.matchAll(/^(?:import|export) (?!type )[^']*'([^']+)'/gm)) {
+      if (!specifier.startsWith('.')) t.false(specifier.startsWith('@aws-sdk/'), `${way} → ${specifier}`)
+      else {
+        const target = relative(root, resolve(root, dirname(path), specifier))
+        if (!ways.has(target)) ways.set(target, `${way} → ${target}`)
+      }
+    }
+  }
+  t.true(ways.size > 20)
+})
+
 test('every layer is in the table', (t) => {
   const layers = new Set(sources().map((path) => path.split('/')[0]))
   layers.delete('main.ts')

@@ -1,7 +1,6 @@
 import { resolve } from 'node:path'
 import type { ArgumentsCamelCase, Argv, CommandModule, InferredOptionTypes, Options } from 'yargs'
 import { startLogging } from '../../../daemon/logging.ts'
-import { diagnose } from '../../../destination/diagnosis/diagnose.ts'
 import type { Check, Finding, FindingState } from '../../../destination/diagnosis/finding.ts'
 import { type Destination, formatDestination } from '../../../destination/parse-destination.ts'
 import { serverIdentity } from '../../../destination/server-identity.ts'
@@ -47,6 +46,7 @@ async function runTest(args: ArgumentsCamelCase<TestArguments>): Promise<void> {
   using interrupted = interruption()
   const named = destination.kind === 's3' ? destination.named : undefined
   const self = await serverIdentity(resolve(args['state-dir'] ?? ownFolders().state), named?.owner)
+  const { diagnose } = await import('../../../destination/diagnosis/diagnose.ts')
   const findings: Finding[] = []
   const found = diagnose(destination, {
     logger,
