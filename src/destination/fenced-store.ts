@@ -1,5 +1,6 @@
 import type { Abortable } from '../base/abort.ts'
 import type { ObjectStore } from '../store/object-store.ts'
+import { readOnly } from '../store/read-only.ts'
 import type { Lease } from './lease.ts'
 
 /** The same store, which writes only while the lease holds: what is under way when it is lost is aborted, what comes later refused with `lease-lost`. */
@@ -13,11 +14,7 @@ export function fencedStore(store: ObjectStore, lease: Lease): ObjectStore {
     }
   }
   return {
-    description: store.description,
-    get: (key, options) => store.get(key, options),
-    getStream: (key, options) => store.getStream(key, options),
-    head: (key, options) => store.head(key, options),
-    list: (prefix, options) => store.list(prefix, options),
+    ...readOnly(store),
     put: async (key, body, options = {}) => store.put(key, body, fenced(options)),
     delete: async (keys, options = {}) => store.delete(keys, fenced(options)),
   }

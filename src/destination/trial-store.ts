@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { type ObjectKey, type ObjectStore, objectKey } from '../store/object-store.ts'
+import { readOnly } from '../store/read-only.ts'
 
 const prefix = '.jbfs-test-'
 
@@ -14,11 +15,7 @@ export function trialStore(store: ObjectStore): ObjectStore {
     if (!key.startsWith(prefix)) throw new TypeError(`${key} is nothing to try`)
   }
   return {
-    description: store.description,
-    get: (key, options) => store.get(key, options),
-    getStream: (key, options) => store.getStream(key, options),
-    head: (key, options) => store.head(key, options),
-    list: (from, options) => store.list(from, options),
+    ...readOnly(store),
     async put(key, body, options) {
       check(key)
       return await store.put(key, body, options)
