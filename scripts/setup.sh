@@ -64,7 +64,8 @@ case "${1-}" in
     is_root || install_programs fusermount3:fuse3
     ;;
   --test)
-    install_programs fusermount3:fuse3 libfuse.so.2:libfuse2 rsync:rsync setfattr:attr setfacl:acl tar:tar zstd:zstd openssl:openssl
+    install_programs fusermount3:fuse3 libfuse.so.2:libfuse2 rsync:rsync setfattr:attr setfacl:acl tar:tar zstd:zstd openssl:openssl \
+      script:bsdutils setpriv:util-linux
     if [ -e scripts/s3-servers.ts ]; then node scripts/s3-servers.ts; fi
     ;;
   *) fail "unknown argument $1" ;;

@@ -1,10 +1,11 @@
-import { chmod, lstat, mkdir, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises'
+import { chmod, chown, lstat, mkdir, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { randomKey } from '../destination/settings/settings.ts'
-import { temporaryFolder } from '../support/mounted.ts'
-import { runJbfs, type TextResult } from '../support/run-jbfs.ts'
+import { jbfsProgram, temporaryFolder } from '../support/mounted.ts'
+import { asOrdinaryUser, ordinaryUser } from '../support/ordinary-user.ts'
+import { runJbfs, runText, type TextResult } from '../support/run-jbfs.ts'
 
 /** `jbfs destination …` as a script types it. */
 
@@ -233,13 +234,11 @@ settingsTest(
   },
 )
 
-const isRoot = process.getuid?.() === 0
-const perUser = 'without --config, the settings are those of the user'
-if (isRoot) test.skip(`${perUser} (skipped: root has those of the system)`, () => {})
-else
-  test(perUser, async (t) => {
-    await using folder = await temporaryFolder()
-    const env = { XDG_CONFIG_HOME: folder.path }
-    const { stdout } = await runJbfs(['destination', ...add.split(' ')], { env })
-    t.is(stdout, `offsite is in ${folder.path}/jbfs/destinations.toml\n`)
-  })
+test('without --config, the settings are those of the user', async (t) => {
+  await using folder = await temporaryFolder()
+  const env = { XDG_CONFIG_HOME: folder.path }
+  await chown(folder.path, ordinaryUser, ordinaryUser).catch(() => {})
+  const command = [...asOrdinaryUser, process.execPath, jbfsProgram, 'destination', ...add.split(' ')]
+  const { stdout, stderr } = await runText(command, { env })
+  t.is(stdout, `offsite is in ${folder.path}/jbfs/destinations.toml\n`, stderr)
+})

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { randomKey } from '../destination/settings/settings.ts'
 import { jbfsProgram, temporaryFolder } from '../support/mounted.ts'
-import { runAtTerminal, type TerminalResult, whyNoTerminal } from '../support/terminal.ts'
+import { runAtTerminal, type TerminalResult } from '../support/terminal.ts'
 
 /** `jbfs destination add`, `edit` and `remove` as somebody at a terminal answers them. */
 
@@ -15,13 +15,7 @@ interface Place {
   text(): Promise<string>
 }
 
-const reason = whyNoTerminal()
-
 function terminalTest(title: string, body: (t: ExecutionContext, place: Place) => Promise<void>): void {
-  if (reason !== undefined) {
-    test.skip(`${title} (skipped: ${reason})`, () => {})
-    return
-  }
   test(title, async (t) => {
     await using folder = await temporaryFolder()
     const config = join(folder.path, 'destinations.toml')

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { jbfsProgram, temporaryFolder } from '../support/mounted.ts'
 import { runJbfs, type TextResult } from '../support/run-jbfs.ts'
-import { runAtTerminal, whyNoTerminal } from '../support/terminal.ts'
+import { runAtTerminal } from '../support/terminal.ts'
 
 /** `jbfs destination takeover`, and what `jbfs destination test` says of owners around a folder and in it. */
 
@@ -113,9 +113,7 @@ test('what cannot be understood is taken over with a wait for whoever wrote it',
   })
 })
 
-const terminalTest = whyNoTerminal() === undefined ? test : test.skip
-
-terminalTest('at a terminal the destination is typed once more, as it was or in full', async (t) => {
+test('at a terminal the destination is typed once more, as it was or in full', async (t) => {
   await withOwner(t, async ({ path }) => {
     const command = (state: string): string[] => [
       ...[process.execPath, jbfsProgram, 'destination', 'takeover', `${path}/web/../web`],

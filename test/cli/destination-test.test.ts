@@ -25,7 +25,8 @@ interface Scene {
 function serverTest(title: string, body: (t: ExecutionContext, scene: Scene) => Promise<void>): void {
   const name = availableS3Servers().find((server) => server === 'versitygw')
   if (name === undefined) {
-    test.skip(`${title} (skipped: ${whyNoS3}, or it is another server)`, () => {})
+    const reason = availableS3Servers().length === 0 ? whyNoS3 : 'JBFS_TEST_S3_ENDPOINT has no second user'
+    test.skip(`${title} (skipped: ${reason})`, () => {})
     return
   }
   test.serial(title, async (t) => {

@@ -12,7 +12,7 @@ import { jbfsProgram, temporaryFolder } from '../support/mounted.ts'
 import { type Place, placesTest } from '../support/places.ts'
 import { idAt, keysOf, oldTime, plant, planted, publishContents } from '../support/planted-destination.ts'
 import { runJbfs, type TextResult } from '../support/run-jbfs.ts'
-import { runAtTerminal, whyNoTerminal } from '../support/terminal.ts'
+import { runAtTerminal } from '../support/terminal.ts'
 
 /** `jbfs gc`, as its users see it. */
 
@@ -148,9 +148,7 @@ test('a script says --yes; a grace period has a unit; a snapshot is not collecte
   }
 })
 
-const terminalTest = whyNoTerminal() === undefined ? test : test.skip
-
-terminalTest('at a terminal the figures are shown, and nothing goes without a yes', async (t) => {
+test('at a terminal the figures are shown, and nothing goes without a yes', async (t) => {
   await using folder = await temporaryFolder()
   const store = new DirectoryStore(folder.path)
   await publishContents(store, folder.path, {

@@ -11,7 +11,7 @@ import { type BucketAnswers, errorAnswer, startBucketServer } from '../support/b
 import { jbfsProgram, temporaryFolder } from '../support/mounted.ts'
 import { runJbfs, type TextResult } from '../support/run-jbfs.ts'
 import { availableS3Servers, startS3Server, whyNoS3 } from '../support/s3-server.ts'
-import { runAtTerminal, whyNoTerminal } from '../support/terminal.ts'
+import { runAtTerminal } from '../support/terminal.ts'
 
 /** `jbfs destination lifecycle`, as its users see it. */
 
@@ -173,23 +173,18 @@ realTest('minio', '--apply sets the recommended rule, and leaves those of others
   )
 })
 
-if (whyNoTerminal() === undefined)
-  realTest('minio', 'at a terminal --apply asks', async (t, { config, rules }) => {
-    const command = ['destination', 'lifecycle', 'offsite', '--apply', '--config', config]
-    const answer = (key: string) =>
-      runAtTerminal(
-        [process.execPath, jbfsProgram, ...command],
-        [['set these rules for offsite? [y/N] ', key]],
-      )
-    const stays = await answer('\r')
-    t.is(stays.code, 0, stays.shown)
-    t.regex(stays.shown, /\+ "jbfs web\/".*the rules stay as they are/s)
-    await t.throwsAsync(rules(), { name: 'NoSuchLifecycleConfiguration' })
-    const set = await answer('y\r')
-    t.regex(set.shown, /the rules are set at/)
-    t.is((await rules()).length, 1)
-  })
-else test.skip(`at a terminal --apply asks (skipped: ${whyNoTerminal()})`, () => {})
+realTest('minio', 'at a terminal --apply asks', async (t, { config, rules }) => {
+  const command = ['destination', 'lifecycle', 'offsite', '--apply', '--config', config]
+  const answer = (key: string) =>
+    runAtTerminal([process.execPath, jbfsProgram, ...command], [['set these rules for offsite? [y/N] ', key]])
+  const stays = await answer('\r')
+  t.is(stays.code, 0, stays.shown)
+  t.regex(stays.shown, /\+ "jbfs web\/".*the rules stay as they are/s)
+  await t.throwsAsync(rules(), { name: 'NoSuchLifecycleConfiguration' })
+  const set = await answer('y\r')
+  t.regex(set.shown, /the rules are set at/)
+  t.is((await rules()).length, 1)
+})
 
 realTest(
   'minio',

@@ -1,10 +1,4 @@
 import { spawn } from 'node:child_process'
-import { existsSync } from 'node:fs'
-
-/** Why no program can be run at a terminal here; undefined when it can. */
-export function whyNoTerminal(): string | undefined {
-  return existsSync('/usr/bin/script') ? undefined : 'there is no script(1)'
-}
 
 export interface TerminalResult {
   readonly code: number | null
@@ -22,7 +16,7 @@ export function runAtTerminal(
   env: Readonly<Record<string, string>> = {},
 ): Promise<TerminalResult> {
   const quoted = command.map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(' ')
-  const child = spawn('/usr/bin/script', ['-qefc', quoted, '/dev/null'], {
+  const child = spawn('script', ['-qefc', quoted, '/dev/null'], {
     stdio: ['pipe', 'pipe', 'inherit'],
     env: { ...process.env, ...env, TERM: 'dumb', SHELL: '/bin/sh' },
   })
