@@ -124,7 +124,8 @@ serverTest('keys that may not write', async (t, { server, bucket, tested }) => {
   await server.guest?.permit(bucket, ['s3:ListBucket', 's3:GetObject'])
   const result = await tested({ env: server.guest?.env })
   fails(t, result, 'write', /not allowed/, /s3:PutObject/)
-  const { code } = await tested({ env: server.guest?.env, args: ['--read-only'] })
+  const { code, stdout } = await tested({ env: server.guest?.env, args: ['--read-only'] })
+  t.regex(stdout, /^- versioning +the keys may not look at this/m)
   t.is(code, 0, 'nothing is written to find out whether it can be read')
 })
 

@@ -8,11 +8,16 @@ import { warningsOf } from '../lifecycle/warnings.ts'
 import { formatDestination, type S3Destination } from '../parse-destination.ts'
 import { type Check, doubtful, type Finding, good, untried } from './finding.ts'
 
+export interface BucketFindingsOptions extends Abortable {
+  /** Who only reads sets no rules. */
+  readonly isReadOnly: boolean
+}
+
 /** What a bucket keeps beside the backups, and whether something removes it. Neither keeps a destination from being used. */
 export async function* bucketFindings(
   bucket: BucketReader,
   destination: S3Destination,
-  options: Abortable,
+  options: BucketFindingsOptions,
 ): AsyncIterable<Finding> {
   let versioning: BucketVersioning | undefined
   yield await asFarAsTold('versioning', async () => {
@@ -35,7 +40,7 @@ const versioningTexts: Readonly<Record<BucketVersioning, string>> = {
 async function lifecycleFinding(
   bucket: BucketReader,
   destination: S3Destination,
-  { hasVersions, ...options }: Abortable & { readonly hasVersions: boolean },
+  { hasVersions, isReadOnly, ...options }: BucketFindingsOptions & { readonly hasVersions: boolean },
 ): Promise<Finding | undefined> {
   const limits = limitsOf(destination.named?.vendor)
   if (limits.refusal !== undefined) return untried('lifecycle', limits.refusal)
@@ -53,7 +58,11 @@ async function lifecycleFinding(
   const kept = remains.filter(({ action }) => !rules.some((rule) => rule[action] !== undefined))
   return kept.length === 0
     ? good('lifecycle', `${namesOf(remains)} are removed by rules`)
-    : doubtful('lifecycle', `no rule removes ${namesOf(kept)}`, `${command} --apply`)
+    : doubtful(
+        'lifecycle',
+        `no rule removes ${namesOf(kept)}`,
+        isReadOnly ? 'its owner can set one' : `${command} --apply`,
+      )
 }
 
 /** What takes room beside the backups, and the part of a rule that removes it. */

@@ -49,7 +49,7 @@ function checksFor(destination: Destination, isReadOnly: boolean): Check[] {
   return checks.filter(
     (check) =>
       !(destination.kind === 'directory' && [...ofServers, ...ofBuckets].includes(check)) &&
-      !(isReadOnly && [...ofWriters, ...ofBuckets].includes(check)),
+      !(isReadOnly && ofWriters.includes(check)),
   )
 }
 
@@ -80,12 +80,12 @@ async function* findings(destination: Destination, options: DiagnosisOptions): A
   const owner = await ownerFindingOf(store, destination, options)
   if (owner === undefined) return
   yield owner
-  if (isReadOnly) return
-  if (owner.state !== 'bad') yield* writeFindings(store, destination, { signal })
-  else yield* [untried('write', "not tried, as it is not this server's"), untried('conditions')]
+  if (!isReadOnly && owner.state === 'bad')
+    yield* [untried('write', "not tried, as it is not this server's"), untried('conditions')]
+  else if (!isReadOnly) yield* writeFindings(store, destination, { signal })
   if (destination.kind === 'directory') return
   using bucket = openBucket(destination, options.logger)
-  yield* bucketFindings(bucket, destination, { signal })
+  yield* bucketFindings(bucket, destination, { isReadOnly, signal })
 }
 
 async function reachingFindings(destination: S3Destination, options: DiagnosisOptions): Promise<Finding[]> {

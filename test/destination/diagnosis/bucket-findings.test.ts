@@ -3,6 +3,7 @@ import { silentLogger } from '../../../src/base/log.ts'
 import { Secret } from '../../../src/base/secret.ts'
 import { openBucket } from '../../../src/destination/bucket.ts'
 import { bucketFindings } from '../../../src/destination/diagnosis/bucket-findings.ts'
+import type { Finding } from '../../../src/destination/diagnosis/finding.ts'
 import {
   parseDestination,
   type S3Destination,
@@ -10,14 +11,17 @@ import {
 } from '../../../src/destination/parse-destination.ts'
 import { type BucketAnswers, startBucketServer } from '../../support/bucket-server.ts'
 
-async function textsOf(answers: BucketAnswers): Promise<(string | undefined)[]> {
+async function findingsOf(answers: BucketAnswers, isReadOnly = false): Promise<Finding[]> {
   await using server = await startBucketServer(answers)
   const credentials = { accessKey: new Secret('key'), secretKey: new Secret('secret') }
   const store = { ...storeDefaults, endpoint: server.endpoint, credentials }
   const destination = parseDestination('s3://bucket/web', store) as S3Destination
   using bucket = openBucket(destination, silentLogger)
-  const findings = await Array.fromAsync(bucketFindings(bucket, destination, {}))
-  return findings.map(({ state, text }) => `${state}: ${text}`)
+  return await Array.fromAsync(bucketFindings(bucket, destination, { isReadOnly }))
+}
+
+async function textsOf(answers: BucketAnswers): Promise<string[]> {
+  return (await findingsOf(answers)).map(({ state, text }) => `${state}: ${text}`)
 }
 
 function answersOf(status: string, rules: string): BucketAnswers {
@@ -66,4 +70,12 @@ test('of a bucket that never kept versions none need to be removed', async (t) =
 test('versioning that is suspended has kept what it kept before', async (t) => {
   const [versioning] = await textsOf(answersOf('Suspended', rule('', oldVersions + uploads)))
   t.regex(versioning ?? '', /^good: suspended: what was kept before stays/)
+})
+
+test('who only reads is not told to set rules', async (t) => {
+  const answers = answersOf('Enabled', '')
+  const [, own] = await findingsOf(answers)
+  t.is(own?.advice, 'jbfs destination lifecycle s3://bucket/web --apply')
+  const [, foreign] = await findingsOf(answers, true)
+  t.is(foreign?.advice, 'its owner can set one')
 })
