@@ -145,15 +145,9 @@ export const storePlaceFlags = ['endpoint', 'region', 'addressing', 'ca-file', '
 
 /** The flags that say the same again, for a process that is started with them. */
 export function storeFlagsOf(destination: Destination, config: string | undefined): string[] {
-  const { store } = destination
-  if (destination.kind === 's3' && destination.named)
-    return [
-      ...flag('config', config && resolve(config)),
-      ...flag('http-retries', store.httpRetries),
-      ...flag('max-concurrency', store.maxConcurrency),
-    ]
+  const { store, named } = destination
   return [
-    ...placeFlagsOf(store),
+    ...(named ? flag('config', config && resolve(config)) : placeFlagsOf(store)),
     ...flag('http-retries', store.httpRetries),
     ...flag('max-concurrency', store.maxConcurrency),
   ]

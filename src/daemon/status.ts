@@ -68,6 +68,5 @@ export function statusOf({ options, description, mount, metrics, source, tree }:
 }
 
 function titleOf(destination: Destination, description: string): string {
-  const isNamed = destination.kind === 's3' && destination.named !== undefined
-  return isNamed ? `${formatDestination(destination)} (${description})` : description
+  return destination.named ? `${formatDestination(destination)} (${description})` : description
 }

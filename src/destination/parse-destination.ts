@@ -40,6 +40,8 @@ export interface DirectoryDestination {
   readonly kind: 'directory'
   /** Absolute. */
   readonly path: string
+  /** Settings name no folders. */
+  readonly named?: undefined
   readonly store: StoreOptions
 }
 

@@ -2,8 +2,7 @@ import { DestinationError } from './errors.ts'
 import type { Destination } from './parse-destination.ts'
 
 /** Throws `read-only-destination` for one whose settings let nobody write there. */
-export function refuseReadOnly(destination: Destination): void {
-  const named = destination.kind === 's3' ? destination.named : undefined
+export function refuseReadOnly({ named }: Destination): void {
   if (named?.readOnly)
     throw new DestinationError(
       'read-only-destination',

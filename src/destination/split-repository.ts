@@ -28,7 +28,7 @@ export function splitRepository(place: Destination): RepositoryPlace {
   const path = pathIn(place)
   const number = parseSnapshotName(basename(path))
   const repository = number === undefined ? path : dirname(path)
-  if (place.kind === 's3' && place.named) return splitNamed(place, place.named, repository, number)
+  if (place.named) return splitNamed(place, place.named, repository, number)
   const name = basename(repository)
   const around = dirname(repository)
   const at = (path: string): string => formatDestination(placeAt(place, path))

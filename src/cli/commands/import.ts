@@ -98,7 +98,7 @@ async function runImport(args: ArgumentsCamelCase<ImportArguments>): Promise<voi
   await prepare(place, path, { signal })
   await prepareCacheFolder(cacheDir)
   const started = performance.now()
-  const owner = await serverIdentity(stateDir, given.kind === 's3' ? given.named?.owner : undefined)
+  const owner = await serverIdentity(stateDir, given.named?.owner)
   const writer = `jbfs ${version()}`
   const owned = await backupDirectoryOf({ destination, repository }, { logger, signal })
   await using acquired = await acquireDestination(owned.destination, {

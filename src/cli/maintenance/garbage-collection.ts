@@ -92,7 +92,7 @@ export class GarbageCollection {
   /** Holds the lease from before the first look until the last object is gone. */
   async #collect({ destination, repositories }: OwnedDirectory): Promise<void> {
     const { given, stateDir, logger, signal } = this.#run
-    const owner = await serverIdentity(stateDir, given.kind === 's3' ? given.named?.owner : undefined)
+    const owner = await serverIdentity(stateDir, given.named?.owner)
     const program = `jbfs ${version()} gc`
     await using acquired = await acquireDestination(destination, { logger, owner, program, signal })
     const { store, lease, description } = acquired

@@ -13,16 +13,13 @@ interface Cause {
 }
 
 /** How a field is changed: by its name in the settings, or by what stands for it on the command line. */
-function change(field: FieldName, { kind, ...destination }: Destination, value = '…'): string {
-  const name = 'named' in destination ? destination.named?.name : undefined
+function change(field: FieldName, { named }: Destination, value = '…'): string {
   const flag = `--${field.replaceAll('_', '-')}`
-  if (name !== undefined) return `jbfs destination edit ${name} ${flag} ${value}`
-  return `${flag} ${value}`
+  return `${named === undefined ? '' : `jbfs destination edit ${named.name} `}${flag} ${value}`
 }
 
 /** Keys stand in no command. */
-function changeKeys(destination: Destination): string {
-  const named = destination.kind === 's3' ? destination.named : undefined
+function changeKeys({ named }: Destination): string {
   if (named === undefined) return 'set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY'
   if (named.keysFile !== undefined) return `correct them in ${named.keysFile}`
   return `jbfs destination edit ${named.name} --keys-from-stdin`

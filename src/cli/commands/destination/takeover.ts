@@ -46,8 +46,10 @@ async function runTakeover(args: ArgumentsCamelCase<TakeoverArguments>): Promise
   const { logger } = startLogging({ level: args['log-level'] ?? 'error', readable: true })
   using interrupted = interruption()
   const { signal } = interrupted
-  const name = destination.kind === 's3' ? destination.named?.owner : undefined
-  const self = await serverIdentity(resolve(args['state-dir'] ?? ownFolders().state), name)
+  const self = await serverIdentity(
+    resolve(args['state-dir'] ?? ownFolders().state),
+    destination.named?.owner,
+  )
   const owned = await backupDirectoryOf({ destination, repository: '' }, { logger, signal })
   using opened = openOwnerFile(owned.destination, { logger })
   const { file, description } = opened

@@ -44,7 +44,7 @@ async function runTest(args: ArgumentsCamelCase<TestArguments>): Promise<void> {
   const destination = typedDestination(args.destination, args)
   const { logger } = startLogging({ level: args['log-level'] ?? 'error', readable: true })
   using interrupted = interruption()
-  const named = destination.kind === 's3' ? destination.named : undefined
+  const { named } = destination
   const self = await serverIdentity(resolve(args['state-dir'] ?? ownFolders().state), named?.owner)
   const { diagnose } = await import('../../../destination/diagnosis/diagnose.ts')
   const findings: Finding[] = []
