@@ -140,8 +140,9 @@ async function readIndexes(
       faults.set(entry, problem)
       continue
     }
+    const snapshot = entries.indexOf(entry)
     for await (const batch of inTurns(tree.objects(), { signal })) {
-      for (const object of batch) if (references.add(object, entries.indexOf(entry))) objects.add(object.size)
+      for (const object of batch) if (references.add(object, snapshot)) objects.add(object.size)
       onProgress({ referred: references.size, listed: 0 })
     }
   }
