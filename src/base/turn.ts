@@ -1,5 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Abortable } from './abort.ts'
+import { batchesOf } from './batches.ts'
 
 /** Steps between two turns: some milliseconds of the work that is split so. */
 const stepsATurn = 10_000
@@ -11,14 +12,9 @@ export async function* inTurns<T>(
   items: Iterable<T>,
   { signal }: Abortable = {},
 ): AsyncIterable<readonly T[]> {
-  let batch: T[] = []
-  for (const item of items) {
-    batch.push(item)
-    if (batch.length < stepsATurn) continue
+  for (const batch of batchesOf(items, stepsATurn)) {
     yield batch
-    batch = []
     await nextTurn()
     signal?.throwIfAborted()
   }
-  if (batch.length > 0) yield batch
 }

@@ -1,11 +1,11 @@
 import type { Abortable } from '../base/abort.ts'
+import { batchesOf } from '../base/batches.ts'
 import type { Logger } from '../base/log.ts'
 import { fileKey } from '../destination/layout.ts'
 import { listSnapshots } from '../snapshot/catalog.ts'
 import type { ObjectStore } from '../store/object-store.ts'
 import { Tally } from './amount.ts'
 import { eachReference, type FoundOrphans } from './find-orphans.ts'
-import type { ListedObject } from './listing.ts'
 
 export interface FreeOptions extends Abortable {
   /** That of a lease: nobody else publishes meanwhile, as far as writers keep to it. */
@@ -47,7 +47,7 @@ export async function freeOrphans(
     known = now
     return await eachReference({ ...options, repository }, added, (id) => objects.spare(id))
   }
-  for (const batch of batchesOf(objects)) {
+  for (const batch of batchesOf(objects, batchSize)) {
     const reason = await readManifestsAgain()
     if (reason !== undefined) return reason
     const left = batch.filter(({ id }) => !objects.isSpared(id))
@@ -67,15 +67,4 @@ export async function freeOrphans(
     onProgress(freed)
   }
   return undefined
-}
-
-function* batchesOf(objects: Iterable<ListedObject>): Iterable<readonly ListedObject[]> {
-  let batch: ListedObject[] = []
-  for (const object of objects) {
-    batch.push(object)
-    if (batch.length < batchSize) continue
-    yield batch
-    batch = []
-  }
-  if (batch.length > 0) yield batch
 }

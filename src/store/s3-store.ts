@@ -8,6 +8,7 @@ import {
   ListObjectsV2Command,
 } from '@aws-sdk/client-s3'
 import type { Abortable } from '../base/abort.ts'
+import { batchesOf } from '../base/batches.ts'
 import { Semaphore } from '../base/semaphore.ts'
 import { answerDate, recordDate } from './answer-date.ts'
 import { StoreError } from './errors.ts'
@@ -177,8 +178,7 @@ export class S3Store implements ObjectStore {
   }
 
   async delete(keys: readonly ObjectKey[], { signal }: Abortable = {}): Promise<void> {
-    for (let first = 0; first < keys.length; first += deleteBatch) {
-      const batch = keys.slice(first, first + deleteBatch)
+    for (const batch of batchesOf(keys, deleteBatch)) {
       try {
         await this.#deleteBatch(batch, { signal })
       } catch (error) {
