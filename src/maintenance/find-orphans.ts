@@ -3,6 +3,7 @@ import type { Logger } from '../base/log.ts'
 import { inTurns } from '../base/turn.ts'
 import { type CatalogEntry, listSnapshots } from '../snapshot/catalog.ts'
 import { secondsOfObjectId } from '../snapshot/object-id.ts'
+import type { ObjectRef } from '../snapshot/tree.ts'
 import { StoreError } from '../store/errors.ts'
 import type { ObjectReader } from '../store/object-store.ts'
 import { type AgeRule, ageOf } from './age.ts'
@@ -59,8 +60,8 @@ export async function findOrphans(options: FindOrphansOptions): Promise<FoundOrp
   const { store, repository, rule, onProgress, signal } = options
   const snapshots = await listSnapshots(store, repository, { signal })
   const referred = new IdTable()
-  const reason = await eachReference(options, snapshots, (id) => {
-    referred.add(id)
+  const reason = await eachReference(options, snapshots, (objects) => {
+    for (const { id } of objects) referred.add(id)
     onProgress({ referred: referred.size, listed: 0 })
   })
   if (reason !== undefined) return { repository, reason }
@@ -91,11 +92,11 @@ export async function findOrphans(options: FindOrphansOptions): Promise<FoundOrp
   return { repository, snapshots, objects, indexes, kept: { young, future }, otherKeys }
 }
 
-/** Tells of every object id that the snapshots refer to, more than once of many. Resolves with why not all of them can be known, if so. */
+/** Tells of every object that the snapshots refer to, more than once of many. Resolves with why not all of them can be known, if so. */
 export async function eachReference(
   options: Omit<FindOrphansOptions, 'rule' | 'onProgress'>,
   snapshots: readonly CatalogEntry[],
-  tell: (id: string) => void,
+  tell: (objects: readonly ObjectRef[]) => void,
 ): Promise<string | undefined> {
   // Before anything is fetched.
   const unreadable = snapshots.find(({ problem }) => problem !== undefined)
@@ -104,7 +105,7 @@ export async function eachReference(
     // A store that does not answer says nothing about the snapshot.
     if (problem instanceof StoreError && problem.retryable) throw problem
     if (problem !== undefined) return problem.message
-    for await (const batch of inTurns(tree.objects(), options)) for (const { id } of batch) tell(id)
+    for await (const batch of inTurns(tree.objects(), options)) tell(batch)
   }
   return undefined
 }

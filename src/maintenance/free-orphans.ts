@@ -45,7 +45,9 @@ export async function freeOrphans(
     const now = await listSnapshots(store, repository, { signal, known })
     const added = now.filter((entry) => !known.includes(entry))
     known = now
-    return await eachReference({ ...options, repository }, added, (id) => objects.spare(id))
+    return await eachReference({ ...options, repository }, added, (referred) => {
+      for (const { id } of referred) objects.spare(id)
+    })
   }
   for (const batch of batchesOf(objects, batchSize)) {
     const reason = await readManifestsAgain()
