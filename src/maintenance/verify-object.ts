@@ -26,17 +26,27 @@ export interface VerifyOptions extends Abortable {
 /** Reads an object to its end. A store that does not give it is a verdict, too; only an abort rejects. */
 export async function verifyObject(
   reader: ObjectReader,
-  { key, size, sha256 }: ExpectedObject,
+  object: ExpectedObject,
   { signal, onBytes }: VerifyOptions,
 ): Promise<Verdict> {
+  const isWhole = object.size <= largestWhole
+  const digestOf = async (): Promise<Buffer | undefined> => {
+    const pieces = isWhole
+      ? await wholeOf(reader, object, { signal })
+      : (await reader.getStream(object.key, { signal }))?.body
+    if (pieces === undefined) return undefined
+    const hash = createHash('sha256')
+    for await (const piece of pieces) {
+      onBytes(piece.length)
+      hash.update(piece)
+    }
+    return hash.digest()
+  }
   try {
-    const digest =
-      size <= largestWhole
-        ? await digestOfWhole(reader, key, { signal, onBytes })
-        : // The body of a stream can break off after the store's own retries are over.
-          await retrying(() => digestOfStream(reader, key, { signal, onBytes }), { signal })
+    // The body of a stream can break off after the store's own retries are over.
+    const digest = isWhole ? await digestOf() : await retrying(digestOf, { signal })
     if (digest === undefined) return 'missing'
-    return digest.equals(sha256) ? 'good' : 'altered'
+    return digest.equals(object.sha256) ? 'good' : 'altered'
   } catch (error) {
     signal?.throwIfAborted()
     if (error instanceof StoreError) return error
@@ -44,28 +54,11 @@ export async function verifyObject(
   }
 }
 
-async function digestOfWhole(
+async function wholeOf(
   reader: ObjectReader,
-  key: ObjectKey,
-  { signal, onBytes }: VerifyOptions,
-): Promise<Buffer | undefined> {
-  const found = await reader.get(key, { signal })
-  if (found === undefined) return undefined
-  onBytes(found.bytes.length)
-  return createHash('sha256').update(found.bytes).digest()
-}
-
-async function digestOfStream(
-  reader: ObjectReader,
-  key: ObjectKey,
-  { signal, onBytes }: VerifyOptions,
-): Promise<Buffer | undefined> {
-  const stream = await reader.getStream(key, { signal })
-  if (stream === undefined) return undefined
-  const hash = createHash('sha256')
-  for await (const piece of stream.body) {
-    onBytes(piece.length)
-    hash.update(piece)
-  }
-  return hash.digest()
+  { key }: ExpectedObject,
+  options: Abortable,
+): Promise<readonly [Buffer] | undefined> {
+  const found = await reader.get(key, options)
+  return found && [found.bytes]
 }
