@@ -1,6 +1,5 @@
-import type { DestinationTree } from '../filesystem/destination-tree.ts'
-import type { Folder } from '../filesystem/folder.ts'
-import { MountedSnapshot } from '../filesystem/mounted-snapshot.ts'
+import { parseSnapshotName, repositoryParts } from '../destination/layout.ts'
+import type { ObjectReader } from '../store/object-store.ts'
 
 /** Folders that are listed to find a first snapshot, each a round trip before the mount is ready. */
 const mostLooks = 16
@@ -10,25 +9,28 @@ const deepest = 4
 /**
  * One line when nothing in the first folders looks like a destination, as when the path is one too short, or of something else; undefined
  * when something does. The first folder of a destination is as good as any: where that one leads to no snapshot, hardly another does.
+ * Folders are only listed: a tree would fetch all manifests of the first repository, too.
  */
-export async function noticeOfOddDestination(tree: DestinationTree): Promise<string | undefined> {
+export async function noticeOfOddDestination(reader: ObjectReader): Promise<string | undefined> {
   let looks = 0
 
-  const leadsToSnapshot = async (folder: Folder, depth: number): Promise<boolean> => {
-    if (++looks > mostLooks) return false
-    const { children } = await tree.listing(folder, {})
-    const targets = [...children.values()].map(({ target }) => target)
-    if (targets.some((target) => target instanceof MountedSnapshot)) return true
-    for (const target of targets) {
-      if (target instanceof MountedSnapshot || target.kind !== 'folder') continue
-      if (depth === deepest || looks >= mostLooks) return false
-      if (await leadsToSnapshot(target, depth + 1)) return true
+  const leadsToSnapshot = async (prefix: string, depth: number): Promise<boolean> => {
+    looks++
+    const names: string[] = []
+    for await (const { prefixes } of reader.list(prefix, { delimiter: '/' })) {
+      const found = prefixes.map((folder) => folder.slice(prefix.length, -1))
+      if (found.some((name) => parseSnapshotName(name) !== undefined)) return true
+      names.push(...found)
+    }
+    for (const name of repositoryParts(names).folders) {
+      if (depth === deepest || looks === mostLooks) return false
+      if (await leadsToSnapshot(`${prefix}${name}/`, depth + 1)) return true
     }
     return false
   }
 
   try {
-    if (await leadsToSnapshot(tree.root, 0)) return undefined
+    if (await leadsToSnapshot('', 0)) return undefined
   } catch {
     // What cannot be listed tells nothing; whoever looks into it gets the error.
     return undefined
