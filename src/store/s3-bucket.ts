@@ -162,15 +162,11 @@ export class S3Bucket implements BucketReader {
     return (await this.#ask(command, 'setting its lifecycle rules', options)) !== undefined
   }
 
-  async versions({ prefix, after, signal }: BucketPageOptions): Promise<VersionsPage | undefined> {
+  async versions(options: BucketPageOptions): Promise<VersionsPage | undefined> {
+    const { after } = options
     const what = 'its noncurrent versions'
-    const command = new ListObjectVersionsCommand({
-      Bucket: this.#bucket,
-      Prefix: prefix,
-      EncodingType: 'url',
-      ...(after && { KeyMarker: after.key, VersionIdMarker: after.id }),
-    })
-    const output = await this.#ask(command, what, { signal })
+    const command = new ListObjectVersionsCommand({ ...this.#page(options), VersionIdMarker: after?.id })
+    const output = await this.#ask(command, what, options)
     if (output === undefined) return undefined
     const { Versions = [], DeleteMarkers = [], NextVersionIdMarker } = output
     const noncurrent = Versions.filter(({ IsLatest }) => !IsLatest)
@@ -183,15 +179,11 @@ export class S3Bucket implements BucketReader {
     }
   }
 
-  async uploads({ prefix, after, signal }: BucketPageOptions): Promise<UploadsPage | undefined> {
+  async uploads(options: BucketPageOptions): Promise<UploadsPage | undefined> {
+    const { after } = options
     const what = 'its incomplete uploads'
-    const command = new ListMultipartUploadsCommand({
-      Bucket: this.#bucket,
-      Prefix: prefix,
-      EncodingType: 'url',
-      ...(after && { KeyMarker: after.key, UploadIdMarker: after.id }),
-    })
-    const output = await this.#ask(command, what, { signal })
+    const command = new ListMultipartUploadsCommand({ ...this.#page(options), UploadIdMarker: after?.id })
+    const output = await this.#ask(command, what, options)
     if (output === undefined) return undefined
     const { Uploads = [], EncodingType, NextUploadIdMarker } = output
     return {
@@ -208,10 +200,7 @@ export class S3Bucket implements BucketReader {
     let bytes = 0
     let after: string | undefined
     do {
-      const command = new ListPartsCommand({
-        ...place,
-        ...(after !== undefined && { PartNumberMarker: after }),
-      })
+      const command = new ListPartsCommand({ ...place, PartNumberMarker: after })
       const output = await this.#ask(command, key, options, { NoSuchUpload: undefined })
       if (output === undefined) return undefined
       bytes += (output.Parts ?? []).reduce((sum, { Size = 0 }) => sum + Size, 0)
@@ -249,6 +238,11 @@ export class S3Bucket implements BucketReader {
 
   #place(): S3Place {
     return { store: this.description, server: this.#requests.server, advise: this.#advise }
+  }
+
+  /** What both listings are asked with. */
+  #page({ prefix, after }: BucketPageOptions) {
+    return { Bucket: this.#bucket, Prefix: prefix, EncodingType: 'url', KeyMarker: after?.key } as const
   }
 
   #next(
