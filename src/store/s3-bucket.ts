@@ -16,7 +16,7 @@ import type { Abortable } from '../base/abort.ts'
 import { type Advise, StoreError } from './errors.ts'
 import { recordAnswer, ruleElements, sendElements } from './lifecycle-xml.ts'
 import { listedKey } from './listed-key.ts'
-import { bucketOf } from './s3-client.ts'
+import { bucketOf, descriptionOf } from './s3-client.ts'
 import { isUnknownRequest, type S3Place, s3Error } from './s3-errors.ts'
 import type { S3StoreOptions } from './s3-options.ts'
 import { S3Requests } from './s3-requests.ts'
@@ -113,7 +113,7 @@ export class S3Bucket implements BucketReader {
   readonly #advise: Advise | undefined
 
   constructor(options: S3StoreOptions, retry: RetryOptions) {
-    this.description = `s3://${options.bucket}/${options.prefix}`.replace(/\/$/, '')
+    this.description = descriptionOf(options)
     this.#bucket = bucketOf(options)
     this.#requests = new S3Requests(options, trustOf(options))
     this.#retry = retry

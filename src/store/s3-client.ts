@@ -12,6 +12,11 @@ export function bucketOf({ addressing, endpoint, bucket }: S3StoreOptions): stri
   return addressing === 'endpoint' && endpoint !== undefined ? endpoint : bucket
 }
 
+/** For messages: `s3://bucket/path`. */
+export function descriptionOf({ bucket, prefix }: S3StoreOptions): string {
+  return `s3://${bucket}/${prefix}`.replace(/\/$/, '')
+}
+
 /** Connections as all requests of a store are to use them. */
 export function agentsOf(
   options: S3StoreOptions,

@@ -30,7 +30,7 @@ import {
   type PutBody,
   type PutOptions,
 } from './object-store.ts'
-import { bucketOf } from './s3-client.ts'
+import { bucketOf, descriptionOf } from './s3-client.ts'
 import { s3Error } from './s3-errors.ts'
 import { leanGetOf } from './s3-lean.ts'
 import type { S3StoreOptions } from './s3-options.ts'
@@ -58,7 +58,7 @@ export class S3Store implements ObjectStore {
   constructor(options: S3StoreOptions) {
     this.#options = options
     this.#bucket = bucketOf(options)
-    this.description = `s3://${options.bucket}/${options.prefix}`.replace(/\/$/, '')
+    this.description = descriptionOf(options)
     const trust = trustOf(options)
     this.#requests = new S3Requests(options, trust)
     this.#lean = proxyOf(options) === undefined ? leanGetOf(options, trust, this.#requests) : undefined
