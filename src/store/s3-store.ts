@@ -66,7 +66,7 @@ export class S3Store implements ObjectStore {
 
   async get(key: ObjectKey, options: GetOptions = {}): Promise<ObjectBody | undefined> {
     try {
-      return await this.#leanGet(key, options)
+      if (this.#lean !== undefined) return await this.#leanGet(this.#lean, key, options)
     } catch (error) {
       if (isMissing(error)) return undefined
       if (!(error instanceof NotPlain)) throw this.#failed(error, key, options.signal)
@@ -197,13 +197,16 @@ export class S3Store implements ObjectStore {
     this.#lean?.close()
   }
 
-  async #leanGet(key: ObjectKey, { range, ifMatch, into, signal }: GetOptions): Promise<ObjectBody> {
+  async #leanGet(
+    lean: LeanGet,
+    key: ObjectKey,
+    { range, ifMatch, into, signal }: GetOptions,
+  ): Promise<ObjectBody> {
     const headers: Record<string, string> = {
       ...(range && { range: rangeHeader(range) }),
       ...(ifMatch !== undefined && { 'if-match': ifMatch }),
     }
-    if (this.#lean === undefined) throw new NotPlain('a proxy')
-    const { headers: answered, bytes } = await this.#lean.get(this.#options.prefix + key, headers, {
+    const { headers: answered, bytes } = await lean.get(this.#options.prefix + key, headers, {
       rangeLength: range?.length,
       into,
       signal,
