@@ -3,7 +3,7 @@ import type { SecureContext } from 'node:tls'
 import { LeanGet } from './lean-get.ts'
 import type { S3StoreOptions } from './s3-options.ts'
 import type { S3Requests } from './s3-requests.ts'
-import { hostOf } from './s3-route.ts'
+import { addressOf, hostOf } from './s3-route.ts'
 
 /** The lean way to the server that the SDK's requests go to, too. */
 export function leanGetOf(
@@ -18,8 +18,7 @@ export function leanGetOf(
     credentials: () => requests.credentials(),
     server: async () => {
       const route = await requests.route()
-      // Only in a URL and in a Host header an IPv6 address stands in brackets.
-      const host = route.hostname.replaceAll(/^\[|\]$/g, '')
+      const host = addressOf(route)
       const tls = {
         // An address has no name to ask for (RFC 6066).
         ...(isIP(host) === 0 && { servername: host }),

@@ -2,11 +2,12 @@ import { type IncomingMessage, request as requestHttp } from 'node:http'
 import { request as requestHttps } from 'node:https'
 import type { TLSSocket } from 'node:tls'
 import type { Abortable } from '../base/abort.ts'
+import { answerDate } from './answer-date.ts'
 import { agentsOf } from './s3-client.ts'
 import { s3Error } from './s3-errors.ts'
 import type { S3StoreOptions } from './s3-options.ts'
 import { S3Requests } from './s3-requests.ts'
-import { hostOf, type S3Route } from './s3-route.ts'
+import { addressOf, hostOf, type S3Route } from './s3-route.ts'
 import { trustOf } from './s3-trust.ts'
 
 /** What a server tells anybody, without keys. */
@@ -30,7 +31,7 @@ export async function probeS3(options: S3StoreOptions, { signal }: Abortable = {
     const route = await requests.route()
     const asked = {
       method: 'HEAD',
-      host: route.hostname.replaceAll(/^\[|\]$/g, ''),
+      host: addressOf(route),
       port: route.port,
       path: route.basePath,
       headers: { host: hostOf(route) },
@@ -59,11 +60,10 @@ export async function probeS3(options: S3StoreOptions, { signal }: Abortable = {
 }
 
 function probeOf({ isTls }: S3Route, { socket, headers }: IncomingMessage): S3Probe {
-  const date = Date.parse(headers.date ?? '')
   return {
     address: socket.remoteAddress ?? '',
     tls: isTls ? tlsOf(socket as TLSSocket) : undefined,
-    date: Number.isNaN(date) ? undefined : date,
+    date: answerDate(headers.date).answered,
   }
 }
 

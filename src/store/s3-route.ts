@@ -53,3 +53,8 @@ function partsOf({ protocol, hostname, port, path }: SdkRequest, bucket: string)
 export function hostOf({ hostname, port }: Pick<S3Route, 'hostname' | 'port'>): string {
   return port === undefined ? hostname : `${hostname}:${port}`
 }
+
+/** For sockets: only in a URL and in a Host header an IPv6 address stands in brackets. */
+export function addressOf({ hostname }: Pick<S3Route, 'hostname'>): string {
+  return hostname.replaceAll(/^\[|\]$/g, '')
+}
