@@ -4,6 +4,7 @@ import { type Advise, StoreError, type StoreErrorCode, type StoreFault } from '.
 /** What the SDK throws, as far as it is looked at. */
 interface SdkError {
   readonly name?: string
+  readonly message?: string
   readonly $metadata?: { readonly httpStatusCode?: number }
   readonly $response?: { readonly headers?: Readonly<Record<string, string>> }
   /** The element of the same name, of an answer that corrects it. */
@@ -24,10 +25,7 @@ interface Refusal {
   readonly text: string
 }
 
-const unknownKey: Refusal = {
-  fault: 'unknown-key',
-  text: 'it does not know the access key',
-}
+const unknownKey: Refusal = { fault: 'unknown-key', text: 'it does not know the access key' }
 const noPermission: Refusal = { fault: 'no-permission', text: 'the keys have no permission for this' }
 
 /** S3's codes for credentials and permissions. */
@@ -35,22 +33,13 @@ const refusals: Readonly<Record<string, Refusal>> = {
   InvalidAccessKeyId: unknownKey,
   // versitygw's own name for it.
   XAdminUserNotFound: unknownKey,
-  SignatureDoesNotMatch: {
-    fault: 'wrong-secret',
-    text: 'the secret key is wrong',
-  },
+  SignatureDoesNotMatch: { fault: 'wrong-secret', text: 'the secret key is wrong' },
   AccessDenied: noPermission,
   Forbidden: noPermission,
   ExpiredToken: { fault: 'session-token', text: 'the session token has expired' },
   InvalidToken: { fault: 'session-token', text: 'the session token is wrong' },
-  RequestTimeTooSkewed: {
-    fault: 'clock',
-    text: 'the clock of this machine is off by more than 15 minutes',
-  },
-  CredentialsProviderError: {
-    fault: 'no-keys',
-    text: 'no keys were found',
-  },
+  RequestTimeTooSkewed: { fault: 'clock', text: 'the clock of this machine is off by more than 15 minutes' },
+  CredentialsProviderError: { fault: 'no-keys', text: 'no keys were found' },
 }
 
 /** S3's codes for what may go well the next time, though some come with a status of the client's faults. */
@@ -66,13 +55,12 @@ const transient = new Set([
   'XAmzContentSHA256Mismatch',
 ])
 
+const notTls = 'the server does not speak TLS: check whether the endpoint begins with http:// or https://'
 /** Node's codes for TLS that fails, with what to do. */
 const tlsFaults: Readonly<Record<string, string>> = {
-  EPROTO: 'the server does not speak TLS: check whether the endpoint begins with http:// or https://',
-  ERR_SSL_WRONG_VERSION_NUMBER:
-    'the server does not speak TLS: check whether the endpoint begins with http:// or https://',
-  ERR_SSL_PACKET_LENGTH_TOO_LONG:
-    'the server does not speak TLS: check whether the endpoint begins with http:// or https://',
+  EPROTO: notTls,
+  ERR_SSL_WRONG_VERSION_NUMBER: notTls,
+  ERR_SSL_PACKET_LENGTH_TOO_LONG: notTls,
   ERR_TLS_CERT_ALTNAME_INVALID: "the server's certificate is for another host name: check the endpoint",
   HOSTNAME_MISMATCH: "the server's certificate is for another host name: check the endpoint",
   CERT_HAS_EXPIRED: "the server's certificate has expired: renew it there",
@@ -153,12 +141,7 @@ function problemOf(error: unknown, { store, server }: S3Place, what: string): St
 }
 
 /** S3 answers a request that was signed for another region, or that went to the endpoint of one, in different ways. */
-function isElsewhere({
-  name = '',
-  $metadata,
-  Region,
-  message,
-}: SdkError & { readonly message?: string }): boolean {
+function isElsewhere({ name = '', $metadata, Region, message }: SdkError): boolean {
   const status = $metadata?.httpStatusCode
   return (
     ['AuthorizationHeaderMalformed', 'PermanentRedirect', 'IllegalLocationConstraintException'].includes(
@@ -172,7 +155,7 @@ function isElsewhere({
 }
 
 /** S3 says it in a member of the error or in a header; older servers in their text: `the region "x" is wrong; expecting "y"`. */
-function correctedRegion(error: SdkError & { readonly message?: string }): string | undefined {
+function correctedRegion(error: SdkError): string | undefined {
   const said =
     error.Region ??
     error.$response?.headers?.['x-amz-bucket-region'] ??
