@@ -11,7 +11,7 @@ const listingsAtOnce = 16
  * Folders that are no repository and are looked into: enough for any destination, whose folders are mostly repositories, and few enough
  * that a whole file system or bucket, given by mistake, comes to an end.
  */
-export const mostFolders = 10_000
+const mostFolders = 10_000
 
 export interface FindOptions extends Abortable {
   /** Instead of `mostFolders`. */
