@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { lstat, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { processIdentity } from '../destination/process-identity.ts'
@@ -42,6 +42,5 @@ function isAlive(pid: number, started: string | undefined): boolean {
 
 function partsOf(identity: string): { readonly started: string; readonly system: string } {
   const [boot, namespace, started = ''] = identity.split(' ')
-  const hash = createHash('sha256').update(`${boot} ${namespace}`).digest('hex')
-  return { started, system: hash.slice(0, 16) }
+  return { started, system: hash('sha256', `${boot} ${namespace}`).slice(0, 16) }
 }

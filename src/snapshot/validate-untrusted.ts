@@ -36,12 +36,11 @@ export async function validateUntrusted(
     if (typeof result === 'string') problem.resolve(result)
     return result
   })
-  const all = Promise.all(looks)
-  // The others are given up when one has found something.
-  all.catch(() => {})
+  const totals = Promise.all(looks).then(([inodes]) => inodes as ValidatedTotals)
   try {
-    return await Promise.race([problem.promise, all.then(([totals]) => totals as ValidatedTotals)])
+    return await Promise.race([problem.promise, totals])
   } finally {
+    // The others are given up when one has found something.
     options.signal?.removeEventListener('abort', onAbort)
     stop.abort()
   }
