@@ -147,7 +147,7 @@ test('what readers would refuse is not published', async (t) => {
   const { store, folder } = await prepare(t)
   const indexPath = join(folder, 'index')
   writeTree(indexPath, () => {})
-  const publish = (given: object): Promise<void> =>
+  const publish = (given: object): Promise<unknown> =>
     publishSnapshot({ store, repository, number: 1, indexPath, manifest, totals, ...given })
   const items = Array(100_000).fill({ type: 'x', path: 'a folder of many', files: 0, size: 0 })
   await t.throwsAsync(publish({ manifest: { ...manifest, items } }), { code: 'bad-manifest' })

@@ -1,0 +1,441 @@
+import { createHash } from 'node:crypto'
+import { renameSync, rmSync } from 'node:fs'
+import { open as openFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { type Abortable, orAborted } from '../base/abort.ts'
+import { messageOf } from '../base/errors.ts'
+import type { Logger } from '../base/log.ts'
+import type { Semaphore } from '../base/semaphore.ts'
+import { CacheError } from '../cache/errors.ts'
+import { type ContentStore, extentsOf, type OpenContent } from '../snapshot/content-store.ts'
+import { ChangeError } from '../snapshot/errors.ts'
+import type { Ino, Inode } from '../snapshot/tree.ts'
+import type { AllocateKind, MaybePromise, StagedContent } from '../snapshot/writable-tree.ts'
+import type { ByteRange, ObjectReader } from '../store/object-store.ts'
+import { StagedFile } from './staged-file.ts'
+import type { WorkingTree } from './working-tree.ts'
+
+export interface StagedContentsOptions {
+  readonly tree: WorkingTree
+  /** Where the files are; it is there. */
+  readonly folder: string
+  readonly reader: ObjectReader
+  readonly contents: () => Promise<ContentStore>
+  /** Uploads at a time, of all snapshots. */
+  readonly uploads: Semaphore
+  readonly logger: Logger
+}
+
+/** The content of one inode, as far as somebody has it open or it is not in the store. */
+interface Content {
+  readonly ino: Ino
+  opens: number
+  writers: number
+  /** undefined: it is in the store only. */
+  file: StagedFile | undefined
+  /** The file is not what the store has. */
+  isDirty: boolean
+  /** Grows with every change. */
+  generation: number
+  /** Who wants to change it waits: it is being fetched, or sent as a whole. */
+  held: Promise<unknown> | undefined
+  upload: Promise<void> | undefined
+  isUploading: boolean
+  failure: Error | undefined
+}
+
+const setuid = 0o4000
+const setgid = 0o2000
+const groupExecute = 0o010
+/** Milliseconds before an upload that failed is tried again, doubled up to the largest: what is staged is never given up. */
+const firstPause = 1_000
+const largestPause = 60_000
+
+/**
+ * Contents of a working snapshot on their way: changed in the staging folder, sent in the background once nobody has them open for writing, and then removed
+ * there. What was written is never dropped: an upload that fails is tried again for ever.
+ */
+export class StagedContents {
+  readonly #options: StagedContentsOptions
+  readonly #contents = new Map<Ino, Content>()
+  readonly #closed = new AbortController()
+  /** All who want to change something wait: what there is is being published. */
+  #frozen: Promise<unknown> | undefined
+
+  constructor(options: StagedContentsOptions) {
+    this.#options = options
+  }
+
+  /** Takes up again what an earlier process has left. */
+  recover(): void {
+    const { tree } = this.#options
+    for (const ino of tree.staged()) {
+      const content = this.#contentOf(ino)
+      content.file = new StagedFile(this.#pathOf(ino), { isNew: false })
+      content.isDirty = true
+      // The last write may have reached the file and not the tree.
+      if (tree.inode(ino)?.size !== content.file.size) tree.wrote(ino, content.file.size, undefined)
+      this.#uploadWhenClosed(content)
+    }
+  }
+
+  opened(ino: Ino, writes: boolean): void {
+    const content = this.#contentOf(ino)
+    content.opens++
+    if (writes) content.writers++
+  }
+
+  closed(ino: Ino, writes: boolean): void {
+    const content = this.#contentOf(ino)
+    content.opens--
+    if (writes) content.writers--
+    this.#settle(content)
+  }
+
+  /** The inode has lost its last name. */
+  unlinked(ino: Ino): void {
+    const content = this.#contents.get(ino)
+    if (content !== undefined) this.#settle(content)
+  }
+
+  staged(ino: Ino): StagedContent | undefined {
+    return this.#contents.get(ino)?.file
+  }
+
+  stateOf(ino: Ino): 'staged' | 'uploading' | 'stored' {
+    const content = this.#contents.get(ino)
+    if (content === undefined || !content.isDirty) return 'stored'
+    return content.isUploading ? 'uploading' : 'staged'
+  }
+
+  failureOf(ino: Ino): Error | undefined {
+    return this.#contents.get(ino)?.failure
+  }
+
+  write(ino: Ino, offset: number, bytes: Buffer, clearSetuid: boolean): MaybePromise<void> {
+    const content = this.#contentOf(ino)
+    const end = offset + bytes.length
+    if (this.#isReady(content)) return this.#change(content, clearSetuid, (file) => file.write(bytes, offset))
+    const size = this.#inode(ino).size
+    // All that was there is written over.
+    const keep = offset === 0 && end >= size ? 0 : size
+    // The bytes are the caller's again when this returns.
+    const copy = Buffer.from(bytes)
+    return this.#changeLater(content, keep, clearSetuid, (file) => file.write(copy, offset))
+  }
+
+  resize(ino: Ino, size: number, clearSetuid: boolean): MaybePromise<void> {
+    const content = this.#contentOf(ino)
+    const resize = (file: StagedFile): void => file.resize(size)
+    const done = this.#isReady(content)
+      ? this.#change(content, clearSetuid, resize)
+      : this.#changeLater(content, Math.min(size, this.#inode(ino).size), clearSetuid, resize)
+    // truncate(2) opens nothing.
+    if (done === undefined) return this.#settle(content)
+    return done.then(() => this.#settle(content))
+  }
+
+  allocate(ino: Ino, range: ByteRange, how: AllocateKind): MaybePromise<void> {
+    const content = this.#contentOf(ino)
+    const allocate = (file: StagedFile): void => file.allocate(range, how)
+    if (this.#isReady(content)) return this.#change(content, false, allocate)
+    return this.#changeLater(content, this.#inode(ino).size, false, allocate)
+  }
+
+  /** Gives a new inode the bytes of a staged one. */
+  copy(ino: Ino, from: StagedContent & { readonly size?: number }, size: number): void {
+    const content = this.#contentOf(ino)
+    content.file = new StagedFile(this.#pathOf(ino), { isNew: true })
+    this.#change(content, false, (file) => {
+      for (let at = 0; at < size; ) {
+        const bytes = from.read(at, Math.min(1 << 20, size - at))
+        if (bytes.length === 0) break
+        file.write(bytes, at)
+        at += bytes.length
+      }
+      file.resize(size)
+    })
+    this.#settle(content)
+  }
+
+  /** Resolves when the content is in the store. */
+  async store(ino: Ino, { signal }: Abortable): Promise<void> {
+    const content = this.#contents.get(ino)
+    if (content?.isDirty) await orAborted(this.#upload(content, { hold: true }), signal)
+  }
+
+  /** Bytes are on the disk of the staging folder. */
+  sync(ino: Ino): void {
+    this.#contents.get(ino)?.file?.sync()
+  }
+
+  /**
+   * Calls `then` when all that has a name is in the store, before anything can be changed again. Rejects with what an upload fails with.
+   */
+  async drained<T>(then: () => T): Promise<T> {
+    await this.#uploadAll()
+    // What was changed meanwhile is less.
+    const frozen = Promise.withResolvers<void>()
+    this.#frozen = frozen.promise
+    try {
+      await this.#uploadAll()
+      return then()
+    } finally {
+      this.#frozen = undefined
+      frozen.resolve()
+    }
+  }
+
+  /** Files that are not in the store, with their bytes, and what keeps them from it. */
+  *pending(): Iterable<{ ino: Ino; bytes: number; failure: Error | undefined }> {
+    for (const { ino, file, isDirty, failure } of this.#contents.values())
+      if (isDirty && file !== undefined && this.#isNamed(ino)) yield { ino, bytes: file.size, failure }
+  }
+
+  /** Stops all uploads; what is staged stays. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closed.abort(new DOMException('the mount is gone', 'AbortError'))
+    await Promise.allSettled([...this.#contents.values()].map(({ upload }) => upload))
+    for (const { file } of this.#contents.values()) file?.close()
+    this.#contents.clear()
+  }
+
+  #contentOf(ino: Ino): Content {
+    let content = this.#contents.get(ino)
+    if (content === undefined) {
+      content = {
+        ino,
+        opens: 0,
+        writers: 0,
+        file: undefined,
+        isDirty: false,
+        generation: 0,
+        held: undefined,
+        upload: undefined,
+        isUploading: false,
+        failure: undefined,
+      }
+      this.#contents.set(ino, content)
+    }
+    return content
+  }
+
+  #inode(ino: Ino): Inode {
+    const inode = this.#options.tree.inode(ino)
+    if (inode === undefined) throw new ChangeError('no-name')
+    return inode
+  }
+
+  #isNamed(ino: Ino): boolean {
+    return (this.#options.tree.inode(ino)?.nlink ?? 0) > 0
+  }
+
+  #pathOf(ino: Ino): string {
+    return join(this.#options.folder, String(ino))
+  }
+
+  #isReady({ file, held }: Content): boolean {
+    return file !== undefined && held === undefined && this.#frozen === undefined
+  }
+
+  #change(content: Content, clearSetuid: boolean, change: (file: StagedFile) => void): void {
+    const { tree } = this.#options
+    const file = content.file as StagedFile
+    // Before the first byte: what the tree calls stored is no longer what the file has.
+    if (!content.isDirty) tree.stage(content.ino, file.size)
+    content.isDirty = true
+    content.generation++
+    change(file)
+    const { mode } = this.#inode(content.ino)
+    tree.wrote(content.ino, file.size, clearSetuid ? withoutSetuid(mode) : undefined)
+  }
+
+  async #changeLater(
+    content: Content,
+    keep: number,
+    clearSetuid: boolean,
+    change: (file: StagedFile) => void,
+  ): Promise<void> {
+    while (!this.#isReady(content)) {
+      const wait = this.#frozen ?? content.held ?? this.#stage(content, keep)
+      await orAborted(Promise.resolve(wait), this.#closed.signal)
+    }
+    this.#change(content, clearSetuid, change)
+  }
+
+  /** Gets the content into the staging folder, at least the first `keep` bytes of it. */
+  #stage(content: Content, keep: number): Promise<void> | undefined {
+    const inode = this.#inode(content.ino)
+    if (inode.object === undefined || keep === 0) {
+      const file = new StagedFile(this.#pathOf(content.ino), { isNew: true })
+      if (keep > 0) file.resize(inode.size)
+      content.file = file
+      return undefined
+    }
+    const fetching = this.#fetch(content, inode).finally(() => {
+      content.held = undefined
+    })
+    content.held = fetching
+    return fetching
+  }
+
+  async #fetch(content: Content, { ino, object, size, sparse }: Inode): Promise<void> {
+    const { reader, tree } = this.#options
+    if (object === undefined) return
+    const path = `${this.#pathOf(ino)}.fetched`
+    try {
+      const found = await reader.getStream(object.key, { signal: this.#closed.signal })
+      if (found === undefined) throw new CacheError('missing', `${object.key} is not in the store`)
+      const extents = sparse
+        ? [...tree.extents(ino, 0)]
+        : [{ offset: 0, length: object.size, objectOffset: 0 }]
+      const hash = createHash('sha256')
+      {
+        await using handle = await openFile(path, 'w', 0o600)
+        let at = 0
+        for await (const piece of found.body) {
+          hash.update(piece)
+          // The extents follow one another in the object.
+          for (let done = 0; done < piece.length; ) {
+            const extent = extents.find(
+              ({ objectOffset, length }) => at >= objectOffset && at < objectOffset + length,
+            )
+            const room = extent === undefined ? piece.length : extent.objectOffset + extent.length - at
+            const length = Math.min(room, piece.length - done)
+            if (extent !== undefined)
+              await handle.write(piece, done, length, extent.offset + at - extent.objectOffset)
+            at += length
+            done += length
+          }
+        }
+        await handle.truncate(size)
+      }
+      if (!hash.digest().equals(object.sha256))
+        throw new CacheError('corrupt', `${object.key} does not have the SHA-256 of its index`)
+      renameSync(path, this.#pathOf(ino))
+      content.file = new StagedFile(this.#pathOf(ino), { isNew: false })
+    } finally {
+      rmSync(path, { force: true })
+    }
+  }
+
+  /** After every change of who has it open. */
+  #settle(content: Content): void {
+    const { ino, opens, file, isDirty, held } = content
+    if (opens === 0 && held === undefined && !content.isUploading) {
+      if (!this.#isNamed(ino)) {
+        if (isDirty) this.#options.tree.forgetStaged(ino)
+        this.#drop(content)
+        return
+      }
+      if (!isDirty) {
+        if (file !== undefined || content.upload === undefined) this.#drop(content)
+        return
+      }
+    }
+    this.#uploadWhenClosed(content)
+  }
+
+  #drop(content: Content): void {
+    content.file?.remove()
+    content.file = undefined
+    this.#contents.delete(content.ino)
+  }
+
+  #uploadWhenClosed(content: Content): void {
+    if (!content.isDirty || content.writers > 0 || content.upload !== undefined) return
+    void this.#uploadForEver(content)
+  }
+
+  async #uploadForEver(content: Content): Promise<void> {
+    for (
+      let pause = firstPause;
+      content.isDirty && content.writers === 0;
+      pause = Math.min(largestPause, pause * 2)
+    ) {
+      try {
+        await this.#upload(content, { hold: false })
+      } catch (error) {
+        if (this.#closed.signal.aborted) return
+        this.#options.logger.warn(
+          { inode: content.ino, error: messageOf(error), seconds: pause / 1000 },
+          'a file could not be stored; trying again',
+        )
+        await delay(pause, undefined, { signal: this.#closed.signal, ref: false }).catch(() => {})
+        if (this.#closed.signal.aborted || content.upload !== undefined) return
+      }
+    }
+  }
+
+  async #uploadAll(): Promise<void> {
+    const uploads = [...this.#contents.values()]
+      .filter(({ isDirty, ino }) => isDirty && this.#isNamed(ino))
+      .map((content) => this.#upload(content, { hold: true }))
+    const results = await Promise.allSettled(uploads)
+    const failed = results.find((result) => result.status === 'rejected')
+    if (failed !== undefined) throw failed.reason
+  }
+
+  /** Resolves when the content as it is now is stored; with `hold`, nobody changes it meanwhile. */
+  #upload(content: Content, { hold }: { readonly hold: boolean }): Promise<void> {
+    if (content.upload !== undefined) {
+      // The one under way may be of an older state.
+      return hold
+        ? content.upload.catch(() => {}).then(() => this.#upload(content, { hold }))
+        : content.upload
+    }
+    if (!content.isDirty) return Promise.resolve()
+    const uploading = this.#send(content).finally(() => {
+      content.upload = undefined
+      content.isUploading = false
+      if (content.held === uploading) content.held = undefined
+    })
+    content.upload = uploading
+    if (hold) content.held ??= uploading
+    return uploading.then(() => {
+      this.#settle(content)
+    })
+  }
+
+  async #send(content: Content): Promise<void> {
+    const { tree, uploads, contents } = this.#options
+    const signal = this.#closed.signal
+    try {
+      // Not at once: `held` and `upload` are set first.
+      await undefined
+      const store = await contents()
+      using _place = await uploads.acquire({ signal })
+      const { file, generation } = content
+      if (file === undefined || !content.isDirty) return
+      content.isUploading = true
+      const { size } = file
+      const ranges = file.ranges()
+      const open: OpenContent = {
+        path: file.path,
+        ranges,
+        read: async (into, offset) => file.readInto(into, offset),
+        isUnchanged: async () => content.generation === generation,
+        [Symbol.asyncDispose]: async () => {},
+      }
+      const stored = ranges.length === 0 ? { object: undefined, ranges } : await store.add(open, signal)
+      if (stored === undefined || content.generation !== generation) return
+      const isSparse = (stored.object?.size ?? 0) < size
+      tree.stored(content.ino, {
+        size,
+        object: stored.object,
+        extents: isSparse ? extentsOf(stored.ranges) : undefined,
+      })
+      content.isDirty = false
+      content.failure = undefined
+    } catch (error) {
+      content.failure = error as Error
+      throw error
+    }
+  }
+}
+
+/** As Linux does when who may not keep the bits changes a file: setgid without group execute is for locks, and stays. */
+function withoutSetuid(mode: number): number {
+  return mode & ~(setuid | (mode & groupExecute ? setgid : 0))
+}

@@ -1,0 +1,135 @@
+import {
+  closeSync,
+  fstatSync,
+  fsyncSync,
+  ftruncateSync,
+  openSync,
+  readSync,
+  rmSync,
+  writeSync,
+} from 'node:fs'
+import { codeOf, messageOf } from '../base/errors.ts'
+import { fallocate, lseekData, lseekHole, punchHole } from '../base/libc.ts'
+import { ChangeError } from '../snapshot/errors.ts'
+import type { AllocateKind, StagedContent } from '../snapshot/writable-tree.ts'
+import { dataRanges } from '../store/data-ranges.ts'
+import type { ByteRange } from '../store/object-store.ts'
+
+/** For zeros where a file system has no holes. */
+const zeros = Buffer.alloc(1 << 20)
+
+/**
+ * The content of one file while it is not in the store, in a file of the staging folder. Everything is synchronous: between two calls the content is what the last
+ * one has made of it. Throws `ChangeError` (`staging-full`, `staging-failed`).
+ */
+export class StagedFile implements StagedContent {
+  readonly path: string
+  readonly #fd: number
+
+  /** Makes an empty one, or opens what is there. */
+  constructor(path: string, { isNew }: { readonly isNew: boolean }) {
+    this.path = path
+    this.#fd = kept(() => openSync(path, isNew ? 'w+' : 'r+', 0o600))
+  }
+
+  get size(): number {
+    return fstatSync(this.#fd).size
+  }
+
+  get blocks(): number {
+    return fstatSync(this.#fd).blocks
+  }
+
+  /** Where it has data. */
+  ranges(): ByteRange[] {
+    return dataRanges(this.#fd, fstatSync(this.#fd))
+  }
+
+  read(offset: number, length: number): Uint8Array {
+    const bytes = Buffer.allocUnsafe(length)
+    return bytes.subarray(0, this.readInto(bytes, offset))
+  }
+
+  /** Returns how many bytes there were. */
+  readInto(bytes: Buffer, offset: number): number {
+    return kept(() => {
+      let filled = 0
+      while (filled < bytes.length) {
+        const count = readSync(this.#fd, bytes, filled, bytes.length - filled, offset + filled)
+        if (count === 0) break
+        filled += count
+      }
+      return filled
+    })
+  }
+
+  write(bytes: Uint8Array, offset: number): void {
+    kept(() => {
+      for (let done = 0; done < bytes.length; )
+        done += writeSync(this.#fd, bytes, done, bytes.length - done, offset + done)
+    })
+  }
+
+  resize(size: number): void {
+    kept(() => ftruncateSync(this.#fd, size))
+  }
+
+  allocate({ offset, length }: ByteRange, how: AllocateKind): void {
+    const size = this.size
+    const end = offset + length
+    if (how === 'punch' || how === 'zero' || how === 'zeroKeepingSize')
+      this.#clear(offset, Math.min(end, size))
+    // Only room on the disk: what has none is no fault, as nobody writes there before the store has it.
+    else kept(() => fallocate(this.#fd, offset, length))
+    if ((how === 'allocate' || how === 'zero') && end > size) this.resize(end)
+  }
+
+  seek(offset: number, want: 'data' | 'hole'): number | undefined {
+    if (offset >= this.size) return undefined
+    return want === 'data' ? lseekData(this.#fd, offset) : lseekHole(this.#fd, offset)
+  }
+
+  /** Returns when its bytes are on the disk. */
+  sync(): void {
+    kept(() => fsyncSync(this.#fd))
+  }
+
+  close(): void {
+    closeSync(this.#fd)
+  }
+
+  /** With its file. */
+  remove(): void {
+    this.close()
+    rmSync(this.path, { force: true })
+  }
+
+  #clear(offset: number, end: number): void {
+    if (end <= offset) return
+    try {
+      punchHole(this.#fd, offset, end - offset)
+    } catch (error) {
+      if (codeOf(error) !== 'ENOTSUP' && codeOf(error) !== 'no-koffi') throw failed(error)
+      for (let at = offset; at < end; at += zeros.length)
+        this.write(zeros.subarray(0, Math.min(zeros.length, end - at)), at)
+    }
+  }
+}
+
+function kept<T>(work: () => T): T {
+  try {
+    return work()
+  } catch (error) {
+    throw failed(error)
+  }
+}
+
+function failed(error: unknown): ChangeError {
+  const code = codeOf(error)
+  if (code === 'ENOSPC' || code === 'EDQUOT')
+    return new ChangeError('staging-full', 'the disk of the state folder is full', { cause: error })
+  if (code === 'EFBIG') return new ChangeError('too-large', messageOf(error), { cause: error })
+  if (code === 'no-koffi' || code === 'ENOTSUP')
+    return new ChangeError('not-possible', messageOf(error), { cause: error })
+  return new ChangeError('staging-failed', `the state folder: ${messageOf(error)}`, { cause: error })
+}
