@@ -23,7 +23,9 @@ export function effectOfAcl(acl: Buffer, mode: number): AclEffect | undefined {
   const of = (tag: number): number | undefined => entries.find((entry) => entry.tag === tag)?.permissions
   const [user, group, other] = [of(Tag.userObject), of(Tag.groupObject), of(Tag.other)]
   if (user === undefined || group === undefined || other === undefined) return undefined
-  const isPlain = entries.every(({ tag }) => [Tag.userObject, Tag.groupObject, Tag.other].some((plain) => plain === tag))
+  const isPlain = entries.every(({ tag }) =>
+    [Tag.userObject, Tag.groupObject, Tag.other].some((plain) => plain === tag),
+  )
   const shown = of(Tag.mask) ?? group
   return { mode: (mode & 0o7000) | (user << 6) | (shown << 3) | other, isPlain }
 }

@@ -199,7 +199,11 @@ export class SnapshotChanges implements ChangeOperations {
     return then(this.#writable(parent, context), (working) => {
       const ino = inoOf(parent)
       // The manifest that is shown goes with its snapshot: `rm -r` must get past it.
-      if (ino === working.tree.root && name === 'jetbackup.index' && !working.tree.lookup(ino, name as FileName))
+      if (
+        ino === working.tree.root &&
+        name === 'jetbackup.index' &&
+        !working.tree.lookup(ino, name as FileName)
+      )
         return
       const { ino: gone, nlink } = working.tree.unlink(ino, name as FileName)
       if (nlink === 0) working.unlinked(gone)
@@ -260,7 +264,12 @@ export class SnapshotChanges implements ChangeOperations {
     const { reading } = this.#options
     const wanted = Math.min(length, largestCopy)
     for (let done = 0; done < wanted; ) {
-      const pieces = await reading.read(from.nodeid, from.offset + done, Math.min(copyPiece, wanted - done), context)
+      const pieces = await reading.read(
+        from.nodeid,
+        from.offset + done,
+        Math.min(copyPiece, wanted - done),
+        context,
+      )
       const bytes = Buffer.concat(pieces)
       if (bytes.length === 0) return done
       await working.write(inoOf(to.nodeid), to.offset + done, bytes, false)
@@ -338,12 +347,7 @@ export class SnapshotChanges implements ChangeOperations {
     if (tree.xattr(ino, capability) !== undefined) tree.removeXattr(ino, capability)
   }
 
-  #setAcl(
-    { tree }: WritableSnapshot,
-    ino: Ino,
-    value: Buffer,
-    how: 'any' | 'create' | 'replace',
-  ): void {
+  #setAcl({ tree }: WritableSnapshot, ino: Ino, value: Buffer, how: 'any' | 'create' | 'replace'): void {
     const inode = tree.inode(ino)
     const effect = inode && effectOfAcl(value, inode.mode)
     if (effect === undefined) throw new FuseError('EINVAL')
@@ -366,7 +370,11 @@ export class SnapshotChanges implements ChangeOperations {
     const tree = await source.tree(context)
     const inode = tree.inode(inoOf(from.nodeid))
     // Objects are a repository's own.
-    if (inode?.object === undefined || inode.size > length || source.repository !== this.#snapshot(to.nodeid).repository)
+    if (
+      inode?.object === undefined ||
+      inode.size > length ||
+      source.repository !== this.#snapshot(to.nodeid).repository
+    )
       return undefined
     const extents = inode.sparse ? [...tree.extents(inode.ino, 0)] : undefined
     return working.share(inoOf(to.nodeid), { size: inode.size, object: inode.object, extents })
@@ -395,7 +403,9 @@ export class SnapshotChanges implements ChangeOperations {
       const adopted = working.adopt(parent, name, {
         inode,
         extents: inode.sparse ? tree.extents(inode.ino, 0) : [],
-        xattrs: tree.xattrNames(inode.ino).map((xattr) => [xattr, tree.xattr(inode.ino, xattr) as Buffer] as const),
+        xattrs: tree
+          .xattrNames(inode.ino)
+          .map((xattr) => [xattr, tree.xattr(inode.ino, xattr) as Buffer] as const),
         staged: from.working?.stagedContent(inode.ino),
       })
       return then(adopted, (made) => {
@@ -437,4 +447,3 @@ export class SnapshotChanges implements ChangeOperations {
     return working
   }
 }
-

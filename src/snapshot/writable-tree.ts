@@ -1,7 +1,7 @@
 import type { Abortable } from '../base/abort.ts'
 import type { ByteRange } from '../store/object-store.ts'
 import type { CatalogEntry } from './catalog.ts'
-import type { Extent, FileName, Ino, Inode, Timestamp, Tree } from './tree.ts'
+import type { Extent, FileName, Ino, Inode, ObjectRef, Timestamp, Tree } from './tree.ts'
 
 /**
  * A tree that can be changed. Every method does all of what it says, or throws and does nothing; what it has done is on the local disk, though perhaps
@@ -54,6 +54,10 @@ export interface WritableSnapshot {
   readonly tree: WritableTree
   /** Another snapshot's inode under a name of this one: same attributes, same content. */
   adopt(parent: Ino, name: FileName, from: ForeignInode): MaybePromise<Inode>
+  /** Gives an empty file the content of another one of its repository; false when it is not empty. */
+  share(ino: Ino, content: SharedContent): boolean
+  /** The inode has lost its last name. */
+  unlinked(ino: Ino): void
   /** Somebody has the file open, until `closed` is called as often. */
   opened(ino: Ino, writes: boolean): void
   closed(ino: Ino, writes: boolean): void
@@ -83,6 +87,14 @@ export interface StagedContent {
   readonly blocks: number
   /** The next data or hole at or behind `offset`; undefined at or behind the end. */
   seek(offset: number, want: 'data' | 'hole'): number | undefined
+}
+
+export interface SharedContent {
+  /** st_size. */
+  readonly size: number
+  readonly object: ObjectRef
+  /** undefined: there are no holes. */
+  readonly extents: readonly Extent[] | undefined
 }
 
 export interface ForeignInode {

@@ -17,6 +17,7 @@ import type {
   ForeignInode,
   MadeInode,
   MaybePromise,
+  SharedContent,
   StagedContent,
   WritableSnapshot,
 } from '../snapshot/writable-tree.ts'
@@ -207,6 +208,13 @@ export class WorkingSnapshot implements WritableSnapshot, AsyncDisposable {
     if (staged === undefined) return adopted
     this.#staged.copy(adopted.ino, staged, inode.size)
     return this.tree.inode(adopted.ino) as Inode
+  }
+
+  share(ino: Ino, content: SharedContent): boolean {
+    const inode = this.tree.inode(ino)
+    if (inode === undefined || inode.size > 0 || this.#staged.staged(ino) !== undefined) return false
+    this.tree.stored(ino, content)
+    return true
   }
 
   opened(ino: Ino, writes: boolean): void {
