@@ -5,8 +5,9 @@ import type { Mount, TransportOptions } from './transport.ts'
 
 /** jbfs speaks the FUSE protocol on /dev/fuse itself. */
 export async function mountOverKernel(options: TransportOptions): Promise<Mount> {
-  const { mountpoint, operations, logger, toErrno, negativeValid } = options
-  const fd = options.fuseFd ?? mount(options)
+  const { mountpoint, source, allowOther, operations, logger, toErrno, negativeValid } = options
+  const fd =
+    options.fuseFd ?? mount({ mountpoint, source, allowOther, changes: operations.changes !== undefined })
   const session = new Session({
     channel: new DeviceChannel(fd),
     operations,
@@ -14,7 +15,7 @@ export async function mountOverKernel(options: TransportOptions): Promise<Mount>
     toErrno,
     negativeValid,
     // Nobody but the owner gets in otherwise, and to them no permission applies.
-    enforceAcls: options.allowOther,
+    enforceAcls: allowOther,
   })
   const done = session.run()
   done.catch(() => {})

@@ -41,6 +41,11 @@ export async function mountOverLibfuse(options: TransportOptions): Promise<Mount
       'refused',
       'the libfuse transport opens /dev/fuse itself: --fuse-fd needs --transport kernel',
     )
+  if (options.operations.changes !== undefined)
+    throw new MountError(
+      'refused',
+      'the libfuse transport is for reading only: a mount that can be changed needs --transport kernel',
+    )
   const counts = new Map<string, number>()
   const Fuse = loadFuseNative()
   const fuse = new Fuse(mountpoint, operationsOf(options, counts), {

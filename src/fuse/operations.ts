@@ -44,7 +44,8 @@ export interface FuseOperations {
 /**
  * What a filesystem that can be changed offers besides. The kernel has checked permissions already (`default_permissions`), and that names are not
  * taken, or are there, as far as it knows: the filesystem decides all the same, and refuses with `FuseError`. Every `Entry` that is returned counts as a
- * lookup of its node.
+ * lookup of its node. Modes are without a file type where none is said to be with it, and without the umask's bits. Offsets and their sums with a
+ * length are safe integers. ENOSYS is for what is never to be asked again: of `flush`, `fsync` and `fsyncFolder` the kernel takes it for success.
  */
 export interface ChangeOperations {
   /** Once for each open(2); `close` comes as often. Opens of folders are not told of. */
@@ -60,9 +61,12 @@ export interface ChangeOperations {
   createUnnamed(parent: number, mode: number, open: OpenMode, context: ChangeContext): MaybePromise<Entry>
   /** Comes at each close(2) of each descriptor, perhaps several times: what it throws is what close(2) says. */
   flush(nodeid: number, context: ChangeContext): MaybePromise<void>
-  /** The last descriptor of an open(2) is closed; nobody waits for it. */
+  /** The last descriptor of an open(2) is closed; nobody waits for it. An unmount does not close what is still open. */
   close(nodeid: number, mode: OpenMode): void
-  /** `bytes` are the request's, and gone when the call returns: all of them are taken, or it throws. `clearSetuid`: as `AttributeChanges`. */
+  /**
+   * `bytes` lie in the request's buffer and are gone when the call returns, also when that is by a promise: all of them are taken (copied) before, or
+   * it throws. `clearSetuid`: as in `AttributeChanges`.
+   */
   write(
     nodeid: number,
     offset: number,
@@ -95,6 +99,7 @@ export interface ChangeOperations {
   allocate(nodeid: number, range: ChangedRange, how: AllocateKind, context: ChangeContext): MaybePromise<void>
   /** copy_file_range(2) between two files of the mount; returns how many bytes were copied. */
   copyRange(from: CopyPlace, to: CopyPlace, length: number, context: ChangeContext): MaybePromise<number>
+  /** `value` is the callee's to keep. EEXIST (`create`) and ENODATA (`replace`) are its to say. */
   setxattr(
     nodeid: number,
     name: string,
