@@ -3,7 +3,8 @@ import { JbfsError } from '../base/errors.ts'
 /**
  * `usage` the command line is wrong · `bad-mountpoint` nothing can be mounted there · `not-mounted` jbfs has nothing mounted there ·
  * `still-running` the daemon of an unmounted mountpoint does not end · `demo-failed` a step of the demo did not do what it shows ·
- * `test-failed` a destination cannot be used · `interrupted` by Ctrl-C · `terminated` by SIGTERM or SIGHUP · `output-closed` nobody reads the output any more ·
+ * `test-failed` a destination cannot be used ·
+ * `not-published` what was written at a mount is not all in the store · `interrupted` by Ctrl-C · `terminated` by SIGTERM or SIGHUP · `output-closed` nobody reads the output any more ·
  * `output-failed` it cannot be written.
  */
 export type CliErrorCode =
@@ -13,6 +14,7 @@ export type CliErrorCode =
   | 'still-running'
   | 'demo-failed'
   | 'test-failed'
+  | 'not-published'
   | 'interrupted'
   | 'terminated'
   | 'output-closed'

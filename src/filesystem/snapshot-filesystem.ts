@@ -339,7 +339,7 @@ export class SnapshotFilesystem implements FuseOperations {
       const changed = timestampOfMillis(node.listing?.changed ?? node.started)
       return makeAttr({
         ...common,
-        mode: FileType.folder | 0o555,
+        mode: FileType.folder | (this.changes === undefined ? 0o555 : 0o755),
         // 1 tells tools that the links do not count the sub-folders; before it is listed nobody knows them.
         nlink: 1,
         size: folderSize,
