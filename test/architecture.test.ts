@@ -6,8 +6,9 @@ import test from 'ava'
 const mayImport: Record<string, readonly string[]> = {
   // Of the cache and of fuse only the error codes, for exit codes.
   cli: ['daemon', 'import', 'sample', 'snapshot', 'cache', 'destination', 'store', 'fuse', 'base'],
-  daemon: ['filesystem', 'snapshot', 'cache', 'destination', 'store', 'fuse', 'base'],
+  daemon: ['filesystem', 'staging', 'snapshot', 'cache', 'destination', 'store', 'fuse', 'base'],
   filesystem: ['snapshot', 'cache', 'fuse', 'destination', 'store', 'base'],
+  staging: ['snapshot', 'cache', 'destination', 'store', 'base'],
   import: ['snapshot', 'destination', 'store', 'base'],
   snapshot: ['destination', 'store', 'base'],
   cache: ['store', 'base'],

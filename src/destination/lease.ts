@@ -66,8 +66,12 @@ export class Lease implements AsyncDisposable {
    */
   static async acquire(options: LeaseOptions, { signal }: Abortable = {}): Promise<Lease> {
     const { file, owner, logger, description } = options
+    let asked: { readonly record: HeldRecord; readonly since: Instant } | undefined
     for (;;) {
       const found = await file.read({ signal })
+      // It was given, only the answer was lost.
+      if (asked !== undefined && isHeldBy(asked.record, found))
+        return Lease.#begin(options, asked.record, found.etag, asked.since)
       if (found !== undefined && found.record.owner.id !== owner.id) throw ownedError(found, options)
       const wait = found === undefined ? 0 : secondsToWait(found)
       if (wait === undefined) throw inUseError(found as Ownership, options)
@@ -79,19 +83,22 @@ export class Lease implements AsyncDisposable {
         await orAborted(delay(wait * 1000), signal)
         continue
       }
-      const since = now()
-      const record = nextRecord(found, options)
-      const etag = await file.replace(found?.etag, record, { signal })
-      if (etag === undefined) continue
-      if (file.isConditional === false)
-        logger.warn(
-          { destination: description },
-          'this store ignores conditions: writers who begin in the same moment are not kept apart for certain',
-        )
-      const lease = new Lease(options, record, etag, since)
-      lease.#renewing = lease.#renewAgainAndAgain()
-      return lease
+      asked = { record: nextRecord(found, options), since: now() }
+      const etag = await file.replace(found?.etag, asked.record, { signal })
+      if (etag !== undefined) return Lease.#begin(options, asked.record, etag, asked.since)
     }
+  }
+
+  static #begin(options: LeaseOptions, record: HeldRecord, etag: string, since: Instant): Lease {
+    const { file, logger, description } = options
+    if (file.isConditional === false)
+      logger.warn(
+        { destination: description },
+        'this store ignores conditions: writers who begin in the same moment are not kept apart for certain',
+      )
+    const lease = new Lease(options, record, etag, since)
+    lease.#renewing = lease.#renewAgainAndAgain()
+    return lease
   }
 
   /** Aborts, with a `lease-lost` error as its reason, when the lease is lost. */
@@ -158,9 +165,9 @@ export class Lease implements AsyncDisposable {
         return true
       }
       const found = await file.read({ signal })
-      if (found?.record.lease?.holder === lease.holder && !found?.record.lease?.revoked) {
+      if (isHeldBy(this.#record, found)) {
         // A renewal arrived whose answer did not.
-        this.#etag = found?.etag as string
+        this.#etag = found.etag
         return false
       }
       this.#lose(
@@ -191,6 +198,12 @@ export class Lease implements AsyncDisposable {
 }
 
 type HeldRecord = OwnerRecord & { readonly lease: LeaseRecord }
+
+/** Whether what stands there now says that the holder of `record` may write. */
+function isHeldBy({ lease: { holder } }: HeldRecord, found: Ownership | undefined): found is Ownership {
+  const lease = found?.record.lease
+  return lease?.holder === holder && !lease.revoked
+}
 
 /** By two clocks: the monotonic one does not count while the machine sleeps, the other may be set. */
 interface Instant {

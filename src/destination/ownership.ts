@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { type Abortable, orAborted } from '../base/abort.ts'
 import { StoreError } from '../store/errors.ts'
-import { type ObjectKey, type ObjectStore, objectKey } from '../store/object-store.ts'
+import { type ObjectKey, type ObjectStore, objectKey, type PutOptions } from '../store/object-store.ts'
 import { ownerKey } from './layout.ts'
 import { type OwnerRecord, parseOwner, serializeOwner } from './owner-record.ts'
 
@@ -62,10 +62,9 @@ export class OwnerFile {
   ): Promise<string | undefined> {
     if (this.#isConditional === false) return this.#replaceByLooking(before, record, options)
     const condition = before === undefined ? { ifNoneMatch: '*' as const } : { ifMatch: before }
+    let etag: string
     try {
-      const { etag } = await this.#store.put(key, serializeOwner(record), { ...condition, ...options })
-      if (this.#isConditional === undefined) await this.#probe(record, options)
-      return etag
+      etag = (await this.#store.put(key, serializeOwner(record), { ...condition, ...options })).etag
     } catch (error) {
       if (!(error instanceof StoreError)) throw error
       if (error.code === 'exists' || error.code === 'changed') return undefined
@@ -73,16 +72,22 @@ export class OwnerFile {
       this.#isConditional = false
       return this.#replaceByLooking(before, record, options)
     }
+    this.#isConditional ??=
+      (await this.#isRefused(record, { ifNoneMatch: '*', ...options })) &&
+      (await this.#isRefused(record, { ifMatch: '"0"', ...options }))
+    return this.#isConditional ? etag : this.#settled(record, options)
   }
 
-  /** What stands there now must not be replaced under the condition that there is nothing. */
-  async #probe(record: OwnerRecord, options: Abortable): Promise<void> {
+  /** Whether what stands there now is not replaced under a condition that does not hold. */
+  async #isRefused(record: OwnerRecord, options: PutOptions): Promise<boolean> {
     try {
-      await this.#store.put(key, serializeOwner(record), { ifNoneMatch: '*', ...options })
-      this.#isConditional = false
+      await this.#store.put(key, serializeOwner(record), options)
+      return false
     } catch (error) {
-      if (!(error instanceof StoreError) || (error.code !== 'exists' && error.code !== 'changed')) throw error
-      this.#isConditional = true
+      if (!(error instanceof StoreError)) throw error
+      if (error.code === 'unsupported') return false
+      if (error.code !== 'exists' && error.code !== 'changed') throw error
+      return true
     }
   }
 
@@ -93,6 +98,11 @@ export class OwnerFile {
   ): Promise<string | undefined> {
     if ((await this.etag(options)) !== before) return undefined
     await this.#store.put(key, serializeOwner(record), options)
+    return this.#settled(record, options)
+  }
+
+  /** The etag of `record` if it still stands there after a while; undefined when another writer has put his own in its place. */
+  async #settled(record: OwnerRecord, options: Abortable): Promise<string | undefined> {
     await orAborted(delay(settling), options.signal)
     const now = await this.read(options)
     const isOurs = now !== undefined && serializeOwner(now.record).equals(serializeOwner(record))

@@ -87,11 +87,13 @@ export class SnapshotChanges implements ChangeOperations {
     open: OpenMode,
     context: ChangeContext,
   ): MaybePromise<Entry> {
-    return this.#make(parent, name, { mode }, context, (working, { ino }) => working.opened(ino, open.writes))
+    return this.#make(parent, name, { mode: fileMode(mode) }, context, (working, { ino }) =>
+      working.opened(ino, open.writes),
+    )
   }
 
   createUnnamed(parent: number, mode: number, open: OpenMode, context: ChangeContext): MaybePromise<Entry> {
-    return this.#make(parent, undefined, { mode }, context, (working, { ino }) =>
+    return this.#make(parent, undefined, { mode: fileMode(mode) }, context, (working, { ino }) =>
       working.opened(ino, open.writes),
     )
   }
@@ -446,4 +448,8 @@ export class SnapshotChanges implements ChangeOperations {
     snapshot.becomeWorking(working)
     return working
   }
+}
+
+function fileMode(mode: number): number {
+  return FileType.file | (mode & 0o7777)
 }

@@ -26,7 +26,7 @@ import type { ByteRange, ObjectStore } from '../store/object-store.ts'
 import { itemsOf, rootAttributesOf } from './manifest-facts.ts'
 import { StagedContents } from './staged-contents.ts'
 import { createWorkingTables, readWorkingState, type WorkingState, workingVersion } from './working-schema.ts'
-import { WorkingTree } from './working-tree.ts'
+import { folderSize, WorkingTree } from './working-tree.ts'
 
 export interface WorkingSnapshotOptions {
   /** Of this snapshot alone. */
@@ -83,8 +83,8 @@ export class WorkingSnapshot implements WritableSnapshot, AsyncDisposable {
     for (const sql of [...tables, ...indexes]) database.exec(sql)
     const now = Math.floor(Date.now() / 1000)
     database
-      .prepare('INSERT INTO inode VALUES (?, ?, 2, ?, ?, 0, 0, ?, 0, ?, 0, NULL, NULL, 0, NULL)')
-      .run(rootIno, top.mode, top.uid, top.gid, now, now)
+      .prepare('INSERT INTO inode VALUES (?, ?, 2, ?, ?, 0, ?, ?, 0, ?, 0, NULL, NULL, 0, NULL)')
+      .run(rootIno, top.mode, top.uid, top.gid, folderSize, now, now)
     // One that is begun is to be published, empty though it is.
     return WorkingSnapshot.#finish(options, database, {
       repository,

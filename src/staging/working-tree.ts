@@ -13,6 +13,9 @@ const setgid = 0o2000
 /** Beside the file type, what chmod(2) sets. */
 const permissionBits = 0o7777
 
+/** st_size of a folder, as file systems of Linux have it. */
+export const folderSize = 4096
+
 /** What a file's content is after it was stored. */
 export interface StoredFile {
   readonly size: number
@@ -414,7 +417,7 @@ export class WorkingTree implements WritableTree {
       inode.uid,
       inode.gid,
       inode.rdev,
-      target?.length ?? 0,
+      isFolderMode(inode.mode) ? folderSize : (target?.length ?? 0),
       mtime.seconds,
       mtime.nanoseconds,
       time.seconds,

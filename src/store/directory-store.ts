@@ -340,8 +340,9 @@ async function writeWhole(
   await using file = await open(path, 'wx', 0o600)
   if (Buffer.isBuffer(body)) await file.writeFile(body, { signal })
   else for await (const chunk of readSource(body, signal)) await file.writeFile(chunk)
-  // The kernel's clock ticks every few milliseconds, in which a freed inode can come again: the etag needs a finer one.
-  const now = (performance.timeOrigin + performance.now()) / 1000
+  // The kernel's clock ticks every few milliseconds, in which a freed inode can come again: the etag needs a finer one. The whole of
+  // `performance` would not do: it stands still while the machine sleeps, and takes no part in a clock that is set.
+  const now = (Date.now() + (performance.now() % 1)) / 1000
   await file.utimes(now, now)
   await file.sync()
   return file.stat({ bigint: true })

@@ -44,11 +44,15 @@ export interface GetOptions extends Abortable {
   readonly into?: Buffer | undefined
 }
 
-export interface ObjectBody extends ObjectMetadata {
-  /** What was asked for: the range cut at the end of the object, or all of it. */
-  readonly bytes: Buffer
+/** An object as a get found it. */
+interface FoundObject extends ObjectMetadata {
   /** When the store answered, epoch milliseconds by its own clock, as far as it tells: so that `modified` can be compared with something. */
   readonly answered?: number | undefined
+}
+
+export interface ObjectBody extends FoundObject {
+  /** What was asked for: the range cut at the end of the object, or all of it. */
+  readonly bytes: Buffer
 }
 
 export interface ListOptions extends Abortable {
@@ -85,7 +89,7 @@ export interface ObjectReader {
   list(prefix: string, options?: ListOptions): AsyncIterable<ListPage>
 }
 
-export interface ObjectStream extends ObjectMetadata {
+export interface ObjectStream extends FoundObject {
   readonly body: AsyncIterable<Buffer>
 }
 

@@ -9,6 +9,7 @@ import {
 } from '@aws-sdk/client-s3'
 import type { Abortable } from '../base/abort.ts'
 import { Semaphore } from '../base/semaphore.ts'
+import { answerDate, recordDate } from './answer-date.ts'
 import { StoreError } from './errors.ts'
 import { NotPlain } from './lean-connection.ts'
 import type { LeanGet } from './lean-get.ts'
@@ -79,16 +80,15 @@ export class S3Store implements ObjectStore {
     key: ObjectKey,
     { range, ifMatch, signal }: GetOptions = {},
   ): Promise<ObjectStream | undefined> {
+    const command = new GetObjectCommand({
+      ...this.#at(key),
+      ...(range && { Range: rangeHeader(range) }),
+      ...(ifMatch !== undefined && { IfMatch: ifMatch }),
+    })
+    const date = recordDate(command)
     let output: GetObjectCommandOutput
     try {
-      output = await this.#requests.send(
-        new GetObjectCommand({
-          ...this.#at(key),
-          ...(range && { Range: rangeHeader(range) }),
-          ...(ifMatch !== undefined && { IfMatch: ifMatch }),
-        }),
-        { signal },
-      )
+      output = await this.#requests.send(command, { signal })
     } catch (error) {
       if (isMissing(error)) return undefined
       throw this.#failed(error, key, signal)
@@ -102,6 +102,7 @@ export class S3Store implements ObjectStore {
     }
     return {
       ...metadataOf(key, part.size, output.ETag, output.LastModified),
+      ...date,
       body: this.#exactly(body, part.length, key, signal),
     }
   }
@@ -207,7 +208,6 @@ export class S3Store implements ObjectStore {
       into,
       signal,
     })
-    const answeredAt = Date.parse(answered.get('date') ?? '')
     const part = partOf({ ContentRange: answered.get('content-range'), ContentLength: bytes.length }, range)
     if (part === undefined) throw new NotPlain('not what was asked for')
     const modified = Date.parse(answered.get('last-modified') ?? '')
@@ -217,7 +217,7 @@ export class S3Store implements ObjectStore {
       etag: answered.get('etag') ?? '',
       modified: modified || 0,
       bytes,
-      ...(answeredAt > 0 && { answered: answeredAt }),
+      ...answerDate(answered.get('date')),
     }
   }
 

@@ -106,6 +106,14 @@ serverTest('a wrong region, and the right one as the server says it', async (t, 
   fails(t, result, 'region', /it is not eu-south-7: the server says us-east-1/, /--region us-east-1/)
 })
 
+serverTest('a proxy that is not there', async (t, { tested }) => {
+  const result = await tested({
+    env: { HTTP_PROXY: 'http://user:proxy-password-7@127.0.0.1:1', NO_PROXY: '' },
+  })
+  fails(t, result, 'connection', /by way of the proxy 127.0.0.1:1/, /port in HTTPS_PROXY, .* NO_PROXY/)
+  t.notRegex(result.stdout + result.stderr, /proxy-password/)
+})
+
 serverTest('a bucket that is not there', async (t, { tested }) => {
   const result = await tested({ bucket: 'no-such-bucket-7' })
   fails(t, result, 'bucket', /there is no bucket no-such-bucket-7/, /make it at the vendor/)

@@ -193,7 +193,8 @@ leaseTest(
     }
     await t.throwsAsync(acquire(place, here), { code: 'bad-owner', message: /format 9.*read-only.*takeover/ })
     using owning = openOwnerFile(place, { logger: silentLogger })
-    t.true(await takeOver(owning.file, here, undefined))
+    t.false(await takeOver(owning.file, here, undefined), "it was shown to be nobody's, and is not")
+    t.true(await takeOver(owning.file, here, 'unreadable'))
     await using held = await acquire(place, here)
     held.lease.check()
   },

@@ -32,6 +32,19 @@ objectStoreSuite(test, {
   ],
 })
 
+test.serial('what is written is as old as the clock says, also after the clock was set', async (t) => {
+  await using folder = await temporaryFolder()
+  const store = new DirectoryStore(folder.path)
+  const clock = Date.now
+  try {
+    Date.now = () => clock() + 3_600_000
+    const { modified } = await store.put(objectKey('key'), Buffer.from('x'))
+    t.true(Math.abs(Date.now() - modified) < 60_000)
+  } finally {
+    Date.now = clock
+  }
+})
+
 test('a folder that is not there is no empty store', async (t) => {
   const store = new DirectoryStore('/no/such/folder')
   await t.throwsAsync(store.get(objectKey('key')), { code: 'no-bucket' })

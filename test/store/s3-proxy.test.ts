@@ -76,6 +76,17 @@ proxyTest('plain requests go by way of it, with its password', async (t, scene) 
   t.true(scene.proxy.requests.every((asked) => asked.includes(` ${scene.server.endpoint}/`)))
 })
 
+proxyTest('what is read through it comes with the time of the server, as all else does', async (t, scene) => {
+  using direct = storeOf(scene)
+  process.env.HTTP_PROXY = scene.proxy.url
+  using proxied = storeOf(scene)
+  await proxied.put(key, Buffer.from('content'))
+  for (const store of [direct, proxied]) {
+    const { answered = 0, modified } = (await store.get(key)) ?? { modified: 0 }
+    t.true(answered >= modified && answered < modified + 60_000, `${answered}, ${modified}`)
+  }
+})
+
 proxyTest('TLS goes through it in a tunnel, and a guard is asked there, too', async (t, scene) => {
   await using front = await startTlsFront(scene.server.endpoint)
   process.env.HTTPS_PROXY = scene.proxy.url

@@ -1,8 +1,8 @@
 import type { Abortable } from '../../base/abort.ts'
 import { StoreError } from '../../store/errors.ts'
-import type { BucketReader } from '../../store/s3-bucket.ts'
-import { planLifecycle } from '../lifecycle/plan.ts'
+import type { BucketReader, BucketVersioning, LifecycleRule } from '../../store/s3-bucket.ts'
 import { defaultDays } from '../lifecycle/recommended.ts'
+import { covers } from '../lifecycle/rule-scope.ts'
 import { daysAt, limitsOf } from '../lifecycle/vendor-limits.ts'
 import { warningsOf } from '../lifecycle/warnings.ts'
 import { formatDestination, type S3Destination } from '../parse-destination.ts'
@@ -20,13 +20,13 @@ export async function* bucketFindings(
 
 async function versioningFinding(bucket: BucketReader, options: Abortable): Promise<Finding | undefined> {
   const versioning = await bucket.versioning(options)
-  if (versioning === undefined) return undefined
-  return versioning === 'enabled'
-    ? good(
-        'versioning',
-        'on: what is deleted or overwritten is kept, and takes room, until a rule removes it',
-      )
-    : good('versioning', 'off: what is deleted is gone')
+  return versioning && good('versioning', versioningTexts[versioning])
+}
+
+const versioningTexts: Readonly<Record<BucketVersioning, string>> = {
+  enabled: 'on: what is deleted or overwritten is kept, and takes room, until a rule removes it',
+  suspended: 'suspended: what was kept before stays, and takes room, until a rule removes it',
+  never: 'off: what is deleted is gone',
 }
 
 async function lifecycleFinding(
@@ -42,9 +42,25 @@ async function lifecycleFinding(
   const command = `jbfs destination lifecycle ${formatDestination(destination)}`
   const [warning] = warningsOf(found.rules, prefix)
   if (warning !== undefined) return doubtful('lifecycle', warning, `see ${command}`)
-  return planLifecycle(found, prefix, daysAt(defaultDays, limits, found.server)) === undefined
-    ? good('lifecycle', 'old versions and incomplete uploads are removed by rules')
-    : doubtful('lifecycle', 'no rule removes old versions and incomplete uploads', `${command} --apply`)
+  const isWanted = daysAt(defaultDays, limits, found.server).upload !== undefined
+  const kept = keptText(
+    found.rules.map(({ rule }) => rule).filter((rule) => covers(rule, prefix)),
+    isWanted,
+  )
+  return kept === undefined
+    ? good('lifecycle', `old versions${isWanted ? ' and incomplete uploads' : ''} are removed by rules`)
+    : doubtful('lifecycle', `no rule removes ${kept}`, `${command} --apply`)
+}
+
+/** What none of the rules removes, after however many days; undefined when all is removed. */
+function keptText(rules: readonly LifecycleRule[], hasUploadRules: boolean): string | undefined {
+  const kept = [
+    rules.some((rule) => rule.NoncurrentVersionExpiration !== undefined) ? [] : 'old versions',
+    !hasUploadRules || rules.some((rule) => rule.AbortIncompleteMultipartUpload !== undefined)
+      ? []
+      : 'incomplete uploads',
+  ].flat()
+  return kept.length === 0 ? undefined : kept.join(' and ')
 }
 
 /** Who may back up may often not see how a bucket is set up. */

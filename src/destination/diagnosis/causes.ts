@@ -28,23 +28,29 @@ function changeKeys(destination: Destination): string {
     : `jbfs destination edit ${name} --keys-from-stdin`
 }
 
+const checkProxy = 'check user, password, host and port in HTTPS_PROXY, or name this server in NO_PROXY'
+
 const causes: Readonly<Record<StoreFault | StoreErrorCode, Cause>> = {
   'no-host': {
     check: 'host',
     text: (to) => `there is no host ${serverOf(to)}`,
     advice: (to) =>
-      `look for a typing error in the endpoint (${change('endpoint', to)}), and whether this machine can resolve other names`,
+      proxyFor(to) === undefined
+        ? `look for a typing error in the endpoint (${change('endpoint', to)}), and whether this machine can resolve other names`
+        : checkProxy,
   },
   'connection-refused': {
     check: 'connection',
     text: (to) => `nothing answers at ${serverOf(to)} (connection refused)`,
     advice: (to) =>
-      `look for the right port in the endpoint (${change('endpoint', to)}), and whether the server runs`,
+      proxyFor(to) === undefined
+        ? `look for the right port in the endpoint (${change('endpoint', to)}), and whether the server runs`
+        : checkProxy,
   },
   proxy: {
     check: 'connection',
     text: () => 'the proxy lets nobody through',
-    advice: () => 'check user, password and host in HTTPS_PROXY, or name this server in NO_PROXY',
+    advice: () => checkProxy,
   },
   timeout: {
     check: 'connection',
@@ -124,10 +130,16 @@ function tryAgain(): string {
   return 'something else writes there: try again'
 }
 
+/** What all connections are with, where there is one. */
+function proxyFor({ store: { endpoint, region = 'us-east-1' } }: Destination): URL | undefined {
+  return proxyOf({ endpoint, region })
+}
+
 /** For messages: host of the server, and of the proxy before it. */
-export function serverOf({ store: { endpoint, region = 'us-east-1' } }: Destination): string {
+export function serverOf(destination: Destination): string {
+  const { endpoint } = destination.store
   const server = endpoint === undefined ? 'the S3 server' : new URL(endpoint).host
-  const proxy = proxyOf({ endpoint, region })
+  const proxy = proxyFor(destination)
   return proxy === undefined ? server : `${server} (by way of the proxy ${proxy.host})`
 }
 

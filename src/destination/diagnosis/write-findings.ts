@@ -18,28 +18,51 @@ export async function* writeFindings(
   try {
     await store.put(key, content, options)
   } catch (error) {
+    // One that has failed otherwise may have arrived all the same.
+    if (!isAccessDenied(error)) await removalProblem(store, key)
     yield writeFault(error, destination)
     yield untried('conditions')
     return
   }
-  const conditions = await conditionsFinding(store, key, options)
-  const read = (await store.get(key, options))?.bytes
-  const left = await removalProblem(store, key, options)
-  if (left !== undefined)
+  let conditions: Finding
+  let read: Finding
+  let left: string | undefined
+  try {
+    conditions = await conditionsFinding(store, key, options)
+    read = await readBackFinding(store, key, options)
+  } finally {
+    // Also when it is interrupted.
+    left = await removalProblem(store, key)
+  }
+  if (left === undefined) yield read
+  else
     yield bad(
       'write',
       `what was written cannot be removed: ${left}`,
       'give the keys the permission s3:DeleteObject',
     )
-  else if (read?.equals(content)) yield good('write', 'written, read back and removed')
-  else
-    yield bad('write', 'what was written does not read back the same', 'do not trust this store with backups')
   yield conditions
 }
 
+async function readBackFinding(store: ObjectStore, key: ObjectKey, options: Abortable): Promise<Finding> {
+  try {
+    const read = (await store.get(key, options))?.bytes
+    return read?.equals(content)
+      ? good('write', 'written, read back and removed')
+      : bad('write', 'what was written does not read back the same', 'do not trust this store with backups')
+  } catch (error) {
+    if (!(error instanceof StoreError)) throw error
+    const advice = 'try again, and give the keys the permission s3:GetObject if they lack it'
+    return bad('write', `what was written cannot be read back: ${error.message}`, advice)
+  }
+}
+
+function isAccessDenied(error: unknown): boolean {
+  return error instanceof StoreError && error.code === 'access-denied'
+}
+
 function writeFault(error: unknown, destination: Destination): Finding {
-  const isRefused = error instanceof StoreError && error.code === 'access-denied'
-  if (!isRefused) return { ...findingOf(error, destination), check: 'write' }
+  if (!isAccessDenied(error)) return { ...findingOf(error, destination), check: 'write' }
   const advice =
     destination.kind === 'directory'
       ? 'give the user who runs jbfs the right to write there, or mount with --read-only'
@@ -54,10 +77,19 @@ async function conditionsFinding(store: ObjectStore, key: ObjectKey, options: Ab
       return false
     } catch (error) {
       if (!(error instanceof StoreError)) throw error
-      return error.code === 'exists' || error.code === 'changed'
+      if (error.code === 'exists' || error.code === 'changed') return true
+      if (error.code === 'unsupported' || error.code === 'invalid') return false
+      throw error
     }
   }
-  const isGood = (await isKept({ ifNoneMatch: '*' })) && (await isKept({ ifMatch: '"0"' }))
+  let isGood: boolean
+  try {
+    isGood = (await isKept({ ifNoneMatch: '*' })) && (await isKept({ ifMatch: '"0"' }))
+  } catch (error) {
+    // A server that fails shows nothing of what it honours.
+    if (!(error instanceof StoreError)) throw error
+    return untried('conditions', error.message)
+  }
   return isGood
     ? good('conditions', 'If-None-Match and If-Match are honoured: two writers cannot get in at once')
     : doubtful(
@@ -67,13 +99,9 @@ async function conditionsFinding(store: ObjectStore, key: ObjectKey, options: Ab
       )
 }
 
-async function removalProblem(
-  store: ObjectStore,
-  key: ObjectKey,
-  options: Abortable,
-): Promise<string | undefined> {
+async function removalProblem(store: ObjectStore, key: ObjectKey): Promise<string | undefined> {
   try {
-    await store.delete([key], options)
+    await store.delete([key])
     return undefined
   } catch (error) {
     if (!(error instanceof StoreError)) throw error

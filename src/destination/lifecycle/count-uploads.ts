@@ -34,7 +34,6 @@ async function countListed(
   do {
     const page = await bucket.uploads({ prefix: listed, after, signal })
     if (page === undefined) return undefined
-    // One that has ended meanwhile is none any more.
     const sized = page.uploads
       .filter(({ key }) => key.startsWith(prefix))
       .map(async (upload) => ({ upload, bytes: await bucket.uploadedBytes(upload, { signal }) }))

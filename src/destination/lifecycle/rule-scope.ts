@@ -30,9 +30,14 @@ export function reaches(rule: LifecycleRule, prefix: string): boolean {
   return own.startsWith(prefix) || prefix.startsWith(own)
 }
 
-/** Whether the rule is in force for all keys below `prefix`, and for no others. */
-export function isExactlyFor(rule: LifecycleRule, prefix: string): boolean {
+/** Whether the rule is in force for all keys below `prefix`. */
+export function covers(rule: LifecycleRule, prefix: string): boolean {
   const scope = scopeOf(rule)
   const isFiltered = scope.tags.length > 0 || (scope.largerThan ?? scope.smallerThan) !== undefined
-  return rule.Status === 'Enabled' && scope.prefix === prefix && !isFiltered
+  return rule.Status === 'Enabled' && prefix.startsWith(scope.prefix) && !isFiltered
+}
+
+/** Whether it is, and for no others. */
+export function isExactlyFor(rule: LifecycleRule, prefix: string): boolean {
+  return covers(rule, prefix) && scopeOf(rule).prefix === prefix
 }

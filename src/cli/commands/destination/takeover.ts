@@ -52,10 +52,9 @@ async function runTakeover(args: ArgumentsCamelCase<TakeoverArguments>): Promise
     return print(`${description} is this server's already`)
   if (!args.yes && !(await isConfirmed(description, sayWhose(found))))
     return print(`${description} stays as it is`)
-  const before = found === 'unreadable' ? undefined : found
-  if (!(await takeOver(file, self, before, { signal })))
+  if (!(await takeOver(file, self, found, { signal })))
     throw new DestinationError('in-use', `somebody else has just written to ${description}: look again`)
-  print(doneText(description, self, before))
+  print(doneText(description, self, found === 'unreadable' ? undefined : found))
 }
 
 /** `unreadable`: nobody can say whose it is. */
