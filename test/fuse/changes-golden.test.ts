@@ -172,7 +172,7 @@ const golden: Record<string, { message: string; told: unknown[] }> = {
 for (const [name, { message, told }] of Object.entries(golden)) {
   test(`a real kernel’s ${name} is understood`, (t) => {
     const recorded = recordedChanges()
-    const { kernel } = served(recorded)
+    const { kernel } = served({ changes: recorded.changes })
     kernel.deliver(Buffer.from(message, 'hex'))
     t.deepEqual(recorded.told, [told])
     t.is(kernel.replies.length, 1)
@@ -182,7 +182,7 @@ for (const [name, { message, told }] of Object.entries(golden)) {
 
 test('who asks is in the header', (t) => {
   const recorded = recordedChanges()
-  const { kernel } = served(recorded)
+  const { kernel } = served({ changes: recorded.changes })
   for (const { message } of [golden.create, golden.mkdir] as { message: string }[])
     kernel.deliver(Buffer.from(message, 'hex'))
   t.deepEqual(recorded.callers, [

@@ -49,7 +49,10 @@ test('a mount that can be changed asks to be told of opens, a mount for reading 
 })
 
 test('a request of the most data that INIT allows fits the buffer', async (t) => {
-  const { maxWrite } = decode(InitOut, (await served(recordedChanges()).kernel.init()).body)
+  const { maxWrite } = decode(
+    InitOut,
+    (await served({ changes: recordedChanges().changes }).kernel.init()).body,
+  )
   t.true(requestBufferSize >= InHeader.size + WriteIn.size + maxWrite)
 })
 

@@ -1,4 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
+import { aclWithMode, aclXattr, effectOfAcl } from '../../src/filesystem/posix-acl.ts'
 import { FuseError } from '../../src/fuse/errno.ts'
 import type {
   AllocateKind,
@@ -172,7 +173,11 @@ export class MemoryFilesystem implements FuseOperations, ChangeOperations {
   setAttributes(nodeid: number, changes: AttributeChanges): Attributes {
     const node = this.#node(nodeid)
     const { attr } = node
-    if (changes.mode !== undefined) attr.mode = (attr.mode & type.mask) | changes.mode
+    if (changes.mode !== undefined) {
+      attr.mode = (attr.mode & type.mask) | changes.mode
+      const acl = node.xattrs.get(aclXattr)
+      if (acl !== undefined) node.xattrs.set(aclXattr, aclWithMode(acl, changes.mode))
+    }
     attr.uid = changes.uid ?? attr.uid
     attr.gid = changes.gid ?? attr.gid
     if (changes.size !== undefined) {
@@ -264,6 +269,7 @@ export class MemoryFilesystem implements FuseOperations, ChangeOperations {
     if (how === 'create' && node.xattrs.has(name)) throw new FuseError('EEXIST')
     if (how === 'replace' && !node.xattrs.has(name)) throw new FuseError('ENODATA')
     node.xattrs.set(name, value)
+    if (name === aclXattr) this.#showAcl(node, value)
     setTime(node.attr, 'ctime', timeNow())
   }
 
@@ -277,6 +283,13 @@ export class MemoryFilesystem implements FuseOperations, ChangeOperations {
     const node = this.#nodes.get(nodeid)
     if (node === undefined) throw new FuseError('ESTALE')
     return node
+  }
+
+  #showAcl({ attr, xattrs }: Node, acl: Buffer): void {
+    const effect = effectOfAcl(acl, attr.mode)
+    if (effect === undefined) throw new FuseError('EINVAL')
+    attr.mode = (attr.mode & type.mask) | effect.mode
+    if (effect.isPlain) xattrs.delete(aclXattr)
   }
 
   #named(parent: number, name: string): Node {

@@ -30,7 +30,7 @@ export class SparseBytes {
       this.#pages.set(page, target)
       taken += bytes.copy(target, from, taken, taken + to - from)
     }
-    this.#size = Math.max(this.#size, offset + bytes.length)
+    if (taken > 0) this.#size = Math.max(this.#size, offset + taken)
   }
 
   resize(size: number): void {
