@@ -1,4 +1,5 @@
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite'
+import { codeOf, messageOf } from '../base/errors.ts'
 import { ChangeError } from '../snapshot/errors.ts'
 import { bytesOfFileName } from '../snapshot/file-name.ts'
 import { IndexTree } from '../snapshot/index-tree.ts'
@@ -12,6 +13,8 @@ const Type = { mask: 0o170000, folder: 0o040000, symlink: 0o120000 } as const
 const setgid = 0o2000
 /** Beside the file type, what chmod(2) sets. */
 const permissionBits = 0o7777
+
+const sqliteFull = 13
 
 /** st_size of a folder, as file systems of Linux have it. */
 export const folderSize = 4096
@@ -173,7 +176,7 @@ export class WorkingTree implements WritableTree {
       const inode = this.#named(parent, name)
       this.#refuseFull(inode)
       this.#deleteDentry(parent, name)
-      this.#run('UPDATE inode SET nlink = 0 WHERE ino = ?', inode.ino)
+      this.#removeLinks(inode.ino)
       this.#touchFolder(parent, -1)
     })
   }
@@ -186,6 +189,7 @@ export class WorkingTree implements WritableTree {
       this.#refuseIntoItself(moved, to.parent)
       if (how === 'exchange') {
         if (there === undefined) throw new ChangeError('no-name')
+        if (there.ino === moved.ino) return undefined
         this.#refuseIntoItself(there, from.parent)
         this.#exchange(from, moved, to, there)
         return undefined
@@ -200,7 +204,7 @@ export class WorkingTree implements WritableTree {
       if (there !== undefined) {
         this.#deleteDentry(to.parent, to.name)
         if (isFolder) {
-          this.#run('UPDATE inode SET nlink = 0 WHERE ino = ?', there.ino)
+          this.#removeLinks(there.ino)
           this.#touchFolder(to.parent, -1)
         } else this.#addLinks(there.ino, -1)
       }
@@ -234,6 +238,7 @@ export class WorkingTree implements WritableTree {
 
   setXattr(ino: Ino, name: string, value: Buffer, how: 'any' | 'create' | 'replace'): void {
     this.#changing(() => {
+      this.#present(ino)
       const isThere = this.#reader.xattr(ino, name) !== undefined
       if (how === 'create' && isThere) throw new ChangeError('attribute-taken')
       if (how === 'replace' && !isThere) throw new ChangeError('no-attribute')
@@ -294,7 +299,8 @@ export class WorkingTree implements WritableTree {
 
   /** The content of a file without a name is no longer wanted. */
   forgetStaged(ino: Ino): void {
-    this.#changing(() => this.#run('DELETE FROM staged WHERE ino = ?', ino))
+    // Readers never saw it: there is nothing to publish.
+    this.#run('DELETE FROM staged WHERE ino = ?', ino)
   }
 
   /** What was there at change number `changes` is published, under this etag. */
@@ -326,7 +332,7 @@ export class WorkingTree implements WritableTree {
       return result
     } catch (error) {
       if (this.database.isTransaction) this.database.exec('ROLLBACK')
-      throw error
+      throw fault(error)
     }
   }
 
@@ -467,6 +473,12 @@ export class WorkingTree implements WritableTree {
     this.#touch(ino)
   }
 
+  /** Of a folder. */
+  #removeLinks(ino: Ino): void {
+    this.#run('UPDATE inode SET nlink = 0 WHERE ino = ?', ino)
+    this.#touch(ino)
+  }
+
   #touch(ino: Ino): void {
     const { seconds, nanoseconds } = now()
     this.#run('UPDATE inode SET ctime = ?, ctime_ns = ? WHERE ino = ?', seconds, nanoseconds, ino)
@@ -489,6 +501,14 @@ export class WorkingTree implements WritableTree {
 
 function isFolderMode(mode: number): boolean {
   return (mode & Type.mask) === Type.folder
+}
+
+/** What SQLite throws, as the contract has it (`SQLITE_FULL` of sqlite3.h). */
+function fault(error: unknown): unknown {
+  if (codeOf(error) !== 'ERR_SQLITE_ERROR') return error
+  if ((error as { errcode?: number }).errcode === sqliteFull)
+    return new ChangeError('staging-full', 'the disk of the state folder is full', { cause: error })
+  return new ChangeError('staging-failed', `the state folder: ${messageOf(error)}`, { cause: error })
 }
 
 function now(): Timestamp {
