@@ -8,12 +8,12 @@ import {
   rmSync,
   writeSync,
 } from 'node:fs'
-import { codeOf, messageOf } from '../base/errors.ts'
+import { codeOf } from '../base/errors.ts'
 import { fallocate, lseekData, lseekHole, punchHole } from '../base/libc.ts'
-import { ChangeError } from '../snapshot/errors.ts'
 import type { AllocateKind, StagedContent } from '../snapshot/writable-tree.ts'
 import { dataRanges } from '../store/data-ranges.ts'
 import type { ByteRange } from '../store/object-store.ts'
+import { stagingFault } from './staging-fault.ts'
 
 /** For zeros where a file system has no holes. */
 const zeros = Buffer.alloc(1 << 20)
@@ -109,7 +109,7 @@ export class StagedFile implements StagedContent {
     try {
       punchHole(this.#fd, offset, end - offset)
     } catch (error) {
-      if (codeOf(error) !== 'ENOTSUP' && codeOf(error) !== 'no-koffi') throw failed(error)
+      if (codeOf(error) !== 'ENOTSUP' && codeOf(error) !== 'no-koffi') throw stagingFault(error)
       for (let at = offset; at < end; at += zeros.length)
         this.write(zeros.subarray(0, Math.min(zeros.length, end - at)), at)
     }
@@ -120,16 +120,6 @@ function kept<T>(work: () => T): T {
   try {
     return work()
   } catch (error) {
-    throw failed(error)
+    throw stagingFault(error)
   }
-}
-
-function failed(error: unknown): ChangeError {
-  const code = codeOf(error)
-  if (code === 'ENOSPC' || code === 'EDQUOT')
-    return new ChangeError('staging-full', 'the disk of the state folder is full', { cause: error })
-  if (code === 'EFBIG') return new ChangeError('too-large', messageOf(error), { cause: error })
-  if (code === 'no-koffi' || code === 'ENOTSUP')
-    return new ChangeError('not-possible', messageOf(error), { cause: error })
-  return new ChangeError('staging-failed', `the state folder: ${messageOf(error)}`, { cause: error })
 }
