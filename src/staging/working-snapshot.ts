@@ -1,13 +1,14 @@
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { type Abortable, orAborted } from '../base/abort.ts'
-import { codeOf } from '../base/errors.ts'
+import { codeOf, messageOf } from '../base/errors.ts'
 import type { Logger } from '../base/log.ts'
 import type { Semaphore } from '../base/semaphore.ts'
-import type { CatalogEntry } from '../snapshot/catalog.ts'
+import { type CatalogEntry, readSnapshot } from '../snapshot/catalog.ts'
 import type { ContentStore } from '../snapshot/content-store.ts'
+import { SnapshotError } from '../snapshot/errors.ts'
 import { type Manifest, manifestMembers, parseManifest } from '../snapshot/manifest.ts'
 import { publishSnapshot } from '../snapshot/publish.ts'
 import { indexes, rootIno, tables } from '../snapshot/schema.ts'
@@ -115,7 +116,7 @@ export class WorkingSnapshot implements WritableSnapshot, AsyncDisposable {
 
   /**
    * Opens what an earlier process has left in `folder`; undefined when that is nothing that was finished. `optionsOf`: what it needs, once its
-   * repository is known.
+   * repository is known. Throws `SnapshotError` when there is something that cannot be read.
    */
   static recover(
     folder: string,
@@ -126,11 +127,15 @@ export class WorkingSnapshot implements WritableSnapshot, AsyncDisposable {
     try {
       settings(database)
       state = readWorkingState(database)
-    } catch {
-      // It was not yet there, or only half.
+    } catch (error) {
+      database.close()
+      if (!isDamage(error) || hasContents(folder)) throw unreadable(folder, error)
+      // It was copied only half.
+      return undefined
     }
     if (state === undefined) {
       database.close()
+      if (hasContents(folder)) throw unreadable(folder)
       return undefined
     }
     const options = optionsOf(state.repository)
@@ -206,14 +211,22 @@ export class WorkingSnapshot implements WritableSnapshot, AsyncDisposable {
   adopt(parent: Ino, name: FileName, { inode, extents, xattrs, staged }: ForeignInode): MaybePromise<Inode> {
     const adopted = this.tree.adopt(parent, name, inode, extents, xattrs)
     if (staged === undefined) return adopted
-    this.#staged.copy(adopted.ino, staged, inode.size)
-    return this.tree.inode(adopted.ino) as Inode
+    try {
+      this.#staged.copy(adopted.ino, staged, inode.size)
+      // The copying is no change of the content.
+      return this.tree.setAttributes(adopted.ino, { mtime: inode.mtime })
+    } catch (error) {
+      this.tree.unlink(parent, name)
+      this.#staged.unlinked(adopted.ino)
+      throw error
+    }
   }
 
   share(ino: Ino, content: SharedContent): boolean {
     const inode = this.tree.inode(ino)
     if (inode === undefined || inode.size > 0 || this.#staged.staged(ino) !== undefined) return false
     this.tree.stored(ino, content)
+    this.tree.wrote(ino, content.size, undefined)
     return true
   }
 
@@ -288,12 +301,16 @@ export class WorkingSnapshot implements WritableSnapshot, AsyncDisposable {
     const indexPath = join(folder, 'index.sqlite')
     try {
       rmSync(indexPath, { force: true })
+      // A publish before may have been done although it seemed to fail.
+      if (existsSync(join(folder, putName))) this.meets(await readSnapshot(store, repository, number))
       // The index is of one moment: nothing is changed while it is written.
-      const { totals, changes } = await this.#staged.drained(() => ({
+      const { totals, changes, root } = await this.#staged.drained(() => ({
         changes: this.tree.changes,
         totals: writeIndex(this.tree, indexPath),
+        root: this.tree.inode(this.tree.root) as Inode,
       }))
-      const root = this.tree.inode(this.tree.root) as Inode
+      // What is published must not be newer than what is here after a crash of the system.
+      this.tree.sync()
       const entry = await publishSnapshot({
         store,
         repository,
@@ -309,6 +326,7 @@ export class WorkingSnapshot implements WritableSnapshot, AsyncDisposable {
         onManifest: (bytes) => writeFileSync(join(folder, putName), bytes, { mode: 0o600, flush: true }),
       })
       this.tree.published(changes, entry.manifestEtag)
+      this.tree.sync()
       renameSync(join(folder, putName), join(folder, manifestName))
       logger.info({ snapshot: repository + entry.name, ...totals }, 'published')
       onPublished(entry)
@@ -347,6 +365,27 @@ export class WorkingSnapshot implements WritableSnapshot, AsyncDisposable {
     const staged = new Set(this.tree.staged().map(String))
     for (const name of readdirSync(folder)) if (!staged.has(name)) rmSync(join(folder, name), { force: true })
   }
+}
+
+/** SQLITE_CORRUPT and SQLITE_NOTADB of sqlite3.h. */
+function isDamage(error: unknown): boolean {
+  const { errcode } = error as { errcode?: number }
+  return errcode === 11 || errcode === 26
+}
+
+function hasContents(folder: string): boolean {
+  const contents = join(folder, contentsName)
+  return existsSync(contents) && readdirSync(contents).length > 0
+}
+
+function unreadable(folder: string, cause?: unknown): SnapshotError {
+  const why = cause === undefined ? 'its database is empty' : messageOf(cause)
+  const code = cause instanceof SnapshotError ? cause.code : 'bad-index'
+  return new SnapshotError(
+    code,
+    `${folder} holds changes of an earlier mount that cannot be taken up again (${why}): look at it, and move it away`,
+    { cause },
+  )
 }
 
 function readIfThere(path: string): Buffer | undefined {

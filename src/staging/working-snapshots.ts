@@ -29,6 +29,7 @@ export interface WorkingSnapshotsOptions {
   readonly writer: string
   /** Called after each publish, and with undefined when one was removed. */
   readonly onPublished: (repository: string, number: number, entry: CatalogEntry | undefined) => void
+  readonly times?: PublishTimes | undefined
 }
 
 /** Files and bytes that are not in the store. */
@@ -40,12 +41,18 @@ export interface PendingTotals {
   readonly failures: readonly { readonly snapshot: string; readonly inode: number; readonly error: string }[]
 }
 
-/** Milliseconds without a change after which a snapshot is published, and between two publishes while it goes on changing. */
-const idleTime = 5_000
-const longestTime = 60_000
+/** When snapshots are published by themselves, in milliseconds. */
+export interface PublishTimes {
+  /** Without a change. */
+  readonly idle: number
+  /** Between two publishes while it goes on changing. */
+  readonly longest: number
+  readonly lookEvery: number
+}
+
+export const defaultPublishTimes: PublishTimes = { idle: 5_000, longest: 60_000, lookEvery: 1_000 }
 /** A publish that takes long comes less often: at most this part of the time goes into it. */
 const publishShare = 1 / 10
-const lookEvery = 1_000
 
 /** The snapshots of a destination that are being changed, in the state directory; publishes them when they are left alone for a while. */
 export class WorkingSnapshots implements WritableSnapshots, AsyncDisposable {
@@ -67,9 +74,14 @@ export class WorkingSnapshots implements WritableSnapshots, AsyncDisposable {
   static async open(options: WorkingSnapshotsOptions): Promise<WorkingSnapshots> {
     const snapshots = new WorkingSnapshots(options)
     mkdirSync(options.folder, { recursive: true, mode: 0o700 })
-    for (const name of readdirSync(options.folder).filter((name) => /^\d+$/.test(name))) {
-      snapshots.#lastFolder = Math.max(snapshots.#lastFolder, Number(name))
-      await snapshots.#recover(join(options.folder, name))
+    try {
+      for (const name of readdirSync(options.folder).filter((name) => /^\d+$/.test(name))) {
+        snapshots.#lastFolder = Math.max(snapshots.#lastFolder, Number(name))
+        await snapshots.#recover(join(options.folder, name))
+      }
+    } catch (error) {
+      await snapshots[Symbol.asyncDispose]()
+      throw error
     }
     void snapshots.#publishWhenIdle()
     return snapshots
@@ -117,10 +129,16 @@ export class WorkingSnapshots implements WritableSnapshots, AsyncDisposable {
     const { store, onPublished } = this.#options
     const key = keyOf(repository, entry.number)
     const working = this.#snapshots.get(key)
+    // Nobody is to publish it meanwhile.
     this.#snapshots.delete(key)
-    // The manifest first: without it nobody looks for the index.
-    if (entry.manifest !== undefined) await store.delete([manifestKey(repository, entry.number)])
-    await store.delete([indexKey(repository, entry.number)])
+    try {
+      // The manifest first: without it nobody looks for the index.
+      if (entry.manifest !== undefined) await store.delete([manifestKey(repository, entry.number)])
+      await store.delete([indexKey(repository, entry.number)])
+    } catch (error) {
+      if (working !== undefined) this.#snapshots.set(key, working)
+      throw error
+    }
     if (working !== undefined) await this.#discard(working)
     onPublished(repository, entry.number, undefined)
   }
@@ -193,6 +211,12 @@ export class WorkingSnapshots implements WritableSnapshots, AsyncDisposable {
     }
     const { repository, number } = snapshot
     const published = await readSnapshot(store, repository, number)
+    if (published === undefined && snapshot.baseEtag !== undefined && isEmpty(snapshot)) {
+      // Its removal was interrupted.
+      await store.delete([indexKey(repository, number)])
+      await this.#discard(snapshot)
+      return
+    }
     if (!snapshot.meets(published)) {
       await snapshot[Symbol.asyncDispose]()
       throw new SnapshotError(
@@ -206,6 +230,10 @@ export class WorkingSnapshots implements WritableSnapshots, AsyncDisposable {
       'changes of an earlier mount are taken up again',
     )
     this.#snapshots.set(keyOf(repository, number), snapshot)
+  }
+
+  get #times(): PublishTimes {
+    return this.#options.times ?? defaultPublishTimes
   }
 
   #newFolder(): string {
@@ -248,6 +276,7 @@ export class WorkingSnapshots implements WritableSnapshots, AsyncDisposable {
   /** A change is seen by readers soon after it, and at the latest after a while. */
   async #publishWhenIdle(): Promise<void> {
     const { signal } = this.#closed
+    const { idle, longest, lookEvery } = this.#times
     const seen = new Map<
       WorkingSnapshot,
       { changes: number; since: number; waiting: number; pause: number }
@@ -270,8 +299,8 @@ export class WorkingSnapshots implements WritableSnapshots, AsyncDisposable {
             waiting: before?.waiting ?? now,
             pause: before?.pause ?? 0,
           })
-          if (before === undefined || now - before.waiting < longestTime + before.pause) continue
-        } else if (now - before.since < idleTime + before.pause) continue
+          if (before === undefined || now - before.waiting < longest + before.pause) continue
+        } else if (now - before.since < idle + before.pause) continue
         await this.#tryPublish(snapshot, now, seen)
       }
     }
@@ -292,7 +321,7 @@ export class WorkingSnapshots implements WritableSnapshots, AsyncDisposable {
       )
     }
     const now = performance.now()
-    const pause = Math.min(30 * longestTime, (now - started) / publishShare)
+    const pause = Math.min(30 * this.#times.longest, (now - started) / publishShare)
     seen.set(snapshot, { changes: snapshot.tree.changes, since: now, waiting: now, pause })
   }
 }
@@ -303,6 +332,11 @@ function keyOf(repository: string, number: number): string {
 
 function nameOf({ repository, number }: WorkingSnapshot): string {
   return repository + snapshotName(number)
+}
+
+function isEmpty({ tree }: WorkingSnapshot): boolean {
+  for (const _ of tree.entries(tree.root, 0)) return false
+  return true
 }
 
 function totalsOf(snapshot: WorkingSnapshot): { files: number; bytes: number } {
