@@ -48,11 +48,16 @@ export interface PublishTimes {
   /** Between two publishes while it goes on changing. */
   readonly longest: number
   readonly lookEvery: number
+  /** A publish that takes long comes less often: at most this part of the time goes into it. */
+  readonly share: number
 }
 
-export const defaultPublishTimes: PublishTimes = { idle: 5_000, longest: 60_000, lookEvery: 1_000 }
-/** A publish that takes long comes less often: at most this part of the time goes into it. */
-const publishShare = 1 / 10
+export const defaultPublishTimes: PublishTimes = {
+  idle: 5_000,
+  longest: 60_000,
+  lookEvery: 1_000,
+  share: 1 / 10,
+}
 
 /** The snapshots of a destination that are being changed, in the state directory; publishes them when they are left alone for a while. */
 export class WorkingSnapshots implements WritableSnapshots, AsyncDisposable {
@@ -321,7 +326,8 @@ export class WorkingSnapshots implements WritableSnapshots, AsyncDisposable {
       )
     }
     const now = performance.now()
-    const pause = Math.min(30 * this.#times.longest, (now - started) / publishShare)
+    const { longest, share } = this.#times
+    const pause = Math.min(30 * longest, (now - started) / share)
     seen.set(snapshot, { changes: snapshot.tree.changes, since: now, waiting: now, pause })
   }
 }
