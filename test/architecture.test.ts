@@ -9,6 +9,7 @@ const mayImport: Record<string, readonly string[]> = {
     'daemon',
     'import',
     'maintenance',
+    'staging',
     'sample',
     'snapshot',
     'cache',
