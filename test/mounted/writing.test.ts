@@ -1,6 +1,7 @@
 import {
   appendFile,
   mkdir,
+  open,
   readdir,
   readFile,
   rename,
@@ -190,6 +191,25 @@ writeTest('a snapshot is removed with all it holds', async (t, scene) => {
     [],
     'objects go when they are collected',
   )
+})
+
+writeTest('a snapshot is given another number, while somebody is in it', async (t, scene) => {
+  const { repository, destination } = scene
+  await mkdir(join(repository, 'snap.1'))
+  await writeFile(join(repository, 'snap.1/file'), 'content')
+  await runJbfs(['publish', scene.mount.path], { env: { HOME: scene.folder } })
+  await using inside = await open(join(repository, 'snap.1/file'))
+  await rename(join(repository, 'snap.1'), join(repository, 'snap.7'))
+  t.is((await inside.read(Buffer.alloc(7), 0, 7, 0)).buffer.toString(), 'content')
+  t.deepEqual((await readdir(join(repository, 'snap.7'))).sort(), ['file', 'jetbackup.index'])
+  await appendFile(join(repository, 'snap.7/file'), ', more')
+  await inside.close()
+  t.is((await scene.umount()).code, 0)
+  t.deepEqual(await readdir(join(destination, 'customer/export')), ['snap.7'])
+  await scene.published(async (published) => {
+    t.deepEqual((await readdir(published)).sort(), ['latest', 'snap.7'])
+    t.is(await readFile(join(published, 'snap.7/file'), 'utf8'), 'content, more')
+  })
 })
 
 writeTest('git works inside a snapshot', async (t, scene) => {
