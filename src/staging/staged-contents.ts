@@ -252,18 +252,21 @@ export class StagedContents {
   #change(content: Content, clearSetuid: boolean, change: (file: StagedFile) => void): void {
     const { tree } = this.#options
     const file = content.file as StagedFile
-    // Before the first byte: what the tree calls stored is no longer what the file has.
-    if (!content.isDirty) tree.stage(content.ino, file.size)
-    content.isDirty = true
-    content.generation++
     const { size } = file
+    content.generation++
     try {
       change(file)
+      // Only now: what is stored stays the content when this fails, or the process dies.
+      if (!content.isDirty) tree.stage(content.ino, file.size)
     } catch (error) {
-      // A part may have been written behind the end: nobody is told of it.
-      if (file.size > size) file.resize(size)
+      if (!content.isDirty) {
+        file.remove()
+        content.file = undefined
+        // Nobody is told of a part that was written behind the end.
+      } else if (file.size > size) file.resize(size)
       throw error
     }
+    content.isDirty = true
     const { mode } = this.#inode(content.ino)
     tree.wrote(content.ino, file.size, clearSetuid ? withoutSetuid(mode) : undefined)
   }
@@ -346,6 +349,8 @@ export class StagedContents {
   #drop(content: Content): void {
     content.file?.remove()
     content.file = undefined
+    // An upload that waits for its turn must not go on without a file, for ever.
+    content.isDirty = false
     this.#contents.delete(content.ino)
   }
 

@@ -42,7 +42,8 @@ export class StagedFile implements StagedContent {
 
   /** Where it has data. */
   ranges(): ByteRange[] {
-    return dataRanges(this.#fd, fstatSync(this.#fd))
+    const stat = fstatSync(this.#fd)
+    return told(() => dataRanges(this.#fd, stat), [{ offset: 0, length: stat.size }])
   }
 
   read(offset: number, length: number): Uint8Array {
@@ -85,8 +86,11 @@ export class StagedFile implements StagedContent {
   }
 
   seek(offset: number, want: 'data' | 'hole'): number | undefined {
-    if (offset >= this.size) return undefined
-    return want === 'data' ? lseekData(this.#fd, offset) : lseekHole(this.#fd, offset)
+    const { size } = this
+    if (offset >= size) return undefined
+    return want === 'data'
+      ? told(() => lseekData(this.#fd, offset), offset)
+      : told(() => lseekHole(this.#fd, offset), size)
   }
 
   /** Returns when its bytes are on the disk. */
@@ -113,6 +117,16 @@ export class StagedFile implements StagedContent {
       for (let at = offset; at < end; at += zeros.length)
         this.write(zeros.subarray(0, Math.min(zeros.length, end - at)), at)
     }
+  }
+}
+
+/** `unknown`: where nobody can tell of holes, all is data. */
+function told<T>(ask: () => T, unknown: T): T {
+  try {
+    return ask()
+  } catch (error) {
+    if (codeOf(error) === 'no-koffi') return unknown
+    throw stagingFault(error)
   }
 }
 

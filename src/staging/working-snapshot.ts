@@ -295,9 +295,15 @@ export class WorkingSnapshot implements WritableSnapshot, AsyncDisposable {
   /** Publishes it under another number, of which there is no snapshot; what is published under the old one stays. */
   async renumber(number: number, options: Abortable): Promise<void> {
     await this.publish(options)
-    this.tree.renumber(number)
-    this.#number = number
-    await this.publish(options)
+    const before = { number: this.#number, etag: this.baseEtag }
+    this.#setNumber(number, undefined)
+    try {
+      // To its end: nobody could tell of which number one is that goes on unattended.
+      await this.publish({})
+    } catch (error) {
+      this.#setNumber(before.number, before.etag)
+      throw error
+    }
   }
 
   /** Stops what is under way; all stays in its folder. */
@@ -345,6 +351,11 @@ export class WorkingSnapshot implements WritableSnapshot, AsyncDisposable {
     } finally {
       await rm(indexPath, { force: true })
     }
+  }
+
+  #setNumber(number: number, baseEtag: string | undefined): void {
+    this.tree.renumber(number, baseEtag)
+    this.#number = number
   }
 
   #manifest(indexPath: string): {

@@ -97,14 +97,14 @@ export class WorkingSnapshots implements WritableSnapshots, AsyncDisposable {
   }
 
   begun(repository: string): readonly number[] {
-    return [...this.#snapshots.values()]
+    return [...this.#all]
       .filter((snapshot) => snapshot.repository === repository && snapshot.baseEtag === undefined)
       .map(({ number }) => number)
   }
 
   /** Prefixes of repositories with snapshots that were never published: nothing in the store speaks of them. */
   repositories(): string[] {
-    return [...new Set([...this.#snapshots.values()].map(({ repository }) => repository))]
+    return [...new Set([...this.#all].map(({ repository }) => repository))]
   }
 
   begin(repository: string, number: number, top: MadeInode): WorkingSnapshot {
@@ -133,9 +133,15 @@ export class WorkingSnapshots implements WritableSnapshots, AsyncDisposable {
   async renumber(repository: string, entry: CatalogEntry, number: number, options: Abortable): Promise<void> {
     const { store, onPublished } = this.#options
     const working = await this.change(repository, entry, options)
-    this.#snapshots.delete(keyOf(repository, entry.number))
+    // Under both numbers until it is done: whoever lists the repository finds this one.
     this.#snapshots.set(keyOf(repository, number), working)
-    await working.renumber(number, options)
+    try {
+      await working.renumber(number, options)
+    } catch (error) {
+      this.#snapshots.delete(keyOf(repository, number))
+      throw error
+    }
+    this.#snapshots.delete(keyOf(repository, entry.number))
     await store.delete([manifestKey(repository, entry.number)])
     await store.delete([indexKey(repository, entry.number)])
     onPublished(repository, entry.number, undefined)
@@ -164,7 +170,7 @@ export class WorkingSnapshots implements WritableSnapshots, AsyncDisposable {
     let files = 0
     let bytes = 0
     let snapshots = 0
-    for (const working of this.#snapshots.values()) {
+    for (const working of this.#all) {
       if (!working.isPublished) snapshots++
       for (const { ino, bytes: size, failure } of working.pending()) {
         files++
@@ -178,9 +184,7 @@ export class WorkingSnapshots implements WritableSnapshots, AsyncDisposable {
 
   /** Publishes all that has changed. Rejects with the first fault, after all were tried. */
   async publish(options: Abortable = {}): Promise<void> {
-    const results = await Promise.allSettled(
-      [...this.#snapshots.values()].map((snapshot) => snapshot.publish(options)),
-    )
+    const results = await Promise.allSettled([...this.#all].map((snapshot) => snapshot.publish(options)))
     const failed = results.find((result) => result.status === 'rejected')
     if (failed !== undefined) throw failed.reason
   }
@@ -188,7 +192,7 @@ export class WorkingSnapshots implements WritableSnapshots, AsyncDisposable {
   /** Stops; what is published leaves nothing behind, all else stays for the next mount. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed.abort()
-    for (const snapshot of this.#snapshots.values()) {
+    for (const snapshot of this.#all) {
       if (snapshot.isPublished) await this.#discard(snapshot)
       else await snapshot[Symbol.asyncDispose]()
     }
@@ -248,6 +252,11 @@ export class WorkingSnapshots implements WritableSnapshots, AsyncDisposable {
     this.#snapshots.set(keyOf(repository, number), snapshot)
   }
 
+  /** One that is given another number is there under both. */
+  get #all(): ReadonlySet<WorkingSnapshot> {
+    return new Set(this.#snapshots.values())
+  }
+
   get #times(): PublishTimes {
     return this.#options.times ?? defaultPublishTimes
   }
@@ -300,7 +309,7 @@ export class WorkingSnapshots implements WritableSnapshots, AsyncDisposable {
     for (;;) {
       await delay(lookEvery, undefined, { signal, ref: false }).catch(() => {})
       if (signal.aborted) return
-      for (const snapshot of this.#snapshots.values()) {
+      for (const snapshot of this.#all) {
         const now = performance.now()
         const { changes } = snapshot.tree
         const before = seen.get(snapshot)

@@ -303,9 +303,9 @@ export class WorkingTree implements WritableTree {
     this.#run('DELETE FROM staged WHERE ino = ?', ino)
   }
 
-  /** It is another snapshot from now on, of which nothing is published. */
-  renumber(number: number): void {
-    this.#changing(() => this.#run('UPDATE working SET number = ?, base_etag = NULL', number))
+  /** It is another snapshot from now on, of which this is published. */
+  renumber(number: number, etag: string | undefined): void {
+    this.#changing(() => this.#run('UPDATE working SET number = ?, base_etag = ?', number, etag ?? null))
   }
 
   /** What was there at change number `changes` is published, under this etag. */

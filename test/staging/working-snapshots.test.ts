@@ -229,3 +229,47 @@ test('what was never begun whole is removed, and what somebody else has publishe
   await using snapshots = await open()
   t.deepEqual(snapshots.begun(repository), [1])
 })
+
+test('one is given another number for all, here and in the store', async (t) => {
+  const { open, store, announced } = await destination(t)
+  await using snapshots = await open()
+  const snapshot = snapshots.begin(repository, 1, top)
+  await snapshots.publish()
+  await snapshots.renumber(repository, await entryOf(store, 1), 5, {})
+  t.is(snapshots.get(repository, 5), snapshot)
+  t.is(snapshots.get(repository, 1), undefined)
+  t.is(snapshot.number, 5)
+  t.true(snapshot.isPublished)
+  t.deepEqual([...store.objects.keys()].sort(), [
+    `${repository}export/snap.5`,
+    `${repository}snap.5/jetbackup.index`,
+  ])
+  t.deepEqual(announced, [
+    [1, true],
+    [5, true],
+    [1, false],
+  ])
+})
+
+test('one that cannot be given another number keeps its own', async (t) => {
+  const { open, store } = await destination(t)
+  await using snapshots = await open()
+  const snapshot = snapshots.begin(repository, 1, top)
+  await snapshots.publish()
+  const entry = await entryOf(store, 1)
+  store.before = (call, key) => {
+    if (call === 'put' && key.includes('snap.5')) throw new StoreError('access-denied', 'not today')
+  }
+  await t.throwsAsync(snapshots.renumber(repository, entry, 5, {}), { code: 'access-denied' })
+  store.before = () => {}
+  t.is(snapshots.get(repository, 1), snapshot)
+  t.is(snapshots.get(repository, 5), undefined)
+  addFile(snapshot.tree, 'f')
+  await snapshots.publish()
+  t.not((await entryOf(store, 1)).manifestEtag, entry.manifestEtag)
+  await snapshots.renumber(repository, await entryOf(store, 1), 5, {})
+  t.deepEqual(
+    (await listSnapshots(store, repository)).map(({ number }) => number),
+    [5],
+  )
+})
