@@ -23,7 +23,7 @@ import { FileType } from './attributes.ts'
 import type { DestinationTree } from './destination-tree.ts'
 import { inoOf, nodeidOf, slotOf } from './inode-number.ts'
 import type { MountedSnapshot } from './mounted-snapshot.ts'
-import { aclWithMode, aclXattr, effectOfAcl } from './posix-acl.ts'
+import { aclWithMode, aclXattr, defaultAclXattr, effectOfAcl, inheritedAcl } from './posix-acl.ts'
 import { then } from './then.ts'
 
 /** What the reading half of the filesystem does for this one. */
@@ -341,10 +341,38 @@ export class SnapshotChanges implements ChangeOperations {
   ): MaybePromise<Entry> {
     return then(this.#writable(parent, context), (working) => {
       const { uid, gid } = context
-      const inode = working.tree.make(inoOf(parent), name as FileName | undefined, { ...made, uid, gid })
+      const inherited = this.#inherited(working, inoOf(parent), made.mode)
+      const mode = inherited?.mode ?? made.mode
+      const { ino } = working.tree.make(inoOf(parent), name as FileName | undefined, {
+        ...made,
+        mode,
+        uid,
+        gid,
+      })
+      for (const [xattr, acl] of inherited?.acls ?? []) working.tree.setXattr(ino, xattr, acl, 'any')
+      const inode = working.tree.inode(ino) as Inode
       opened?.(working, inode)
       return this.#entry(this.#snapshot(parent), inode)
     })
+  }
+
+  /** What the default ACL of the folder, if it has one, makes of what is made in it. */
+  #inherited(
+    { tree }: WritableSnapshot,
+    parent: Ino,
+    mode: number,
+  ): { mode: number; acls: (readonly [string, Buffer])[] } | undefined {
+    const given =
+      (mode & FileType.mask) === FileType.symlink ? undefined : tree.xattr(parent, defaultAclXattr)
+    const inherited = given && inheritedAcl(given, mode)
+    if (given === undefined || inherited === undefined) return undefined
+    return {
+      mode: (mode & FileType.mask) | inherited.mode,
+      acls: [
+        ...(inherited.isPlain ? [] : [[aclXattr, inherited.acl] as const]),
+        ...((mode & FileType.mask) === FileType.folder ? [[defaultAclXattr, given] as const] : []),
+      ],
+    }
   }
 
   #write(
