@@ -407,10 +407,12 @@ export class StagedContents {
     const uploading = this.#send(content).finally(() => {
       content.upload = undefined
       content.isUploading = false
-      if (content.held === uploading) content.held = undefined
+      if (content.held === ended) content.held = undefined
     })
     content.upload = uploading
-    if (hold) content.held ??= uploading
+    // Who waits to change the file is not told how it ends.
+    const ended = uploading.catch(() => {})
+    if (hold) content.held ??= ended
     return uploading.then(() => {
       this.#settle(content)
     })

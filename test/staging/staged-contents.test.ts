@@ -371,3 +371,18 @@ test('a file that is removed while its upload waits for its turn is forgotten', 
   await until(() => [...snapshot.pending()].length === 0)
   t.is([...store.objects.keys()].length, 9)
 })
+
+test('a write that waits for an fsync does not fail with it', async (t) => {
+  const prepared = await oneFile(t)
+  const { snapshot, file, store } = prepared
+  await write(snapshot, file, 0, 'text')
+  const gate = Promise.withResolvers<void>()
+  store.before = (call) => (call === 'put' ? gate.promise : undefined)
+  const failing = t.throwsAsync(snapshot.fsync(file, {}), { code: 'unavailable' })
+  await until(() => snapshot.stateOf(file) === 'uploading')
+  const writing = write(snapshot, file, 4, ' more')
+  gate.reject(new StoreError('unavailable', 'no store today'))
+  await failing
+  await writing
+  t.is(contentOf(prepared, snapshot, file), 'text more')
+})
