@@ -1,10 +1,27 @@
-/** ` (did you mean …?)` with the nearest of `words` when one is near enough, by letters changed, left out or added; else ''. */
+/** Letters that must be there of a word which is not typed to its end. */
+const shortestBeginning = 3
+
+/**
+ * ` (did you mean …?)` with the nearest of `words` when one is near enough, by letters changed, left out or added, or else the only one that begins with what was
+ * typed; else ''.
+ */
 export function didYouMean(typed: string, words: readonly string[]): string {
+  const meant = nearestOf(typed, words) ?? onlyBeginningWith(typed, words)
+  return meant === undefined ? '' : ` (did you mean ${meant}?)`
+}
+
+function nearestOf(typed: string, words: readonly string[]): string | undefined {
   const distances = words.map((word) => ({ word, distance: editDistance(typed, word) }))
   const [nearest] = distances.sort((a, b) => a.distance - b.distance)
   // A third of the letters, so that of short words only a slip of one is taken for a slip.
   const isNear = nearest !== undefined && nearest.distance <= Math.max(1, Math.floor(typed.length / 3))
-  return isNear ? ` (did you mean ${nearest.word}?)` : ''
+  return isNear ? nearest.word : undefined
+}
+
+function onlyBeginningWith(typed: string, words: readonly string[]): string | undefined {
+  if (typed.length < shortestBeginning) return undefined
+  const [first, ...others] = words.filter((word) => word.toLowerCase().startsWith(typed.toLowerCase()))
+  return others.length === 0 ? first : undefined
 }
 
 /** Letters that are missing, too many, wrong, or change places with their neighbour (Damerau and Levenshtein), case aside. */

@@ -1,9 +1,12 @@
+import { messageOf } from '../base/errors.ts'
 import { storeDefaults } from '../destination/parse-destination.ts'
 import type { FieldChanges } from '../destination/settings/edit-text.ts'
 import { type FieldName, type FieldValue, fields, keyFields } from '../destination/settings/fields.ts'
+import { readKeysFile } from '../destination/settings/keys-file.ts'
 import { parseTable, type TableContext } from '../destination/settings/parse-table.ts'
 import { vendors } from '../destination/vendors.ts'
 import { textOfValue, valueOfText } from './field-text.ts'
+import { ownReader } from './settings-files.ts'
 import type { Terminal } from './terminal.ts'
 
 type Table = Readonly<Record<string, unknown>>
@@ -77,8 +80,25 @@ async function askField(
           : valueOfText(field, answer)
     const { problems } = parseTable(name, withField(table, field, value), { file, hostName })
     const [problem] = problems.filter((found) => found.field === field)
-    if (problem === undefined) return value
-    terminal.say(`  ${field} ${problem.text}`)
+    const complaint =
+      problem === undefined ? complaintOfKeysFile(field, value, table) : `${field} ${problem.text}`
+    if (complaint === undefined) return value
+    terminal.say(`  ${complaint}`)
+  }
+}
+
+/** What `saveDestination` would say, while there is somebody to ask again. One that is written already is left to those who use it. */
+function complaintOfKeysFile(
+  field: FieldName,
+  value: FieldValue | undefined,
+  table: Table,
+): string | undefined {
+  if (field !== 'keys_file' || typeof value !== 'string' || value === table.keys_file) return undefined
+  try {
+    readKeysFile(value, ownReader().ownUid)
+    return undefined
+  } catch (error) {
+    return messageOf(error).replaceAll('\n', '\n  ')
   }
 }
 

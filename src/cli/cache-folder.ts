@@ -1,6 +1,7 @@
 import { access, constants, mkdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { codeOf, messageOf } from '../base/errors.ts'
+import { codeOf } from '../base/errors.ts'
+import { systemReason } from '../base/system-reason.ts'
 import { CliError } from './errors.ts'
 
 /** Makes the cache folder if it is not there; refuses one that cannot be written to, before anything depends on it. */
@@ -11,7 +12,7 @@ export async function prepareCacheFolder(path: string): Promise<void> {
   } catch (error) {
     throw new CliError(
       'usage',
-      `the cache folder ${path} cannot be used: ${messageOf(error)}: choose another --cache-dir`,
+      `the cache folder ${path} cannot be used: ${systemReason(error)}: choose another --cache-dir`,
       {
         cause: error,
       },

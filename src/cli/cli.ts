@@ -1,4 +1,4 @@
-import yargs, { type Argv } from 'yargs'
+import yargs, { type Argv, type CommandModule } from 'yargs'
 import { didYouMean } from '../base/did-you-mean.ts'
 import { checkCommand } from './commands/check.ts'
 import { demoCommand } from './commands/demo.ts'
@@ -10,9 +10,10 @@ import { publishCommand } from './commands/publish.ts'
 import { snapshotsCommand } from './commands/snapshots.ts'
 import { statusCommand } from './commands/status.ts'
 import { umountCommand } from './commands/umount.ts'
-import { completionOf } from './completion.ts'
+import { completionHelp, completionOf } from './completion.ts'
 import { CliError } from './errors.ts'
 import { exitCodeMeanings } from './exit-codes.ts'
+import { print } from './output.ts'
 import { usageError } from './usage-error.ts'
 import { version } from './version.ts'
 
@@ -28,24 +29,35 @@ const commands = [
   destinationCommand,
   demoCommand,
 ] as const
-const commandNames = commands.map(({ command }) => String(command).split(' ')[0] as string)
+const commandNames = commands.map(nameOf)
 const allNames = [...commandNames, ...commands.flatMap(({ aliases = [] }) => aliases), 'completion', 'help']
+const groupName = nameOf(destinationCommand)
+const subcommandNames = destinationCommands.flatMap((command: Pick<CommandModule, 'command' | 'aliases'>) => [
+  nameOf(command),
+  ...(command.aliases ?? []),
+])
 
 /** Runs one command. Rejects with what went wrong; a command line that is wrong is a `CliError` with code `usage`. */
 export async function runCli(argv: readonly string[]): Promise<void> {
   try {
-    await parser(asYargsHasIt(argv)).parseAsync()
+    const words = asYargsHasIt(argv)
+    // yargs prints what it makes of this command whatever else is asked for.
+    if (words[0] === 'completion' && words.some((word) => word === '--help' || word === '-h'))
+      return print(completionHelp)
+    await parser(words).parseAsync()
   } catch (error) {
     // Some faults of a command line yargs throws past `fail`.
-    if (error instanceof Error && error.name === 'YError') throw usageError(error.message, helpFor(argv))
+    if (error instanceof Error && error.name === 'YError')
+      throw usageError(error.message, { help: helpFor(argv), options: [] })
     throw isLostFolder(error) ? lostFolderError(error) : error
   }
 }
 
 function parser(argv: readonly string[]): Argv {
+  // The folder is for settings files we have none of: not the working folder, in which even asking may fail, or hang.
+  const root = yargs([...argv], '/')
   return (
-    // The folder is for settings files we have none of: not the working folder, in which even asking may fail, or hang.
-    yargs([...argv], '/')
+    root
       .scriptName('jbfs')
       .locale('en')
       .usage('$0 <command>\n\nMounts JetBackup 5 destinations as ordinary folders.')
@@ -74,7 +86,7 @@ function parser(argv: readonly string[]): Argv {
       .wrap(Math.min(110, process.stdout.columns ?? 100))
       .exitProcess(false)
       .fail((message, error) => {
-        throw error ?? usageError(message, helpFor(argv))
+        throw error ?? usageError(message, { help: helpFor(argv), options: optionsOf(root) })
       })
   )
 }
@@ -93,10 +105,30 @@ function lostFolderError(cause: unknown): CliError {
 /** `help mount` is `mount --help`, as with git. Throws `usage` for a command that is none. */
 function asYargsHasIt(argv: readonly string[]): readonly string[] {
   const [first = '', ...rest] = argv
-  if (first === 'help') return asYargsHasIt([...rest.slice(0, 1), '--help'])
-  if (first === '' || first.startsWith('-') || allNames.includes(first)) return withOptionalValues(argv)
-  const hint = didYouMean(first, allNames) || ' (see jbfs --help)'
-  throw new CliError('usage', `there is no command ${JSON.stringify(first)}${hint}`)
+  if (first === 'help') return asYargsHasIt([...rest.slice(0, isGroup(rest[0]) ? 2 : 1), '--help'])
+  if (first === '' || first.startsWith('-')) return withOptionalValues(argv)
+  refuseUnknown(first, allNames, 'jbfs')
+  const [second = ''] = rest
+  if (isGroup(first) && second !== '' && !second.startsWith('-'))
+    refuseUnknown(second, subcommandNames, `jbfs ${first}`)
+  return withOptionalValues(argv)
+}
+
+function refuseUnknown(word: string, names: readonly string[], command: string): void {
+  if (names.includes(word)) return
+  const hint = didYouMean(word, names) || ` (see ${command} --help)`
+  throw new CliError('usage', `there is no command ${JSON.stringify(word)}${hint}`)
+}
+
+/** Whether commands of its own stand below a command. */
+function isGroup(command: string | undefined): boolean {
+  return command === groupName
+}
+
+/** The options of the command that is being looked at, which are those of the parser meanwhile; the types of yargs leave out how to ask for them. */
+function optionsOf(current: Argv): string[] {
+  const { key } = (current as Argv & { getOptions(): { key: Record<string, boolean> } }).getOptions()
+  return Object.keys(key)
 }
 
 /** What an option means that may stand without its value. */
@@ -108,8 +140,13 @@ function withOptionalValues(argv: readonly string[]): readonly string[] {
   return argv.map((word, index) => (end === -1 || index < end ? (optionalValues[word] ?? word) : word))
 }
 
-function helpFor([command = '']: readonly string[]): string {
+function helpFor([command = '', subcommand = '']: readonly string[]): string {
+  if (isGroup(command) && subcommandNames.includes(subcommand)) return `jbfs ${command} ${subcommand} --help`
   return allNames.includes(command) ? `jbfs ${command} --help` : 'jbfs --help'
+}
+
+function nameOf({ command }: Pick<CommandModule, 'command'>): string {
+  return String(command).split(' ')[0] as string
 }
 
 function epilogue(): string {

@@ -3,6 +3,15 @@ import { ownSettings } from './settings-files.ts'
 
 type Command = Pick<CommandModule, 'command'>
 
+export const completionHelp = `jbfs completion
+
+Print what makes the shell complete commands, options and destinations, for bash or, where SHELL says so, zsh.
+
+Examples:
+  jbfs completion >> ~/.bashrc                     for yourself, from the next shell on
+  jbfs completion >> ~/.zshrc                      the same with zsh
+  jbfs completion > /etc/bash_completion.d/jbfs    for all users of bash`
+
 /** Positionals that may name a destination of the settings. */
 const namePositionals: readonly string[] = ['<destination>', '<repository>', '<name>']
 

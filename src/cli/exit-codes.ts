@@ -32,6 +32,8 @@ const table = {
   'bad-settings': 2,
   'read-only-destination': 2,
   'bad-name': 2,
+  // Another number is to be given.
+  'snapshot-exists': 2,
   unavailable: 3,
   timeout: 3,
   'access-denied': 3,
@@ -58,6 +60,7 @@ const table = {
   'no-index': 5,
   'bad-index': 5,
   foreign: 5,
+  'nothing-there': 5,
   'too-new': 5,
   missing: 5,
   corrupt: 5,

@@ -25,7 +25,8 @@ export const fieldFlags: Readonly<Record<string, Options>> = {
     type: 'boolean',
     default: false,
     group: 'Fields:',
-    describe: 'read the access key and the secret key, a line each, from standard input',
+    describe:
+      'read the access key, the secret key and, if need be, the session token, a line each, from standard input',
   },
 }
 

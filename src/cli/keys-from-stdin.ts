@@ -8,13 +8,20 @@ export async function keysFromStdin(): Promise<FieldChanges> {
   if (process.stdin.isTTY) {
     using terminal = new Terminal()
     const access_key = await terminal.askSecret('access key: ')
-    return { access_key, secret_key: await terminal.askSecret('secret key: ') }
+    const secret_key = await terminal.askSecret('secret key: ')
+    const session_token = await terminal.askSecret(
+      'session token, of keys that are lent for a while [none]: ',
+    )
+    return { access_key, secret_key, session_token: session_token || undefined }
   }
-  const [access_key, secret_key, ...others] = (await text(process.stdin)).trimEnd().split(/\r?\n/)
-  if (!access_key || !secret_key || others.length > 0)
+  const [access_key, secret_key, session_token, ...others] = (await text(process.stdin))
+    .trimEnd()
+    .split(/\r?\n/)
+  if (!access_key || !secret_key || session_token === '' || others.length > 0)
     throw new CliError(
       'usage',
-      '--keys-from-stdin reads two lines from standard input: the access key, and the secret key',
+      '--keys-from-stdin reads from standard input, a line each: the access key, the secret key and, of keys that are lent for a while, the session token',
     )
-  return { access_key, secret_key }
+  // New keys do not go with the token of old ones.
+  return { access_key, secret_key, session_token }
 }

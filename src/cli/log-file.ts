@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { codeOf, messageOf } from '../base/errors.ts'
+import { codeOf } from '../base/errors.ts'
+import { systemReasonAt } from '../base/system-reason.ts'
 import { CliError } from './errors.ts'
 
 /** One log for each canonical mountpoint: `/mnt/backups` logs to `mnt-backups.log`, `/mnt-backups` to `mnt%2dbackups.log`. */
@@ -18,7 +19,7 @@ export async function requireLogFolder(file: string): Promise<void> {
   const folder = dirname(file)
   const stats = await stat(folder).catch((error: unknown) => {
     if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR') return undefined
-    throw new CliError('usage', `cannot write the log: ${messageOf(error)}; choose another --log-file`, {
+    throw new CliError('usage', `cannot write the log: ${systemReasonAt(error)}; choose another --log-file`, {
       cause: error,
     })
   })

@@ -1,8 +1,9 @@
 import { spawn } from 'node:child_process'
 import { lstat, readdir, readlink, realpath, stat } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
-import { codeOf, messageOf } from '../base/errors.ts'
+import { codeOf } from '../base/errors.ts'
 import { mountAt } from '../base/mountinfo.ts'
+import { systemReason } from '../base/system-reason.ts'
 import { unmount } from '../fuse/mount.ts'
 import { contains, nearestRealpath } from './containment.ts'
 import { CliError } from './errors.ts'
@@ -36,7 +37,7 @@ async function realpathOf(folder: string): Promise<string> {
     return await realpath(folder)
   } catch (error) {
     if (codeOf(error) === 'ENOENT') throw new CliError('bad-mountpoint', `there is no folder ${folder}`)
-    throw new CliError('bad-mountpoint', `cannot reach ${folder}: ${messageOf(error)}`, { cause: error })
+    throw new CliError('bad-mountpoint', `cannot reach ${folder}: ${systemReason(error)}`, { cause: error })
   }
 }
 
@@ -45,7 +46,7 @@ async function linkTarget(path: string): Promise<string | undefined> {
     return (await lstat(path)).isSymbolicLink() ? await readlink(path) : undefined
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return undefined
-    throw new CliError('bad-mountpoint', `cannot look at ${path}: ${messageOf(error)}`, { cause: error })
+    throw new CliError('bad-mountpoint', `cannot look at ${path}: ${systemReason(error)}`, { cause: error })
   }
 }
 
@@ -97,7 +98,7 @@ export async function prepareMountpoint(mountpoint: string): Promise<void> {
     isFolder = (await stat(mountpoint)).isDirectory()
   } catch (error) {
     if (codeOf(error) !== 'ENOENT')
-      throw new CliError('bad-mountpoint', `cannot look at ${mountpoint}: ${messageOf(error)}`, {
+      throw new CliError('bad-mountpoint', `cannot look at ${mountpoint}: ${systemReason(error)}`, {
         cause: error,
       })
     throw new CliError('bad-mountpoint', `there is no folder ${mountpoint}: make it with mkdir -p`)

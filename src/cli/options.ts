@@ -2,9 +2,11 @@ import { statSync } from 'node:fs'
 import { resolve } from 'node:path'
 import type { InferredOptionTypes, Options } from 'yargs'
 import { parseByteSize } from '../base/byte-size.ts'
-import { messageOf } from '../base/errors.ts'
+import { flag } from '../base/command-line.ts'
+import { systemReason } from '../base/system-reason.ts'
 import { logLevels } from '../daemon/logging.ts'
 import { type Destination, type StoreOptions, storeDefaults } from '../destination/parse-destination.ts'
+import { placeFlagsOf } from '../destination/place-flags.ts'
 import type { StoreOverrides } from '../destination/settings/named-destination.ts'
 import { CliError } from './errors.ts'
 
@@ -76,7 +78,7 @@ export const logLevelFlag = {
   'log-level': {
     choices: logLevels,
     requiresArg: true,
-    describe: 'how much to log; debug also shows where an error comes from',
+    describe: 'how much to log; debug also shows where each error comes from',
   },
 } as const satisfies Record<string, Options>
 
@@ -151,18 +153,10 @@ export function storeFlagsOf(destination: Destination, config: string | undefine
       ...flag('max-concurrency', store.maxConcurrency),
     ]
   return [
-    ...flag('endpoint', store.endpoint),
-    ...flag('region', store.region),
-    ...flag('addressing', store.addressing),
-    ...flag('ca-file', store.caFile),
-    ...(store.verifySsl ? [] : ['--no-verify-ssl']),
+    ...placeFlagsOf(store),
     ...flag('http-retries', store.httpRetries),
     ...flag('max-concurrency', store.maxConcurrency),
   ]
-}
-
-export function flag(name: string, value: string | number | undefined): string[] {
-  return value === undefined ? [] : [`--${name}=${value}`]
 }
 
 /** Bytes of `256M`, given to the option `name`. */
@@ -197,7 +191,7 @@ function checkedFile(name: string, path: string): string {
   try {
     if (statSync(absolute).isFile()) return absolute
   } catch (error) {
-    throw new CliError('usage', `${name}: ${messageOf(error)}`, { cause: error })
+    throw new CliError('usage', `${name} ${path}: ${systemReason(error)}`, { cause: error })
   }
   throw new CliError('usage', `${name}: ${path} is no file`)
 }

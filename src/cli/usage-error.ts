@@ -1,11 +1,19 @@
+import { didYouMean } from '../base/did-you-mean.ts'
 import { CliError } from './errors.ts'
 
-/** What yargs complains of, as one line in our words. `help`: the command that shows what is allowed. */
-export function usageError(message: string, help: string): CliError {
-  return new CliError('usage', `${problemOf(message)} (see ${help})`)
+export interface UsageContext {
+  /** The command that shows what is allowed. */
+  readonly help: string
+  /** The options there are, without dashes. */
+  readonly options: readonly string[]
 }
 
-function problemOf(message: string): string {
+/** What yargs complains of, as one line in our words. */
+export function usageError(message: string, { help, options }: UsageContext): CliError {
+  return new CliError('usage', `${problemOf(message, options)} (see ${help})`)
+}
+
+function problemOf(message: string, options: readonly string[]): string {
   if (message.startsWith('Not enough non-option arguments')) return 'an argument is missing'
   const withoutValue = /^Not enough arguments following: (.+)/.exec(message)?.[1]
   if (withoutValue !== undefined) return `--${withoutValue} needs a value`
@@ -14,5 +22,26 @@ function problemOf(message: string): string {
     const [, option, given, choices = ''] = invalid
     return `--${option} is one of ${choices.replaceAll('"', '')}, not ${given}`
   }
+  const unknown = /^Unknown arguments?: (.+)$/.exec(message)?.[1]
+  if (unknown !== undefined) return unknownArguments(unknown.split(', '), options)
   return message.replaceAll(/\s*\n\s*/g, ' ').replace(/^[A-Z]/, (letter) => letter.toLowerCase())
+}
+
+/** yargs tells neither options from other words, nor `--access-key` from the `accessKey` that it makes of it. */
+function unknownArguments(names: readonly string[], options: readonly string[]): string {
+  const typed = names.filter((name) => !names.some((other) => other !== name && camelCase(other) === name))
+  const hints = typed.map((name) => `${name}${hintFor(name, options)}`)
+  return `unknown argument${typed.length === 1 ? '' : 's'}: ${hints.join(', ')}`
+}
+
+function hintFor(name: string, options: readonly string[]): string {
+  const isKey = /^(access|secret|session)-?(key|token)/i.test(name)
+  if (isKey && options.includes('keys-from-stdin'))
+    return ' (other users see a command line: --keys-from-stdin)'
+  const meant = didYouMean(name, options)
+  return meant.replace('did you mean ', 'did you mean --')
+}
+
+function camelCase(name: string): string {
+  return name.replaceAll(/-+(.)/g, (_, letter: string) => letter.toUpperCase())
 }

@@ -22,6 +22,7 @@ const table = {
   'no-bucket': { errno: 'EIO', level: 'error' },
   tls: { errno: 'EIO', level: 'error' },
   exists: { errno: 'EIO', level: 'error' },
+  'snapshot-exists': { errno: 'EIO', level: 'error' },
   // An object outside the snapshots that was replaced while it was being read.
   changed: { errno: 'ESTALE', level: 'warn' },
   invalid: { errno: 'EIO', level: 'error' },

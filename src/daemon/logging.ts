@@ -1,8 +1,9 @@
 import { mkdirSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { pino } from 'pino'
-import { JbfsError, messageOf } from '../base/errors.ts'
+import { JbfsError } from '../base/errors.ts'
 import type { Logger } from '../base/log.ts'
+import { systemReasonAt } from '../base/system-reason.ts'
 import { readableLine } from './readable-log.ts'
 
 export const logLevels = ['debug', 'info', 'warn', 'error'] as const
@@ -52,6 +53,6 @@ function openLogFile(file: string): ReturnType<typeof pino.destination> {
 }
 
 export function unwritableLog(cause: unknown): JbfsError {
-  const message = `cannot write the log: ${messageOf(cause)}; choose another --log-file`
+  const message = `cannot write the log: ${systemReasonAt(cause)}; choose another --log-file`
   return new JbfsError('bad-option', message, { cause })
 }

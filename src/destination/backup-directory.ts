@@ -38,11 +38,12 @@ async function pathOf(destination: Destination): Promise<string> {
   return (await realpath(destination.path).catch(() => destination.path)).slice(1)
 }
 
-/** No longer what its name in the settings stands for. */
+/** It keeps its name in the settings, by which people reach it, unless it lies above what the name stands for. */
 function withPath(destination: Destination, path: string): Destination {
-  return destination.kind === 's3'
-    ? { ...destination, prefix: path, named: undefined }
-    : { ...destination, path: `/${path}` }
+  if (destination.kind === 'directory') return { ...destination, path: `/${path}` }
+  const top = destination.named?.backupDirectory
+  const isNamed = top !== undefined && (top === '' || path === top || path.startsWith(`${top}/`))
+  return { ...destination, prefix: path, named: isNamed ? destination.named : undefined }
 }
 
 function below(path: string, repository: string): string {

@@ -2,6 +2,7 @@ import type { Logger } from '../base/log.ts'
 import { type BucketReader, S3Bucket } from '../store/s3-bucket.ts'
 import { defaultRetryPolicy } from '../store/with-retry.ts'
 import { s3OptionsOf } from './destination.ts'
+import { adviceFor } from './diagnosis/advice.ts'
 import type { S3Destination } from './parse-destination.ts'
 import { refuseReadOnly } from './refuse-read-only.ts'
 
@@ -18,5 +19,5 @@ export function acquireBucket(destination: S3Destination, logger: Logger): S3Buc
 
 function open(destination: S3Destination, logger: Logger): S3Bucket {
   const policy = { ...defaultRetryPolicy, retries: destination.store.httpRetries }
-  return new S3Bucket(s3OptionsOf(destination, logger), { policy })
+  return new S3Bucket({ ...s3OptionsOf(destination, logger), advise: adviceFor(destination) }, { policy })
 }

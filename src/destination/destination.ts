@@ -10,12 +10,14 @@ import { withConcurrency } from '../store/with-concurrency.ts'
 import { createMetrics, type StoreMetrics, withMetrics } from '../store/with-metrics.ts'
 import { defaultRetryPolicy, type RetryPolicy, withRetry } from '../store/with-retry.ts'
 import type { Credentials } from './credentials.ts'
+import { adviceFor } from './diagnosis/advice.ts'
 import { fencedStore } from './fenced-store.ts'
 import { Lease } from './lease.ts'
 import type { Owner } from './owner-record.ts'
 import { OwnerFile } from './ownership.ts'
 import type { Destination, S3Destination } from './parse-destination.ts'
 import { refuseReadOnly } from './refuse-read-only.ts'
+import { takeoverCommandLine } from './takeover-command-line.ts'
 import { trialStore } from './trial-store.ts'
 
 export interface OpenOptions {
@@ -70,10 +72,14 @@ export async function acquireDestination(
   const { file, description, [Symbol.dispose]: closeOwnerFile } = openOwnerFile(destination, options)
   opening.defer(closeOwnerFile)
   const { logger, owner, program, leaseSeconds, signal } = options
+  const takeover = takeoverCommandLine(destination)
   const lease = opening.use(
-    await Lease.acquire({ file, owner, program, seconds: leaseSeconds, description, logger }, { signal }),
+    await Lease.acquire(
+      { file, owner, program, seconds: leaseSeconds, description, takeover, logger },
+      { signal },
+    ),
   )
-  const { store, close } = open(destination, options, () => lease.check())
+  const { store, close } = open(destination, options, { guard: () => lease.check() })
   opening.defer(close)
   const opened = opening.move()
   return {
@@ -105,7 +111,7 @@ export interface OpenTrial extends Disposable {
 
 /** For who looks whether a destination can be used, as whoever owns it: writes nothing but a `trialKey`, and tries nothing twice. */
 export function openForTrial(destination: Destination, options: OpenOptions): OpenTrial {
-  const { store, close } = open(destination, options)
+  const { store, close } = open(destination, options, { isAdvised: false })
   return { store: trialStore(store), [Symbol.dispose]: close }
 }
 
@@ -122,10 +128,22 @@ interface Opened {
   readonly close: () => void
 }
 
-function open(destination: Destination, { logger, metrics }: OpenOptions, guard?: WriteGuard): Opened {
+interface OpenedAs {
+  readonly guard?: WriteGuard
+  /** Whether the messages of errors say what to do; a diagnosis says it itself. */
+  readonly isAdvised?: boolean
+}
+
+function open(
+  destination: Destination,
+  { logger, metrics }: OpenOptions,
+  { guard, isAdvised = true }: OpenedAs = {},
+): Opened {
   if (destination.kind === 'directory')
     return { store: new DirectoryStore(destination.path, { logger, guard }), close: () => {} }
-  return openS3(destination, logger, { guard, partRetry: { policy: policyOf(destination), metrics } })
+  const advise = isAdvised ? adviceFor(destination) : undefined
+  const partRetry = { policy: policyOf(destination), metrics }
+  return openS3(destination, logger, { guard, advise, partRetry })
 }
 
 /** A request waits for its turn at each try, so that one that pauses before the next try holds up no other. */
@@ -146,7 +164,7 @@ function policyOf({ store }: Destination): RetryPolicy {
 function openS3(
   destination: S3Destination,
   logger: Logger,
-  more: Pick<S3StoreOptions, 'guard' | 'partRetry'>,
+  more: Pick<S3StoreOptions, 'guard' | 'advise' | 'partRetry'>,
 ): Opened {
   const s3 = new S3Store({ ...s3OptionsOf(destination, logger), ...more })
   return { store: s3, close: () => s3[Symbol.dispose]() }

@@ -7,6 +7,7 @@ import { DestinationError } from './errors.ts'
 import type { LeaseRecord, Owner, OwnerRecord } from './owner-record.ts'
 import { ageText, type OwnerFile, type Ownership, ownerText } from './ownership.ts'
 import { isProcessGone, processIdentity } from './process-identity.ts'
+import { inUseError, ownedError, unreadableError } from './refusals.ts'
 
 export interface LeaseOptions {
   readonly file: OwnerFile
@@ -16,6 +17,8 @@ export interface LeaseOptions {
   readonly program: string
   /** For messages: `s3://bucket/path` or a folder. */
   readonly description: string
+  /** The command that makes the directory this server's, for advice. */
+  readonly takeover: string
   readonly logger: Logger
   /** Seconds for which a renewal is good. */
   readonly seconds?: number | undefined
@@ -68,7 +71,7 @@ export class Lease implements AsyncDisposable {
     const { file, owner, logger, description } = options
     let asked: { readonly record: HeldRecord; readonly since: Instant } | undefined
     for (;;) {
-      const found = await file.read({ signal })
+      const found = await readOwner(options, { signal })
       // It was given, only the answer was lost.
       if (asked !== undefined && isHeldBy(asked.record, found))
         return Lease.#begin(options, asked.record, found.etag, asked.since)
@@ -111,6 +114,16 @@ export class Lease implements AsyncDisposable {
     if (!this.#lost.signal.aborted && secondsSince(this.#goodSince) >= this.#goodFor)
       this.#lose('it could not be renewed in time')
     this.#lost.signal.throwIfAborted()
+  }
+
+  /**
+   * Asks the store whether the lease is still this holder's, and rejects with `lease-lost` when it was taken, which `check` learns only at the next renewal; with a
+   * `StoreError` or `bad-owner` when nobody can say.
+   */
+  async confirm({ signal }: Abortable = {}): Promise<void> {
+    const found = await this.#options.file.read({ signal })
+    if (!isHeldBy(this.#record, found)) this.#lose(this.#lossText(found))
+    this.check()
   }
 
   /** Gives the lease back, so that the next writer need not wait. The directory stays this server's. */
@@ -170,9 +183,7 @@ export class Lease implements AsyncDisposable {
         this.#etag = found.etag
         return false
       }
-      this.#lose(
-        found === undefined ? `${this.#options.description} has no owner any more` : takenText(found),
-      )
+      this.#lose(this.#lossText(found))
     } catch (error) {
       if (this.#lost.signal.aborted) return false
       logger.warn({ error: messageOf(error) }, 'the lease could not be renewed; trying again')
@@ -188,6 +199,11 @@ export class Lease implements AsyncDisposable {
     }
   }
 
+  #lossText(found: Ownership | undefined): string {
+    if (found === undefined) return `${this.#options.description} has no owner any more`
+    return `${ownerText(found)} has taken it (${ageText(found.age)} ago)`
+  }
+
   #lose(why: string): void {
     if (this.#lost.signal.aborted) return
     const { description, logger } = this.#options
@@ -198,6 +214,15 @@ export class Lease implements AsyncDisposable {
 }
 
 type HeldRecord = OwnerRecord & { readonly lease: LeaseRecord }
+
+async function readOwner(options: LeaseOptions, { signal }: Abortable): Promise<Ownership | undefined> {
+  try {
+    return await options.file.read({ signal })
+  } catch (error) {
+    const isUnreadable = error instanceof DestinationError && error.code === 'bad-owner'
+    throw isUnreadable ? unreadableError(error, options) : error
+  }
+}
 
 /** Whether what stands there now says that the holder of `record` may write. */
 function isHeldBy({ lease: { holder } }: HeldRecord, found: Ownership | undefined): found is Ownership {
@@ -243,27 +268,4 @@ function nextRecord(found: Ownership | undefined, { owner, program, seconds }: L
     process: processIdentity(process.pid) ?? '',
   }
   return { owner, token, lease }
-}
-
-function ownedError(found: Ownership, { description }: LeaseOptions): DestinationError {
-  const { lease } = found.record
-  const isLive = lease !== undefined && found.age < lease.seconds
-  return new DestinationError(
-    'owned',
-    `${description} belongs to ${ownerText(found)}, ${isLive ? `which is writing to it (${lease.program}, ${ageText(found.age)} ago)` : `last heard of ${ageText(found.age)} ago`}: ` +
-      `mount it with --read-only, or take it over for good with \`jbfs destination takeover\``,
-  )
-}
-
-function inUseError(found: Ownership, { description }: LeaseOptions): DestinationError {
-  const { lease, owner } = found.record
-  return new DestinationError(
-    'in-use',
-    `${description} is being written to by ${lease?.program} (process ${lease?.pid} on ${owner.host}, heard of ${ageText(found.age)} ago): ` +
-      'wait for it to end, or mount the destination with --read-only',
-  )
-}
-
-function takenText(found: Ownership): string {
-  return `${ownerText(found)} has taken it (${ageText(found.age)} ago)`
 }

@@ -95,8 +95,6 @@ async function ownedAbove(
   return { destination: owned, repositories: repositories.map((given) => ({ prefix: way + given, given })) }
 }
 
-/** No longer what its name in the settings stands for. */
 function placeBelow(destination: Destination, folder: string): Destination {
-  const below = placeAt(destination, join(pathIn(destination), folder.slice(0, -1)))
-  return below.kind === 's3' ? { ...below, named: undefined } : below
+  return placeAt(destination, join(pathIn(destination), folder.slice(0, -1)))
 }

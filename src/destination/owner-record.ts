@@ -49,11 +49,7 @@ export function serializeOwner({ owner, token, lease }: OwnerRecord): Buffer {
 /** Throws `bad-owner`: then nobody knows whose directory it is, and nobody may write. */
 export function parseOwner(bytes: Buffer, where: string): OwnerRecord {
   const bad = (what: string, cause?: unknown): DestinationError =>
-    new DestinationError(
-      'bad-owner',
-      `${where} does not say whose directory it is (${what}): mount it read-only, or take it over with \`jbfs destination takeover\``,
-      { cause },
-    )
+    new DestinationError('bad-owner', `${where} does not say whose directory it is (${what})`, { cause })
   if (bytes.length > largest) throw bad(`${bytes.length} bytes`)
   let json: unknown
   try {

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { didYouMean } from '../base/did-you-mean.ts'
@@ -57,6 +57,8 @@ export interface S3Destination {
 export interface NamedInSettings {
   readonly name: string
   readonly vendor: VendorId
+  /** Where its keys lie; undefined: in the settings, or where the AWS tools look. */
+  readonly keysFile?: string | undefined
   /** What this server calls itself there. */
   readonly owner: string
   readonly readOnly: boolean
@@ -111,7 +113,17 @@ function pathOf(text: string, names: readonly string[]): string {
 function unknownWord(word: string, names: readonly string[]): string {
   const shown = /[@:]/.test(word) ? 'of this name' : `${JSON.stringify(word)}`
   const settings = names.length === 0 ? '' : `, or one of the settings: ${names.join(', ')}`
-  return `there is no folder ${shown} here${didYouMean(word, names)}; a destination is ${accepted}${settings}`
+  return `there is no folder ${shown} here${didYouMean(word, [...names, ...foldersHere()])}; a destination is ${accepted}${settings}`
+}
+
+/** Names of the working folder's folders; none where they may not be listed. */
+function foldersHere(): string[] {
+  try {
+    const entries = readdirSync('.', { withFileTypes: true })
+    return entries.filter((entry) => entry.isDirectory()).map(({ name }) => name)
+  } catch {
+    return []
+  }
 }
 
 function pathOfUrl(text: string): string {

@@ -2,7 +2,8 @@ import { randomUUID } from 'node:crypto'
 import { link, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
-import { codeOf, messageOf } from '../base/errors.ts'
+import { codeOf } from '../base/errors.ts'
+import { systemReasonAt } from '../base/system-reason.ts'
 import { DestinationError } from './errors.ts'
 import type { Owner } from './owner-record.ts'
 
@@ -49,7 +50,7 @@ async function makeId(folder: string, path: string): Promise<string> {
 
 function stateError(error: unknown): DestinationError {
   if (error instanceof DestinationError) return error
-  return new DestinationError('bad-state', `the state folder cannot be used: ${messageOf(error)}`, {
+  return new DestinationError('bad-state', `the state folder cannot be used: ${systemReasonAt(error)}`, {
     cause: error,
   })
 }

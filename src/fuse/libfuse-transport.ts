@@ -3,7 +3,7 @@ import { setInterval } from 'node:timers'
 import { messageOf } from '../base/errors.ts'
 import { mountAt, mounts } from '../base/mountinfo.ts'
 import { FuseError } from './errno.ts'
-import { unmount } from './mount.ts'
+import { requireDevice, unmount } from './mount.ts'
 import { MountError } from './mount-error.ts'
 import { fsnameOf } from './mount-options.ts'
 import type { DirectorySink, Entry, RequestContext } from './operations.ts'
@@ -46,6 +46,8 @@ export async function mountOverLibfuse(options: TransportOptions): Promise<Mount
       'refused',
       'the libfuse transport is for reading only: a mount that can be changed needs --transport kernel',
     )
+  // fuse-native says of every failure only that there was one; libfuse opens the device with the rights of this user.
+  requireDevice()
   const counts = new Map<string, number>()
   const Fuse = loadFuseNative()
   const fuse = new Fuse(mountpoint, operationsOf(options, counts), {

@@ -46,6 +46,11 @@ function fusermountOptions(request: MountRequest): string {
   return `${mountFlags(request)},subtype=jbfs,fsname=${fsnameOf(request.source)}`
 }
 
+/** Throws `no-fuse`, with what to do, where this process may not open /dev/fuse. */
+export function requireDevice(): void {
+  closeSync(openDevice())
+}
+
 function openDevice(): number {
   try {
     return openSync('/dev/fuse', 'r+')

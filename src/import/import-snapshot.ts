@@ -40,6 +40,8 @@ export interface ImportOptions extends Abortable {
   /** Indexes of the repository's other snapshots are kept here, to know which objects it has. */
   readonly cacheDir: string
   readonly onProgress?: ((progress: ImportProgress) => void) | undefined
+  /** Called right before the snapshot can be seen; what it rejects with ends the import, and nothing is published. */
+  readonly beforePublish?: (() => Promise<void>) | undefined
   readonly logger: Logger
   /** As the manifest names it. */
   readonly writer: string
@@ -67,7 +69,7 @@ const changeTries = 3
 
 /**
  * Makes a snapshot of a source: contents first, then the index, then the manifest; nobody sees anything before that last step. When it is
- * aborted, or fails, only objects that nothing refers to stay behind. Rejects with `ImportError`, `SnapshotError` (`exists`) or `StoreError`.
+ * aborted, or fails, only objects that nothing refers to stay behind. Rejects with `ImportError`, `SnapshotError` (`snapshot-exists`) or `StoreError`.
  */
 export async function importSnapshot(options: ImportOptions): Promise<ImportResult> {
   const { store, repository, logger } = options
@@ -99,6 +101,7 @@ export async function importSnapshot(options: ImportOptions): Promise<ImportResu
         number,
         indexPath,
         totals: { ...totals, writer: options.writer, root },
+        beforeManifest: options.beforePublish,
         signal,
         ...draft.manifest({
           created: options.created,
@@ -300,7 +303,7 @@ function refuseForeign({ repository, intoForeign }: ImportOptions, others: reado
 function refuseTaken({ number, repository }: ImportOptions, others: readonly CatalogEntry[]): void {
   if (number !== undefined && others.some((other) => other.number === number))
     throw new SnapshotError(
-      'exists',
+      'snapshot-exists',
       `${repository}${snapshotName(number)} exists already: choose another number`,
     )
 }
@@ -319,7 +322,7 @@ async function publish(
       await attempt(next)
       return next
     } catch (error) {
-      if (number !== undefined || codeOf(error) !== 'exists') throw error
+      if (number !== undefined || codeOf(error) !== 'snapshot-exists') throw error
     }
   }
 }

@@ -1,4 +1,5 @@
-import { codeOf, messageOf } from '../base/errors.ts'
+import { codeOf } from '../base/errors.ts'
+import { systemReason } from '../base/system-reason.ts'
 import { ImportError } from './errors.ts'
 
 /** A backup with something missing would be worse than none: what cannot be read at `at` ends the import, with `bad-source`. */
@@ -7,6 +8,8 @@ export async function readable<T>(at: Buffer, read: () => Promise<T>): Promise<T
     return await read()
   } catch (error) {
     if (error instanceof ImportError || codeOf(error) === 'no-koffi') throw error
-    throw new ImportError('bad-source', `${String(at)} cannot be read: ${messageOf(error)}`, { cause: error })
+    throw new ImportError('bad-source', `${String(at)} cannot be read: ${systemReason(error)}`, {
+      cause: error,
+    })
   }
 }

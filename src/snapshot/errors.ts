@@ -4,7 +4,7 @@ import { JbfsError } from '../base/errors.ts'
  * Why a snapshot cannot be shown, or not written: `bad-manifest` no JSON, or not of the manifest's shape ·
  * `no-manifest` the folder `snap.N/` has none · `no-index` the manifest names an index that is not there · `bad-index` its bytes, its schema or
  * its rows are not those of a valid index · `foreign` it was written by something else, whose index jbfs does not read ·
- * `exists` there is such a snapshot already · `bad-name` not `snap.N` with N ≥ 1 · `too-new` a format version this jbfs does not know.
+ * `snapshot-exists` there is such a snapshot already · `bad-name` not `snap.N` with N ≥ 1 · `too-new` a format version this jbfs does not know.
  */
 export const snapshotErrorCodes = [
   'bad-manifest',
@@ -12,7 +12,7 @@ export const snapshotErrorCodes = [
   'no-index',
   'bad-index',
   'foreign',
-  'exists',
+  'snapshot-exists',
   'bad-name',
   'too-new',
 ] as const

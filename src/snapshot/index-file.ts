@@ -8,6 +8,7 @@ import { constants, createZstdDecompress } from 'node:zlib'
 import type { Abortable } from '../base/abort.ts'
 import { codeOf, messageOf } from '../base/errors.ts'
 import type { Logger } from '../base/log.ts'
+import { systemReason } from '../base/system-reason.ts'
 import { StoreError } from '../store/errors.ts'
 import { type ObjectReader, objectKey } from '../store/object-store.ts'
 import { type CatalogEntry, readSnapshot } from './catalog.ts'
@@ -267,7 +268,7 @@ function isSystemError(error: unknown): error is NodeJS.ErrnoException {
 
 function cannotKeep({ cacheDir }: OpenIndexOptions, cause: NodeJS.ErrnoException): IndexCacheError {
   const isFull = cause.code === 'ENOSPC' || cause.code === 'EDQUOT'
-  const message = `a file index cannot be kept in ${cacheDir}: ${messageOf(cause)}`
+  const message = `a file index cannot be kept in ${cacheDir}: ${systemReason(cause)}`
   return new IndexCacheError(isFull ? 'cache-full' : 'cache-unusable', message, { cause })
 }
 

@@ -36,6 +36,8 @@ export interface PublishOptions extends Abortable {
   readonly replaces?: string | undefined
   /** Called with the manifest before it is put: so that who crashes then can tell later whether it was. */
   readonly onManifest?: ((bytes: Buffer) => void) | undefined
+  /** The last word before the snapshot can be seen: what it rejects with ends the publish. */
+  readonly beforeManifest?: (() => Promise<void>) | undefined
 }
 
 /** Level 3 is zstd's own default: 1,000,000 inodes in under a second, to a third of their size. */
@@ -45,7 +47,7 @@ const compressionLevel = 3
 const putTries = 4
 
 /**
- * Makes a snapshot, or a new state of one, visible: its index, then, as the last thing, its manifest, whose etag it resolves with. Rejects with `exists` when
+ * Makes a snapshot, or a new state of one, visible: its index, then, as the last thing, its manifest, whose etag it resolves with. Rejects with `snapshot-exists` when
  * there is such a snapshot, or no longer the state that is to be replaced, and with `bad-index` or `bad-manifest` when readers would refuse what is
  * to be published. Between its two puts readers who do not have the old index yet find neither state whole, and wait.
  * An index without a manifest is what an interrupted publish left: it is replaced. Of two publishes of one number at a time at most one succeeds
@@ -69,6 +71,7 @@ export async function publishSnapshot(options: PublishOptions): Promise<CatalogE
     const manifest = serializeManifest({ ...options.manifest, jbfs }, options.base)
     const parsed = parseManifest(manifest)
     const etag = await putIndex(options, { path: compressed, ranges: [{ offset: 0, length: size }] })
+    await options.beforeManifest?.()
     signal?.throwIfAborted()
     options.onManifest?.(manifest)
     const manifestEtag = await putManifest(options, manifest)
@@ -143,7 +146,7 @@ async function compress(from: string, to: string, signal: AbortSignal | undefine
 
 function exists({ repository, number }: PublishOptions, cause?: unknown): SnapshotError {
   return new SnapshotError(
-    'exists',
+    'snapshot-exists',
     `${repository}${snapshotName(number)} exists already: choose another number`,
     { cause },
   )

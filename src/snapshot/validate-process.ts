@@ -1,4 +1,5 @@
-/** What `validateUntrusted` starts: looks at the index that the first argument names, and sends what `validateIndex` says of it. */
-import { validateIndex } from './validate.ts'
+/** What `validateUntrusted` starts: looks at a share (second argument) of the index that the first one names, and sends what `validateIndex` says of it. */
+import { type ValidationShare, validateIndex } from './validate.ts'
 
-process.send?.(validateIndex(process.argv[2] as string), () => process.disconnect())
+const [, , path = '', share] = process.argv
+process.send?.(validateIndex(path, [share as ValidationShare]), () => process.disconnect())

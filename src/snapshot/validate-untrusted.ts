@@ -4,13 +4,13 @@ import type { Abortable } from '../base/abort.ts'
 import { messageOf } from '../base/errors.ts'
 import { Semaphore } from '../base/semaphore.ts'
 import { workerUrl } from '../base/worker-url.ts'
-import type { ValidatedTotals } from './validate.ts'
+import { type ValidatedTotals, type ValidationShare, validationShares } from './validate.ts'
 
-/** No honest index takes as long (ms): a million inodes take under three seconds. */
+/** No honest index takes as long (ms): a million inodes take a few seconds. */
 const timeLimit = 120_000
 
-/** Whoever walks through many snapshots must not start as many processes. */
-const places = new Semaphore(2)
+/** Whoever walks through many snapshots must not start as many processes: each takes one for a share. */
+const places = new Semaphore(1)
 
 interface ValidationOptions extends Abortable {
   /** Milliseconds. */
@@ -18,24 +18,43 @@ interface ValidationOptions extends Abortable {
 }
 
 /**
- * As `validateIndex`, in a process of its own, which is killed when it takes too long: nothing ends a thread that a hostile file keeps busy
- * inside SQLite, and a thread that crashes there takes the mount along. The process is given no environment, so no keys either.
+ * As `validateIndex`, in processes of their own, one for each share, which are killed when they take too long: nothing ends a thread that a hostile file keeps
+ * busy inside SQLite, and a thread that crashes there takes the mount along. They are given no environment, so no keys either.
  */
 export async function validateUntrusted(
   path: string,
   options: ValidationOptions = {},
 ): Promise<ValidatedTotals | string> {
   using _place = await places.acquire(options)
-  return await validateElsewhere(path, options)
+  options.signal?.throwIfAborted()
+  const stop = new AbortController()
+  const onAbort = (): void => stop.abort(options.signal?.reason)
+  options.signal?.addEventListener('abort', onAbort, { once: true })
+  const problem = Promise.withResolvers<string>()
+  const looks = validationShares.map(async (share) => {
+    const result = await validateElsewhere(path, share, { limit: options.limit, signal: stop.signal })
+    if (typeof result === 'string') problem.resolve(result)
+    return result
+  })
+  const all = Promise.all(looks)
+  // The others are given up when one has found something.
+  all.catch(() => {})
+  try {
+    return await Promise.race([problem.promise, all.then(([totals]) => totals as ValidatedTotals)])
+  } finally {
+    options.signal?.removeEventListener('abort', onAbort)
+    stop.abort()
+  }
 }
 
 function validateElsewhere(
   path: string,
+  share: ValidationShare,
   { signal, limit = timeLimit }: ValidationOptions,
 ): Promise<ValidatedTotals | string> {
   return new Promise((resolve, reject) => {
     signal?.throwIfAborted()
-    const child = fork(fileURLToPath(workerUrl('./validate-process', import.meta.url)), [path], {
+    const child = fork(fileURLToPath(workerUrl('./validate-process', import.meta.url)), [path, share], {
       env: {},
       execArgv: [],
       stdio: 'ignore',

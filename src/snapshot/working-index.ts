@@ -1,3 +1,4 @@
+import { closeSync, openSync } from 'node:fs'
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite'
 import { bytesOfFileName } from './file-name.ts'
 import { tables } from './schema.ts'
@@ -46,6 +47,8 @@ export class WorkingIndex implements Disposable {
 
   /** `path`: a file that does not exist yet, or ':memory:'. It need not survive a crash. */
   constructor(path: string) {
+    // SQLite takes an empty file for a new database, and makes one that all may read.
+    if (path !== ':memory:') closeSync(openSync(path, 'wx', 0o600))
     this.database = new DatabaseSync(path)
     this.database.exec('PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -65536')
     for (const table of tables) this.database.exec(table)

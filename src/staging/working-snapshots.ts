@@ -240,7 +240,7 @@ export class WorkingSnapshots implements WritableSnapshots, AsyncDisposable {
     if (!snapshot.meets(published)) {
       await snapshot[Symbol.asyncDispose]()
       throw new SnapshotError(
-        'exists',
+        'snapshot-exists',
         `${repository}${snapshotName(number)} was published by somebody else while changes of this server were waiting in ${folder}: look at both, and move that folder away`,
       )
     }

@@ -43,6 +43,12 @@ export interface StoreErrorOptions extends ErrorOptions {
   readonly region?: string | undefined
 }
 
+/**
+ * What is to be added to the message of an error, from its punctuation on; '' for nothing. Whoever opens a store knows where its place and its keys are written
+ * down, and how that is changed; the store does not.
+ */
+export type Advise = (error: StoreError) => string
+
 export class StoreError extends JbfsError<StoreErrorCode> {
   override readonly name = 'StoreError'
   readonly fault: StoreFault | undefined
@@ -52,6 +58,12 @@ export class StoreError extends JbfsError<StoreErrorCode> {
     super(code, message, options)
     this.fault = fault
     this.region = region
+  }
+
+  /** The same error with more to its message. */
+  withAdvice(advice: string): StoreError {
+    const { code, message, cause, fault, region } = this
+    return new StoreError(code, `${message}${advice}`, { cause, fault, region })
   }
 
   /** Whether the same request may succeed later. */

@@ -1,5 +1,5 @@
 import { type FileHandle, open } from 'node:fs/promises'
-import { messageOf } from '../base/errors.ts'
+import { systemReason } from '../base/system-reason.ts'
 import { StoreError } from './errors.ts'
 import type { FileSource } from './object-store.ts'
 
@@ -16,7 +16,7 @@ export async function* readSource(
 ): AsyncIterable<Buffer> {
   const path = String(source.path)
   const failed = (error: unknown): never => {
-    throw new StoreError('invalid', `${path} cannot be read: ${messageOf(error)}`, { cause: error })
+    throw new StoreError('invalid', `${path} cannot be read: ${systemReason(error)}`, { cause: error })
   }
   await using file: FileHandle = await open(source.path, 'r').catch(failed)
   const buffer = Buffer.allocUnsafeSlow(pieceSize)

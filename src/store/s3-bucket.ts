@@ -13,11 +13,11 @@ import {
   type TransitionDefaultMinimumObjectSize,
 } from '@aws-sdk/client-s3'
 import type { Abortable } from '../base/abort.ts'
-import { StoreError } from './errors.ts'
+import { type Advise, StoreError } from './errors.ts'
 import { recordAnswer, ruleElements, sendElements } from './lifecycle-xml.ts'
 import { listedKey } from './listed-key.ts'
 import { bucketOf } from './s3-client.ts'
-import { isUnknownRequest, s3Error } from './s3-errors.ts'
+import { isUnknownRequest, type S3Place, s3Error } from './s3-errors.ts'
 import type { S3StoreOptions } from './s3-options.ts'
 import { S3Requests } from './s3-requests.ts'
 import { trustOf } from './s3-trust.ts'
@@ -110,12 +110,14 @@ export class S3Bucket implements BucketReader {
   readonly #bucket: string
   readonly #requests: S3Requests
   readonly #retry: RetryOptions
+  readonly #advise: Advise | undefined
 
   constructor(options: S3StoreOptions, retry: RetryOptions) {
     this.description = `s3://${options.bucket}/${options.prefix}`.replace(/\/$/, '')
     this.#bucket = bucketOf(options)
     this.#requests = new S3Requests(options, trustOf(options))
     this.#retry = retry
+    this.#advise = options.advise
   }
 
   async versioning(options?: Abortable): Promise<BucketVersioning | undefined> {
@@ -239,10 +241,14 @@ export class S3Bucket implements BucketReader {
         const { name } = error as Error
         if (Object.hasOwn(expected, name)) return expected[name]
         if (isUnknownRequest(error)) return undefined
-        throw s3Error(error, { store: this.description, server: this.#requests.server }, what)
+        throw s3Error(error, this.#place(), what)
       }
     }
     return await retrying(once, { ...this.#retry, signal })
+  }
+
+  #place(): S3Place {
+    return { store: this.description, server: this.#requests.server, advise: this.#advise }
   }
 
   #next(

@@ -1,5 +1,5 @@
 import { codeOf, messageOf } from '../base/errors.ts'
-import { StoreError, type StoreErrorCode, type StoreFault } from './errors.ts'
+import { type Advise, StoreError, type StoreErrorCode, type StoreFault } from './errors.ts'
 
 /** What the SDK throws, as far as it is looked at. */
 interface SdkError {
@@ -16,6 +16,7 @@ export interface S3Place {
   readonly store: string
   /** Host, with the port where it is not the usual one. */
   readonly server: string
+  readonly advise?: Advise | undefined
 }
 
 interface Refusal {
@@ -25,18 +26,18 @@ interface Refusal {
 
 const unknownKey: Refusal = {
   fault: 'unknown-key',
-  text: 'it does not know the access key: check AWS_ACCESS_KEY_ID',
+  text: 'it does not know the access key',
 }
 const noPermission: Refusal = { fault: 'no-permission', text: 'the keys have no permission for this' }
 
-/** S3's codes for credentials and permissions, with what to do about them. */
+/** S3's codes for credentials and permissions. */
 const refusals: Readonly<Record<string, Refusal>> = {
   InvalidAccessKeyId: unknownKey,
   // versitygw's own name for it.
   XAdminUserNotFound: unknownKey,
   SignatureDoesNotMatch: {
     fault: 'wrong-secret',
-    text: 'the secret key is wrong: check AWS_SECRET_ACCESS_KEY',
+    text: 'the secret key is wrong',
   },
   AccessDenied: noPermission,
   Forbidden: noPermission,
@@ -48,7 +49,7 @@ const refusals: Readonly<Record<string, Refusal>> = {
   },
   CredentialsProviderError: {
     fault: 'no-keys',
-    text: 'no keys were found: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY',
+    text: 'no keys were found',
   },
 }
 
@@ -99,26 +100,26 @@ export function isUnknownRequest(error: unknown): boolean {
   return unknownRequests.has(name) || $metadata?.httpStatusCode === 501 || $metadata?.httpStatusCode === 405
 }
 
-/** The `StoreError` for whatever a request to S3 failed with. No secret is in any of the texts. */
-export function s3Error(error: unknown, { store, server }: S3Place, what: string): StoreError {
+/** The `StoreError` for whatever a request to S3 failed with, with the advice of whoever opened the store. No secret is in any of the texts. */
+export function s3Error(error: unknown, place: S3Place, what: string): StoreError {
   if (error instanceof StoreError) return error
+  const problem = problemOf(error, place, what)
+  const advice = place.advise?.(problem) ?? ''
+  return advice === '' ? problem : problem.withAdvice(advice)
+}
+
+function problemOf(error: unknown, { store, server }: S3Place, what: string): StoreError {
   const { name = '', $metadata } = error as SdkError
   const status = $metadata?.httpStatusCode ?? 0
   const make = (code: StoreErrorCode, text: string, fault?: StoreFault, region?: string): StoreError =>
     new StoreError(code, `${store}: ${printable(what)}: ${printable(text)}`, { cause: error, fault, region })
   const network = networkCode(error)
 
-  if (name === 'NoSuchBucket')
-    return make('no-bucket', `there is no such bucket at ${server}: check its name and the endpoint`)
+  if (name === 'NoSuchBucket') return make('no-bucket', `there is no such bucket at ${server}`)
   if (isElsewhere(error as SdkError)) {
     const region = correctedRegion(error as SdkError)
     const where = region === undefined ? '' : ` (the server says ${region})`
-    return make(
-      'invalid',
-      `the bucket is in another region${where}: check region and endpoint`,
-      'region',
-      region,
-    )
+    return make('invalid', `the bucket is in another region${where}`, 'region', region)
   }
   const refusal = refusals[name]
   if (refusal !== undefined) return make('access-denied', refusal.text, refusal.fault)
@@ -128,21 +129,16 @@ export function s3Error(error: unknown, { store, server }: S3Place, what: string
     return make('changed', 'something else is changing it at the same time')
   if (name === 'InvalidRange' || status === 416) return make('invalid', 'the range lies behind its end')
   const tls = network === undefined ? undefined : tlsFault(network)
-  if (tls !== undefined) return make('tls', tls, distrustCodes.test(network ?? '') ? 'untrusted' : undefined)
+  if (tls !== undefined) return make('tls', tls, isDistrust(network) ? 'untrusted' : undefined)
   if (network !== undefined && timeoutCodes.has(network))
     return make('timeout', `${server} did not answer in time`)
-  if (network === 'ENOTFOUND')
-    return make('unavailable', `there is no host ${server}: check the endpoint`, 'no-host')
+  if (network === 'ENOTFOUND') return make('unavailable', `there is no host ${server}`, 'no-host')
   if (network === 'ECONNREFUSED') {
-    const text = `nothing answers at ${server} (connection refused): check the endpoint`
+    const text = `nothing answers at ${server} (connection refused)`
     return make('unavailable', text, 'connection-refused')
   }
   if (network === 'ERR_PROXY_TUNNEL' || status === 407)
-    return make(
-      'invalid',
-      'the proxy lets nobody through: check its user and password in HTTPS_PROXY',
-      'proxy',
-    )
+    return make('invalid', 'the proxy lets nobody through', 'proxy')
   if (network !== undefined) return make('unavailable', `the connection to ${server} failed (${network})`)
   // Behind the codes of the network: the SDK gives this name to connections that are reset, too.
   if (name === 'TimeoutError') return make('timeout', `${server} did not answer in time`)
@@ -185,11 +181,15 @@ function correctedRegion(error: SdkError & { readonly message?: string }): strin
   return /^[a-z0-9-]{1,64}$/i.test(said ?? '') ? said : undefined
 }
 
+/** Whether a certificate is wrong only because nobody vouches for it: one that has expired is no better with an authority. */
+function isDistrust(code = ''): boolean {
+  return tlsFaults[code] === undefined && distrustCodes.test(code)
+}
+
 /** What is wrong with TLS so that it will be the next time; undefined for all other codes. */
 function tlsFault(code: string): string | undefined {
   if (tlsFaults[code] !== undefined) return tlsFaults[code]
-  if (distrustCodes.test(code))
-    return `the server's certificate is not trusted (${code}): give its authority with --ca-file`
+  if (distrustCodes.test(code)) return `the server's certificate is not trusted (${code})`
   return disagreementCodes.test(code) ? `there is no TLS with the server (${code})` : undefined
 }
 

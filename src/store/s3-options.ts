@@ -1,3 +1,4 @@
+import type { Advise } from './errors.ts'
 import type { WriteGuard } from './object-store.ts'
 import type { RetryOptions } from './with-retry.ts'
 
@@ -27,6 +28,8 @@ export interface S3StoreOptions {
   readonly connectTimeout: number
   /** Milliseconds until an answer begins, and between any two bytes of it, or of a body that is sent. */
   readonly responseTimeout: number
+  /** What to do about what goes wrong, in its messages. */
+  readonly advise?: Advise | undefined
   /** How often a part of an upload that failed is sent again, and where that is counted. */
   readonly partRetry?: Omit<RetryOptions, 'signal'> | undefined
 }

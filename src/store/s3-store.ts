@@ -296,9 +296,9 @@ export class S3Store implements ObjectStore {
   }
 
   #failed(error: unknown, what: string, signal: AbortSignal | undefined): unknown {
-    return signal?.aborted
-      ? signal.reason
-      : s3Error(error, { store: this.description, server: this.#requests.server }, what)
+    if (signal?.aborted) return signal.reason
+    const { advise } = this.#options
+    return s3Error(error, { store: this.description, server: this.#requests.server, advise }, what)
   }
 }
 

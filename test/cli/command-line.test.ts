@@ -67,7 +67,36 @@ const wrong: [string, string[], RegExp][] = [
     ['import', '/', '/tmp/x', '--snap', 'abc'],
     /--snap is a whole number, 1 or more, not "abc"/,
   ],
-  ['an unknown option', ['mount', '/a', '/b', '--memroy', '1G'], /unknown argument: memroy/],
+  [
+    'an unknown option',
+    ['mount', '/a', '/b', '--memroy', '1G'],
+    /unknown argument: memroy \(did you mean --memory\?\) \(see jbfs mount --help\)/,
+  ],
+  [
+    'an unknown option of a command below another',
+    ['destination', 'add', 'x', '--bukket', 'b'],
+    /unknown argument: bukket \(did you mean --bucket\?\) \(see jbfs destination add --help\)/,
+  ],
+  [
+    'an option that is not typed to its end',
+    ['destination', 'add', 'x', '--backup-dir', '/web'],
+    /unknown argument: backup-dir \(did you mean --backup-directory\?\)/,
+  ],
+  [
+    'keys as options',
+    ['destination', 'add', 'x', '--access-key', 'a', '--secret-key', 'b'],
+    /unknown arguments: access-key \([^)]*--keys-from-stdin\), secret-key \([^)]*--keys-from-stdin\) \(see/,
+  ],
+  [
+    'a slip in a command below another',
+    ['destination', 'tset', 'offsite'],
+    /there is no command "tset" \(did you mean test\?\)\n/,
+  ],
+  [
+    'a command below another that is none',
+    ['destination', 'frobnicate'],
+    /there is no command "frobnicate" \(see jbfs destination --help\)/,
+  ],
   ['a missing argument', ['mount', '/a'], /an argument is missing \(see jbfs mount --help\)/],
   [
     'a size that is none',
@@ -82,7 +111,11 @@ const wrong: [string, string[], RegExp][] = [
     ['mount', '/', '/tmp', '--fuse-fd', '7', '--transport', 'libfuse'],
     /--fuse-fd needs --transport kernel/,
   ],
-  ['no such CA file', ['snapshots', 's3://bucket', '--ca-file', '/no/such.pem'], /--ca-file: ENOENT/],
+  [
+    'no such CA file',
+    ['snapshots', 's3://bucket', '--ca-file', '/no/such.pem'],
+    /--ca-file \/no\/such.pem: there is no such file or folder\n/,
+  ],
   [
     'an endpoint that is no URL',
     ['snapshots', 's3://bucket', '--endpoint', 'localhost'],
@@ -124,6 +157,11 @@ test('help on a command can be asked for in two ways', async (t) => {
   const { code, stdout } = await runJbfs(['help', 'mount'])
   t.is(code, 0)
   t.is(stdout, (await runJbfs(['mount', '--help'])).stdout)
+  t.is(
+    (await runJbfs(['help', 'destination', 'add'])).stdout,
+    (await runJbfs(['destination', 'add', '--help'])).stdout,
+  )
+  t.regex((await runJbfs(['completion', '--help'])).stdout, /^jbfs completion\n[^#]*bashrc/)
   t.is((await runJbfs(['help'])).stdout, (await runJbfs(['--help'])).stdout)
 })
 

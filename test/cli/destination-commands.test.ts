@@ -59,14 +59,53 @@ settingsTest('keys come from standard input, and are never shown', async (t, pla
   const shown = results.flatMap(({ stdout, stderr }) => [stdout, stderr]).join('')
   t.false(shown.includes(access) || shown.includes(secret))
   t.regex(shown, /keys +in the settings, not shown\n/)
-  for (const input of ['', `${access}\n`, `${access}\n\n`, `${access}\n${secret}\nx\n`]) {
+  for (const input of ['', `${access}\n`, `${access}\n\n`, `${access}\n${secret}\nx\ny\n`]) {
     const { code, stderr } = await place.run('edit offsite --keys-from-stdin', input)
     t.is(code, 2)
     t.is(
       stderr,
-      'jbfs: --keys-from-stdin reads two lines from standard input: the access key, and the secret key\n',
+      'jbfs: --keys-from-stdin reads from standard input, a line each: the access key, the secret key and, of keys that are lent for a while, the session token\n',
     )
   }
+})
+
+settingsTest('a third line is the session token, which new keys without one take out', async (t, place) => {
+  const [access, secret, token] = [randomKey(), randomKey(), randomKey()]
+  await place.run(`${add} --keys-from-stdin`, `${access}\n${secret}\n${token}\n`)
+  const keys = `access_key = "${access}"\nsecret_key = "${secret}"\n`
+  t.is(await place.text(), `${added}${keys}session_token = "${token}"\n`)
+  t.is((await place.run('edit offsite --keys-from-stdin', `${access}\n${secret}\n`)).code, 0)
+  t.is(await place.text(), `${added}${keys}`)
+})
+
+settingsTest('a file of keys that is named must be there, and hold keys', async (t, place) => {
+  const keys = join(place.folder, 'keys')
+  const refused = async (command: string, reason: RegExp): Promise<void> => {
+    const { code, stderr } = await place.run(command)
+    t.is(code, 2, stderr)
+    t.regex(stderr, reason)
+  }
+  await refused(
+    `${add} --keys-file keys`,
+    /^jbfs: \/.*\/keys: cannot be read: there is no such file or folder\n$/,
+  )
+  t.false(
+    await place.text().then(
+      () => true,
+      () => false,
+    ),
+  )
+  await place.run(add)
+  const [access, secret] = [randomKey(), randomKey()]
+  await writeFile(keys, `${access}\n${secret}\n`, { mode: 0o600 })
+  await refused(
+    'edit offsite --keys-file keys',
+    /is no TOML.*access_key = "…" and secret_key = "…", a line each\n$/,
+  )
+  t.is(await place.text(), added)
+  await writeFile(keys, `access_key = "${access}"\nsecret_key = "${secret}"\n`)
+  t.is((await place.run('edit offsite --keys-file keys')).code, 0)
+  t.is(await place.text(), `${added}keys_file = "${keys}"\n`)
 })
 
 settingsTest('list and show tell what counts', async (t, place) => {
@@ -111,16 +150,13 @@ settingsTest('what would be wrong is told, and not written', async (t, place) =>
     [add, `offsite is there already, in ${place.config}: jbfs destination edit offsite`],
     [
       'add a.b --vendor wasabi',
-      `${place.config}: [a.b] is no name for a destination: it must have only A-Z a-z 0-9 _ -, with a letter or digit first`,
+      `"a.b" is no name for a destination: it must have only A-Z a-z 0-9 _ -, with a letter or digit first`,
     ],
     [
       'add other --vendor wasabi --bucket b-7 --backup-directory /web/7',
-      `${place.config}: [other] backup_directory is "/web/7", which lies in that of offsite, "/web" in the same bucket: only one of the two may write, say read_only = true in the other`,
+      `--backup-directory is "/web/7", which lies in that of offsite, "/web" in the same bucket: only one of the two may write, say read_only = true in the other`,
     ],
-    [
-      'edit offsite --http-retries many',
-      `${place.config}: [offsite] http_retries is "many": it must be a whole number from 0 to 100`,
-    ],
+    ['edit offsite --http-retries many', `--http-retries is "many": it must be a whole number from 0 to 100`],
     ['edit offsite', 'say what to change (see jbfs destination edit --help)'],
     ['edit ofsite --bucket x', 'there is no destination "ofsite" (did you mean offsite?): offsite'],
     ['show ofsite', 'there is no destination "ofsite" (did you mean offsite?): offsite'],
@@ -135,8 +171,8 @@ settingsTest('what would be wrong is told, and not written', async (t, place) =>
   }
   const { stderr } = await place.run('add other --vendor minio')
   t.deepEqual(
-    stderr.split('\n').map((line) => line.split(' ').slice(2, 5).join(' ')),
-    ['[other] bucket is', '[other] backup_directory is', '[other] endpoint is', ''],
+    stderr.split('\n').map((line) => line.split(' ').slice(1, 3).join(' ')),
+    ['--bucket is', '--backup-directory is', '--endpoint is', ''],
   )
   t.is(await place.text(), before)
 })

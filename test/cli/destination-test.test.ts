@@ -194,6 +194,13 @@ serverTest(
     const refused = await tested({ args })
     fails(t, refused, 'owner', /it belongs to /, /--read-only.*jbfs destination takeover s3:/)
     t.regex(refused.stdout, /^- write +not tried/m)
+    const command = `: jbfs destination takeover ${place} --endpoint=${server.endpoint}`
+    const inside = await jbfs('second', 'destination', 'test', `${place}/account`)
+    fails(t, inside, 'owner', /it belongs to .*, as a part of s3:.*\/web, /, /take s3:.*\/web over for good/)
+    t.true(inside.stdout.includes(command), inside.stdout)
+    const alone = await jbfs('second', 'destination', 'takeover', `${place}/account`, '--yes')
+    t.is(alone.code, 8)
+    t.true(alone.stderr.includes(command), alone.stderr)
     const reading = await tested({ args: [...args, '--read-only'] })
     t.is(reading.code, 0, reading.stderr)
 

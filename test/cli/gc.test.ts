@@ -100,7 +100,14 @@ placesTest('while somebody else may write nothing is looked at or deleted', asyn
   ] as const) {
     await place.store.delete([objectKey(ownerKey)])
     const file = new OwnerFile(place.store)
-    const lease = { file, owner, program: 'another program', description: 'it', logger: silentLogger }
+    const lease = {
+      file,
+      owner,
+      program: 'another program',
+      description: 'it',
+      takeover: 'jbfs …',
+      logger: silentLogger,
+    }
     await using _held = await Lease.acquire(lease)
     const { code, stdout, stderr } = await gc(place, '/job', '--yes')
     t.is(code, 8)

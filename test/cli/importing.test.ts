@@ -1,10 +1,19 @@
-import { link, mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { chmod, link, mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import test from 'ava'
-import { temporaryFolder } from '../support/mounted.ts'
-import { runJbfs, type TextResult } from '../support/run-jbfs.ts'
+import { OwnerFile, type Ownership } from '../../src/destination/ownership.ts'
+import { takeOver } from '../../src/destination/takeover.ts'
+import { DirectoryStore } from '../../src/store/directory-store.ts'
+import { jbfsProgram, temporaryFolder } from '../support/mounted.ts'
+import { runJbfs, runText, type TextResult } from '../support/run-jbfs.ts'
 
 /** `jbfs import` as a user types it, into a folder. */
+
+/** Root, to whom permissions apply as to anybody else. */
+const withoutOverride =
+  process.getuid?.() === 0 ? ['/usr/bin/setpriv', '--bounding-set=-dac_override,-dac_read_search'] : []
 
 function runImport(
   folder: string,
@@ -37,7 +46,7 @@ test('what cannot be imported has an exit code of its own, and makes nothing at 
   await using folder = await temporaryFolder()
   const none = await runImport(folder.path, 'none', './destination/account')
   t.is(none.code, 7)
-  t.regex(none.stderr, /^jbfs: there is nothing to import: [^\n]+\n$/)
+  t.regex(none.stderr, /^jbfs: there is nothing to import at \/[^\n]+: there is no such file or folder\n$/)
   t.deepEqual(await readdir(folder.path), [])
   await writeFile(join(folder.path, 'broken.tar.gz'), 'hello')
   const broken = await runImport(folder.path, 'broken.tar.gz', './destination/account')
@@ -51,7 +60,7 @@ test('a snapshot that exists is refused before an archive is unpacked', async (t
   t.is((await runImport(folder.path, 'account', './destination/account/snap.1')).code, 0)
   await writeFile(join(folder.path, 'broken.tar'), 'hello')
   const { code, stderr } = await runImport(folder.path, 'broken.tar', './destination/account/snap.1')
-  t.is(code, 3)
+  t.is(code, 2)
   t.regex(stderr, /snap\.1 exists already/)
 })
 
@@ -173,4 +182,57 @@ test('a state folder that cannot be used is said in a line', async (t) => {
   })
   t.is(code, 1)
   t.regex(stderr, /^jbfs: the state folder cannot be used: [^\n]+\n$/)
+})
+
+test('an import whose destination is taken over meanwhile publishes nothing', async (t) => {
+  await using folder = await temporaryFolder()
+  const { path } = folder
+  await mkdir(join(path, 'account'))
+  // As much as takes longer than the takeover, and less than a renewal is apart from the next.
+  await writeFile(join(path, 'account/large'), Buffer.alloc(128 << 20, 'x'))
+  const importing = runImport(path, 'account', './web/account/snap.1')
+  const file = new OwnerFile(new DirectoryStore(join(path, 'web')))
+  const found = await untilOwned(file)
+  t.true(await takeOver(file, { id: 'another', host: 'web2', name: 'web2' }, found))
+  const { code, stderr } = await importing
+  t.is(code, 8, stderr)
+  t.regex(stderr, /the right to write to \S+\/web is lost: web2 has taken it/)
+  t.false((await readdir(join(path, 'web/account'))).includes('snap.1'))
+})
+
+/** As soon as somebody owns it. */
+async function untilOwned(file: OwnerFile): Promise<Ownership> {
+  for (;;) {
+    const found = await file.read().catch(() => undefined)
+    if (found?.record.lease !== undefined) return found
+    await delay(5)
+  }
+}
+
+const permissionTest = process.getuid?.() === 0 && !existsSync('/usr/bin/setpriv') ? test.skip : test
+
+permissionTest('who may not write around the repository is told what that is for', async (t) => {
+  await using folder = await temporaryFolder()
+  const { path } = folder
+  await mkdir(join(path, 'account'))
+  await mkdir(join(path, 'shared/repository'), { recursive: true })
+  await chmod(join(path, 'shared'), 0o555)
+  try {
+    const { code, stderr } = await runText(
+      [
+        ...withoutOverride,
+        ...[process.execPath, jbfsProgram, 'import', 'account', './shared/repository'],
+        ...['--cache-dir', join(path, 'cache'), '--state-dir', join(path, 'state')],
+      ],
+      { cwd: path, env: { TMPDIR: path } },
+    )
+    t.is(code, 3, stderr)
+    t.regex(
+      stderr,
+      /jetbackup.owner: no permission: the backup directory is the folder around the repository, /,
+    )
+    t.regex(stderr, /name a repository in a folder of your own\n$/)
+  } finally {
+    await chmod(join(path, 'shared'), 0o755)
+  }
 })

@@ -70,6 +70,19 @@ test('a name wins over a folder of the working folder, ./ tells them apart', asy
   const { code, stderr } = await jbfs('snapshots', 'offsite')
   t.is(code, 3)
   t.regex(stderr, /^jbfs: s3:\/\/backups-7\/web: /)
+  t.notRegex(stderr, /AWS_/)
+  t.regex(stderr, /jbfs destination edit offsite .*; see jbfs destination test offsite\n$/)
+})
+
+test('a slip in the name of a folder that is here is told', async (t) => {
+  await using folder = await temporaryFolder()
+  const { jbfs } = await placeIn(folder.path, offsite)
+  await mkdir(join(folder.path, 'localdest'))
+  await oneLine(
+    t,
+    jbfs('snapshots', 'localdset'),
+    /there is no folder "localdset" here \(did you mean localdest\?\)/,
+  )
 })
 
 test('a word that is no name is a line with those there are, in all commands', async (t) => {
@@ -110,8 +123,8 @@ test('options that belong to a place are refused for a name', async (t) => {
 test('a file that the settings name and that is missing is a line', async (t) => {
   await using folder = await temporaryFolder()
   for (const [field, line] of [
-    ['ca_file', `destinations.toml: [offsite] ca_file cannot be read: ENOENT`],
-    ['keys_file', `none: cannot be read: ENOENT`],
+    ['ca_file', `destinations.toml: [offsite] ca_file cannot be read: there is no such file or folder\n`],
+    ['keys_file', `none: cannot be read: there is no such file or folder\n`],
   ] as const) {
     const { jbfs } = await placeIn(folder.path, `${offsite}${field} = "none"\n`)
     const { code, stderr } = await jbfs('snapshots', 'offsite')
@@ -194,7 +207,10 @@ async function everyday(
       join(path, 'other'),
     )
     t.is(other.code, 8)
-    t.regex(other.stderr, /\/web belongs to our-server \(.+\), last heard of .*--read-only/)
+    t.regex(
+      other.stderr,
+      /\/web belongs to our-server \(.+\), last heard of .*--read-only.*: jbfs destination takeover offsite$/m,
+    )
     seen.push(other.stdout, other.stderr)
     t.regex(await ran('snapshots', 'offsite', '--log-level', 'debug'), /ann +snap\.3 .* ok/)
     const log = join(path, 'mount.log')

@@ -1,4 +1,7 @@
+import { once } from 'node:events'
 import { mkdir, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { dirname, join } from 'node:path'
 import test from 'ava'
 import { findRepositories } from '../../src/cli/repositories.ts'
@@ -130,6 +133,57 @@ test('each snapshot is a row: whose it is, what it holds, what is wrong', async 
   t.regex(table, /^REPOSITORY +SNAPSHOT +CREATED +FILES +SIZE +STATE\n/)
   t.regex(table, /\na +snap\.1 +\? +\? +\? +damaged: /)
   t.regex(table, /\nb\\u001b\[31m +snap\.10 +2023-11-1\d \d\d:\d\d:20 +3 +2\.0 KiB +foreign: /)
+})
+
+test('one snapshot can be asked for, which must be there', async (t) => {
+  await using folder = await temporaryFolder()
+  await write(folder.path, {
+    'a/snap.1/jetbackup.index': 'no json',
+    'a/snap.2/jetbackup.index': foreignManifest,
+  })
+  const { code, stdout } = await runJbfs(['snapshots', `${folder.path}/a/snap.2`, '--json'])
+  t.is(code, 0)
+  t.deepEqual(
+    JSON.parse(stdout).map(({ snapshot }: { snapshot: string }) => snapshot),
+    ['snap.2'],
+  )
+  t.deepEqual(await runJbfs(['snapshots', `${folder.path}/a/snap.3`]), {
+    code: 5,
+    stdout: '',
+    stderr: `jbfs: there is no snapshot ${folder.path}/a/snap.3\n`,
+  })
+})
+
+test('a folder of a bucket in which nothing lies is not there; a destination may be new', async (t) => {
+  await using folder = await temporaryFolder()
+  const server = createServer((_, response) => {
+    response.setHeader('content-type', 'application/xml')
+    response.end(
+      '<ListBucketResult><KeyCount>0</KeyCount><IsTruncated>false</IsTruncated></ListBucketResult>',
+    )
+  })
+  await once(server.listen(0, '127.0.0.1'), 'listening')
+  const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const config = join(folder.path, 'destinations.toml')
+  await writeFile(
+    config,
+    `[offsite]\nvendor = "minio"\nendpoint = "${endpoint}"\nbucket = "b-7"\nbackup_directory = "/web"\n` +
+      'access_key = "key"\nsecret_key = "secret"\n',
+    { mode: 0o600 },
+  )
+  try {
+    t.deepEqual(await runJbfs(['snapshots', 'offsite/nosuch', '--config', config]), {
+      code: 5,
+      stdout: '',
+      stderr: 'jbfs: there is no repository or folder offsite/nosuch\n',
+    })
+    const { code, stdout } = await runJbfs(['snapshots', 'offsite', '--config', config])
+    t.is(code, 0)
+    t.is(stdout, 'there are no snapshots in s3://b-7/web\n')
+  } finally {
+    server.close()
+    server.closeAllConnections()
+  }
 })
 
 test('a destination without snapshots says so, one that is not there fails', async (t) => {

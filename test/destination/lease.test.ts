@@ -195,10 +195,39 @@ leaseTest(
     using owning = openOwnerFile(place, { logger: silentLogger })
     t.false(await takeOver(owning.file, here, undefined), "it was shown to be nobody's, and is not")
     t.true(await takeOver(owning.file, here, 'unreadable'))
-    await using held = await acquire(place, here)
-    held.lease.check()
+    t.like((await owning.file.read())?.record.lease, { revoked: true, seconds: 60 })
+    const patience = new AbortController()
+    const hasty = acquire(place, here, 60, patience.signal)
+    setTimeout(() => patience.abort(new Error('still waiting')), 1000)
+    await t.throwsAsync(hasty, { message: 'still waiting' }, 'whoever wrote it may still be writing')
   },
 )
+
+leaseTest('a lease that is not renewed any more is not waited for after a takeover', async (t, scene) => {
+  const place = scene.destination(await scene.newPlace())
+  using owning = openOwnerFile(place, { logger: silentLogger })
+  const lease = { token: 1, holder: 'gone', renewal: 0, seconds: 1, revoked: false, since: 0 }
+  const gone = { ...lease, program: 'gone', pid: 1, process: 'elsewhere' }
+  await owning.file.replace(undefined, { owner: there, token: 1, lease: gone })
+  await delay(3000)
+  t.true(await takeOver(owning.file, here, await owning.file.read()))
+  t.is((await owning.file.read())?.record.lease, undefined)
+})
+
+leaseTest('who asks learns at once that the lease was taken', async (t, scene) => {
+  const place = scene.destination(await scene.newPlace())
+  await using held = await acquire(place, there)
+  await held.lease.confirm()
+  using owning = openOwnerFile(place, { logger: silentLogger })
+  t.true(await takeOver(owning.file, here, await owning.file.read()))
+  held.lease.check()
+  await t.throwsAsync(held.lease.confirm(), {
+    code: 'lease-lost',
+    message: /web1 has taken it \(\d+ s ago\)/,
+  })
+  t.true(held.lease.signal.aborted)
+  await t.throwsAsync(held.store.put(objectKey('files/late'), Buffer.from('x')), { code: 'lease-lost' })
+})
 
 for (const round of [1, 2, 3])
   leaseTest(`a writer frozen past its lease writes nothing when it goes on (${round})`, async (t, scene) => {

@@ -29,7 +29,13 @@ function honouring(path: string, conditions: readonly (keyof PutOptions)[]): Obj
 }
 
 function acquire(store: ObjectStore): Promise<Lease> {
-  const options = { owner: here, program: 'jbfs test', description: 'test', logger: silentLogger }
+  const options = {
+    owner: here,
+    program: 'jbfs test',
+    description: 'test',
+    takeover: 'jbfs …',
+    logger: silentLogger,
+  }
   return Lease.acquire({ ...options, file: new OwnerFile(store) })
 }
 

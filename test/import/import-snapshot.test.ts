@@ -59,6 +59,22 @@ test('a repository of very many objects has none sent again', async (t) => {
   t.deepEqual(warnings, [])
 })
 
+test('what is called before the publish can still forbid it', async (t) => {
+  const folder = await temporaryFolder(t)
+  const options = await optionsIn(folder)
+  const source = join(folder, 'source')
+  await mkdir(source)
+  await writeFile(join(source, 'file'), 'content')
+  const manifests = async (): Promise<CatalogEntry[]> => await listSnapshots(options.store, repository)
+  const beforePublish = async (): Promise<void> => {
+    t.deepEqual(await manifests(), [])
+    throw new Error('no more')
+  }
+  const importing = importSnapshot({ ...options, beforePublish, openSource: () => FolderSource.open(source) })
+  await t.throwsAsync(importing, { message: 'no more' })
+  t.deepEqual(await manifests(), [])
+})
+
 /** A source with one file, which has changed whenever it is opened, but for the `calmAfter`-th time. */
 function restless(calmAfter: number): ImportSource {
   let opened = 0

@@ -82,7 +82,7 @@ test('a number that exists is refused, and what is there stays', async (t) => {
   await publishSample(store, folder, 1, { fileName: 'first' })
   await t.throwsAsync(publishSample(store, folder, 1, { fileName: 'second' }), {
     name: 'SnapshotError',
-    code: 'exists',
+    code: 'snapshot-exists',
     message: /job\/account\/snap\.1 exists already/,
   })
   t.deepEqual(await contents(store, folder), { 'snap.1': ['first'] })
@@ -91,7 +91,7 @@ test('a number that exists is refused, and what is there stays', async (t) => {
 test('a number that something else has taken is refused too', async (t) => {
   const { store, folder } = await prepare(t)
   await store.put(manifestKey(repository, 1), Buffer.from('{}'))
-  await t.throwsAsync(publishSample(store, folder, 1), { code: 'exists' })
+  await t.throwsAsync(publishSample(store, folder, 1), { code: 'snapshot-exists' })
   t.is(await store.head(indexKey(repository, 1)), undefined)
 })
 
@@ -195,7 +195,7 @@ test('of publishes at a time exactly one succeeds', async (t) => {
   )
   const winners = fileNames.filter((_, i) => results[i]?.status === 'fulfilled')
   t.is(winners.length, 1)
-  for (const result of results) if (result.status === 'rejected') t.is(result.reason.code, 'exists')
+  for (const result of results) if (result.status === 'rejected') t.is(result.reason.code, 'snapshot-exists')
   t.deepEqual(await contents(store, folder), { 'snap.1': winners })
 })
 
@@ -206,6 +206,6 @@ test('a publish whose index another one takes for left over takes its manifest b
       await store.put(indexKey(repository, 1), Buffer.from('the index of another'))
     return store.put(key, body, options)
   })
-  await t.throwsAsync(publishSample(robbed, folder, 1), { code: 'exists' })
+  await t.throwsAsync(publishSample(robbed, folder, 1), { code: 'snapshot-exists' })
   t.deepEqual(await listSnapshots(store, repository), [])
 })

@@ -115,7 +115,7 @@ test('a published one is changed, and published again', async (t) => {
       .then(() => first.tree.setAttributes(first.tree.root, { uid: 9 }))
       .then(() => first.publish({})),
     {
-      code: 'exists',
+      code: 'snapshot-exists',
     },
   )
 })

@@ -224,7 +224,7 @@ test('what was never begun whole is removed, and what somebody else has publishe
   }
   const key = `${repository}snap.1/jetbackup.index`
   store.objects.set(key, Buffer.from('{}'))
-  await t.throwsAsync(open(), { code: 'exists' })
+  await t.throwsAsync(open(), { code: 'snapshot-exists' })
   store.objects.delete(key)
   await using snapshots = await open()
   t.deepEqual(snapshots.begun(repository), [1])

@@ -4,12 +4,12 @@ import { s3Error } from '../../src/store/s3-errors.ts'
 
 const place = { store: 's3://bucket', server: 'host' }
 
-test('only a certificate that nobody vouches for is an affair of --ca-file', (t) => {
+test('only a certificate that nobody vouches for is a matter of whom to trust', (t) => {
   const cases: readonly [string, StoreErrorCode, RegExp][] = [
-    ['DEPTH_ZERO_SELF_SIGNED_CERT', 'tls', /DEPTH_ZERO_SELF_SIGNED_CERT.*--ca-file/],
-    ['SELF_SIGNED_CERT_IN_CHAIN', 'tls', /--ca-file/],
-    ['UNABLE_TO_VERIFY_LEAF_SIGNATURE', 'tls', /--ca-file/],
-    ['CERT_UNTRUSTED', 'tls', /--ca-file/],
+    ['DEPTH_ZERO_SELF_SIGNED_CERT', 'tls', /not trusted.*DEPTH_ZERO_SELF_SIGNED_CERT/],
+    ['SELF_SIGNED_CERT_IN_CHAIN', 'tls', /not trusted/],
+    ['UNABLE_TO_VERIFY_LEAF_SIGNATURE', 'tls', /not trusted/],
+    ['CERT_UNTRUSTED', 'tls', /not trusted/],
     ['CERT_HAS_EXPIRED', 'tls', /expired/],
     ['ERR_TLS_CERT_ALTNAME_INVALID', 'tls', /another host name/],
     ['ERR_SSL_WRONG_VERSION_NUMBER', 'tls', /does not speak TLS/],
@@ -22,6 +22,15 @@ test('only a certificate that nobody vouches for is an affair of --ca-file', (t)
     const error = s3Error(Object.assign(new Error(code), { code }), place, 'key')
     t.is(error.code, expected, code)
     t.regex(error.message, message)
-    if (!String(message).includes('--ca-file')) t.notRegex(error.message, /--ca-file/)
+    t.is(error.fault, String(message).includes('trusted') ? 'untrusted' : undefined)
   }
+})
+
+test('what to do is said by whoever opened the store', (t) => {
+  const refusal = Object.assign(new Error('no'), { name: 'InvalidAccessKeyId' })
+  t.is(s3Error(refusal, place, 'key').message, 's3://bucket: key: it does not know the access key')
+  const advised = s3Error(refusal, { ...place, advise: ({ fault }) => `: about ${fault}` }, 'key')
+  t.is(advised.message, 's3://bucket: key: it does not know the access key: about unknown-key')
+  t.is(advised.fault, 'unknown-key')
+  t.is(advised.cause, refusal)
 })

@@ -4,10 +4,12 @@ import { mkdir, mkdtemp, realpath, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import type { ArgumentsCamelCase, Argv, CommandModule, InferredOptionTypes, Options } from 'yargs'
-import { codeOf, messageOf } from '../../base/errors.ts'
+import { shellWord } from '../../base/command-line.ts'
+import { codeOf } from '../../base/errors.ts'
 import { isRoot } from '../../base/is-root.ts'
 import { mountAt } from '../../base/mountinfo.ts'
 import { isInPath } from '../../base/search-path.ts'
+import { systemReason } from '../../base/system-reason.ts'
 import { unmount } from '../../fuse/mount.ts'
 import { noDevice, noFusermount } from '../../fuse/no-fuse.ts'
 import { CliError } from '../errors.ts'
@@ -95,7 +97,7 @@ async function makeTemporaryFolder(): Promise<string> {
   } catch (error) {
     throw new CliError(
       'usage',
-      `the folder for temporary files ${parent} cannot be used: ${messageOf(error)}: set TMPDIR to another one`,
+      `the folder for temporary files ${parent} cannot be used: ${systemReason(error)}: set TMPDIR to another one`,
       { cause: error },
     )
   }
@@ -130,7 +132,7 @@ class Shell {
 
   async #show(shown: readonly string[], [program, ...args]: readonly string[]): Promise<void> {
     this.#signal.throwIfAborted()
-    print(`$ ${shown.map(quoted).join(' ')}`)
+    print(`$ ${shown.map(shellWord).join(' ')}`)
     const { code, output } = await this.#execute(program as string, args)
     this.#signal.throwIfAborted()
     printExcerpt(output)
@@ -161,10 +163,6 @@ function printExcerpt(output: string): void {
   for (const line of lines.slice(0, mostLines)) print(`  ${line}`)
   if (lines.length > mostLines) print(`  … and ${lines.length - mostLines} more`)
   print('')
-}
-
-function quoted(word: string): string {
-  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word}'`
 }
 
 /** Whatever has happened: nothing stays mounted, and nothing is deleted while something is. */

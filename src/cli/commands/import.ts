@@ -3,8 +3,8 @@ import { join, resolve } from 'node:path'
 import type { ArgumentsCamelCase, Argv, CommandModule, InferredOptionTypes, Options } from 'yargs'
 import type { Abortable } from '../../base/abort.ts'
 import { formatByteSize } from '../../base/byte-size.ts'
-import { messageOf } from '../../base/errors.ts'
 import type { Logger } from '../../base/log.ts'
+import { systemReason } from '../../base/system-reason.ts'
 import { startLogging } from '../../daemon/logging.ts'
 import { parseSnapshotName } from '../../destination/layout.ts'
 import { refuseReadOnly } from '../../destination/refuse-read-only.ts'
@@ -16,6 +16,7 @@ import { refuseMissingProfile } from '../aws-profile.ts'
 import { prepareCacheFolder } from '../cache-folder.ts'
 import { contains, nearestRealpath } from '../containment.ts'
 import { CliError } from '../errors.ts'
+import { withFolderAdvice } from '../folder-advice.ts'
 import { interruption } from '../interruption.ts'
 import { countOf, logLevelFlag, stateDirFlag, storeFlags } from '../options.ts'
 import { print } from '../output.ts'
@@ -105,6 +106,8 @@ async function runImport(args: ArgumentsCamelCase<ImportArguments>): Promise<voi
     owner,
     program: `${writer} import`,
     signal,
+  }).catch((error: unknown) => {
+    throw withFolderAdvice(error, owned.destination)
   })
   using display = new ProgressDisplay('import')
   const result = await importSnapshot({
@@ -118,6 +121,8 @@ async function runImport(args: ArgumentsCamelCase<ImportArguments>): Promise<voi
     concurrency,
     cacheDir,
     onProgress: (progress) => display.show(progress),
+    // A takeover is met before the next renewal would meet it.
+    beforePublish: () => acquired.lease.confirm({ signal }),
     logger,
     writer,
     signal,
@@ -134,7 +139,9 @@ async function runImport(args: ArgumentsCamelCase<ImportArguments>): Promise<voi
 /** Looks what there is, and leaves it to the import when to open it. */
 async function sourceAt(path: string, logger: Logger): Promise<ImportOptions['openSource']> {
   const stats = await stat(path).catch((error: unknown) => {
-    throw new ImportError('bad-source', `there is nothing to import: ${messageOf(error)}`, { cause: error })
+    throw new ImportError('bad-source', `there is nothing to import at ${path}: ${systemReason(error)}`, {
+      cause: error,
+    })
   })
   if (stats.isFile()) {
     const { ArchiveSource } = await import('../../import/archive-source.ts')
@@ -156,8 +163,12 @@ async function prepare(place: RepositoryPlace, source: string, options: Abortabl
   }
   await refuseMisplaced(place, options)
   if (destination.kind !== 'directory') return
-  await mkdir(destination.path, { recursive: true }).catch((error: unknown) => {
-    throw new CliError('usage', `the destination cannot be made: ${messageOf(error)}`, { cause: error })
+  await mkdir(destination.path, { recursive: true, mode: 0o700 }).catch((error: unknown) => {
+    throw new CliError(
+      'usage',
+      `the destination ${destination.path} cannot be made: ${systemReason(error)}`,
+      { cause: error },
+    )
   })
 }
 

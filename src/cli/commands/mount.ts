@@ -1,5 +1,6 @@
 import { dirname, resolve } from 'node:path'
 import type { ArgumentsCamelCase, Argv, CommandModule, InferredOptionTypes, Options } from 'yargs'
+import { flag } from '../../base/command-line.ts'
 import { messageOf } from '../../base/errors.ts'
 import { announcer, startInBackground } from '../../daemon/background.ts'
 import { controlSocketPath } from '../../daemon/control-socket.ts'
@@ -21,7 +22,6 @@ import {
 } from '../mountpoint.ts'
 import {
   destinationArgument,
-  flag,
   logLevelFlag,
   pathOf,
   sizeOf,

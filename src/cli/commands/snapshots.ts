@@ -1,11 +1,16 @@
+import { basename, dirname } from 'node:path'
 import type { ArgumentsCamelCase, Argv, CommandModule, InferredOptionTypes, Options } from 'yargs'
 import type { Abortable } from '../../base/abort.ts'
 import { formatByteSize } from '../../base/byte-size.ts'
 import { Semaphore } from '../../base/semaphore.ts'
 import { startLogging } from '../../daemon/logging.ts'
+import { parseSnapshotName } from '../../destination/layout.ts'
+import { type Destination, formatDestination } from '../../destination/parse-destination.ts'
+import { pathIn, placeAt } from '../../destination/split-repository.ts'
 import { type CatalogEntry, listSnapshots } from '../../snapshot/catalog.ts'
 import { type ObjectReader, objectKey } from '../../store/object-store.ts'
 import { refuseMissingProfile } from '../aws-profile.ts'
+import { CliError } from '../errors.ts'
 import type { ExitCode } from '../exit-codes.ts'
 import { interruption } from '../interruption.ts'
 import { destinationArgument, jsonFlag, logLevelFlag, storeFlags } from '../options.ts'
@@ -30,6 +35,7 @@ export const snapshotsCommand: CommandModule<object, SnapshotsArguments> = {
       .positional('destination', destinationArgument)
       .options(snapshotsFlags)
       .example('$0 snapshots offsite', 'a table')
+      .example('$0 snapshots offsite/account/snap.3', 'only that one')
       .example('$0 snapshots s3://bucket/backups --json', 'for a program'),
   handler: runSnapshots,
 }
@@ -61,22 +67,60 @@ async function runSnapshots(args: ArgumentsCamelCase<SnapshotsArguments>): Promi
   const { openDestination } = await import('../../destination/destination.ts')
   const { logger } = startLogging({ level: args['log-level'] ?? 'error', readable: true })
   using interrupted = interruption()
-  using destination = openDestination(parsed, { logger })
-  const rows = await snapshotRows(destination.reader, { signal: interrupted.signal })
+  const { signal } = interrupted
+  const { place, snapshot } = placeOf(parsed)
+  using destination = openDestination(place, { logger })
+  const { reader } = destination
+  const rows = await snapshotRows(reader, { signal, snapshot })
+  // What could not be looked at has been told, and may be there.
+  if (rows.length === 0 && process.exitCode === undefined)
+    await refuseAbsent(parsed, snapshot, reader, { signal })
   if (rows.some(({ state }) => state === 'damaged')) process.exitCode ??= exitDamaged
   if (args.json) print(JSON.stringify(rows, null, 2))
   else if (rows.length === 0) print(`there are no snapshots in ${destination.description}`)
   else printTable(rows)
 }
 
-async function snapshotRows(reader: ObjectReader, { signal }: Abortable): Promise<SnapshotRow[]> {
+/** What is asked for: a place with all that lies below it, or one snapshot in it. */
+function placeOf(asked: Destination): { place: Destination; snapshot: string | undefined } {
+  const path = pathIn(asked)
+  const name = basename(path)
+  if (parseSnapshotName(name) === undefined) return { place: asked, snapshot: undefined }
+  return { place: placeAt(asked, dirname(path)), snapshot: name }
+}
+
+/**
+ * Throws `nothing-there` when not even an object lies there: a slip in a path must not pass for a place without snapshots. A destination itself may be
+ * new, and of a local folder that is not there the store has said so.
+ */
+async function refuseAbsent(
+  asked: Destination,
+  snapshot: string | undefined,
+  reader: ObjectReader,
+  { signal }: Abortable,
+): Promise<void> {
+  const text = formatDestination(asked)
+  if (snapshot !== undefined) throw new CliError('nothing-there', `there is no snapshot ${text}`)
+  if (asked.kind === 'directory' || asked.prefix === (asked.named?.backupDirectory ?? '')) return
+  for await (const { objects, prefixes } of reader.list('', { delimiter: '/', signal }))
+    if (objects.length > 0 || prefixes.length > 0) return
+  throw new CliError('nothing-there', `there is no repository or folder ${text}`)
+}
+
+/** `snapshot`: only that one, of a repository that is the destination itself. */
+async function snapshotRows(
+  reader: ObjectReader,
+  { signal, snapshot }: Abortable & { readonly snapshot: string | undefined },
+): Promise<SnapshotRow[]> {
   const places = new Semaphore(repositoriesAtOnce)
-  const repositories = await findRepositories(reader, { ...tellPassedOver, signal })
+  const repositories =
+    snapshot === undefined ? await findRepositories(reader, { ...tellPassedOver, signal }) : ['']
   const rows = repositories.map(async (repository) => {
     using _place = await places.acquire({ signal })
     const rows = await passingOver(tellPassedOver.onRefusal, async () => {
       const entries = await listSnapshots(reader, repository, { signal })
-      return Promise.all(entries.map((entry) => rowOf(reader, repository, entry, { signal })))
+      const asked = entries.filter(({ name }) => snapshot === undefined || name === snapshot)
+      return Promise.all(asked.map((entry) => rowOf(reader, repository, entry, { signal })))
     })
     return rows ?? []
   })

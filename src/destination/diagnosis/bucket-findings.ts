@@ -14,13 +14,16 @@ export async function* bucketFindings(
   destination: S3Destination,
   options: Abortable,
 ): AsyncIterable<Finding> {
-  yield await asFarAsTold('versioning', () => versioningFinding(bucket, options))
-  yield await asFarAsTold('lifecycle', () => lifecycleFinding(bucket, destination, options))
-}
-
-async function versioningFinding(bucket: BucketReader, options: Abortable): Promise<Finding | undefined> {
-  const versioning = await bucket.versioning(options)
-  return versioning && good('versioning', versioningTexts[versioning])
+  let versioning: BucketVersioning | undefined
+  yield await asFarAsTold('versioning', async () => {
+    versioning = await bucket.versioning(options)
+    return versioning && good('versioning', versioningTexts[versioning])
+  })
+  // Where nothing is told of versions, there may be some.
+  const hasVersions = versioning !== 'never'
+  yield await asFarAsTold('lifecycle', () =>
+    lifecycleFinding(bucket, destination, { ...options, hasVersions }),
+  )
 }
 
 const versioningTexts: Readonly<Record<BucketVersioning, string>> = {
@@ -32,7 +35,7 @@ const versioningTexts: Readonly<Record<BucketVersioning, string>> = {
 async function lifecycleFinding(
   bucket: BucketReader,
   destination: S3Destination,
-  options: Abortable,
+  { hasVersions, ...options }: Abortable & { readonly hasVersions: boolean },
 ): Promise<Finding | undefined> {
   const limits = limitsOf(destination.named?.vendor)
   if (limits.refusal !== undefined) return untried('lifecycle', limits.refusal)
@@ -42,25 +45,28 @@ async function lifecycleFinding(
   const command = `jbfs destination lifecycle ${formatDestination(destination)}`
   const [warning] = warningsOf(found.rules, prefix)
   if (warning !== undefined) return doubtful('lifecycle', warning, `see ${command}`)
-  const isWanted = daysAt(defaultDays, limits, found.server).upload !== undefined
-  const kept = keptText(
-    found.rules.map(({ rule }) => rule).filter((rule) => covers(rule, prefix)),
-    isWanted,
-  )
-  return kept === undefined
-    ? good('lifecycle', `old versions${isWanted ? ' and incomplete uploads' : ''} are removed by rules`)
-    : doubtful('lifecycle', `no rule removes ${kept}`, `${command} --apply`)
+  const hasUploadRules = daysAt(defaultDays, limits, found.server).upload !== undefined
+  const remains = [...(hasVersions ? [oldVersions] : []), ...(hasUploadRules ? [incompleteUploads] : [])]
+  if (remains.length === 0) return good('lifecycle', 'there is nothing that rules would have to remove')
+  const rules = found.rules.map(({ rule }) => rule).filter((rule) => covers(rule, prefix))
+  // After however many days.
+  const kept = remains.filter(({ action }) => !rules.some((rule) => rule[action] !== undefined))
+  return kept.length === 0
+    ? good('lifecycle', `${namesOf(remains)} are removed by rules`)
+    : doubtful('lifecycle', `no rule removes ${namesOf(kept)}`, `${command} --apply`)
 }
 
-/** What none of the rules removes, after however many days; undefined when all is removed. */
-function keptText(rules: readonly LifecycleRule[], hasUploadRules: boolean): string | undefined {
-  const kept = [
-    rules.some((rule) => rule.NoncurrentVersionExpiration !== undefined) ? [] : 'old versions',
-    !hasUploadRules || rules.some((rule) => rule.AbortIncompleteMultipartUpload !== undefined)
-      ? []
-      : 'incomplete uploads',
-  ].flat()
-  return kept.length === 0 ? undefined : kept.join(' and ')
+/** What takes room beside the backups, and the part of a rule that removes it. */
+interface Remains {
+  readonly name: string
+  readonly action: keyof LifecycleRule
+}
+
+const oldVersions: Remains = { name: 'old versions', action: 'NoncurrentVersionExpiration' }
+const incompleteUploads: Remains = { name: 'incomplete uploads', action: 'AbortIncompleteMultipartUpload' }
+
+function namesOf(remains: readonly Remains[]): string {
+  return remains.map(({ name }) => name).join(' and ')
 }
 
 /** Who may back up may often not see how a bucket is set up. */

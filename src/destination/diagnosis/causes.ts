@@ -22,10 +22,10 @@ function change(field: FieldName, { kind, ...destination }: Destination, value =
 
 /** Keys stand in no command. */
 function changeKeys(destination: Destination): string {
-  const name = destination.kind === 's3' ? destination.named?.name : undefined
-  return name === undefined
-    ? 'set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY'
-    : `jbfs destination edit ${name} --keys-from-stdin`
+  const named = destination.kind === 's3' ? destination.named : undefined
+  if (named === undefined) return 'set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY'
+  if (named.keysFile !== undefined) return `correct them in ${named.keysFile}`
+  return `jbfs destination edit ${named.name} --keys-from-stdin`
 }
 
 const checkProxy = 'check user, password, host and port in HTTPS_PROXY, or name this server in NO_PROXY'
@@ -146,6 +146,11 @@ export function serverOf(destination: Destination): string {
 /** What an error says of the destination, and what to do about it. What no store has said is thrown on. */
 export function findingOf(error: unknown, destination: Destination): Finding {
   if (!(error instanceof StoreError)) throw error
-  const { check, text, advice } = causes[error.fault ?? error.code]
-  return bad(check, text?.(destination, error) ?? error.message, advice(destination, error))
+  const { check, text } = causes[error.fault ?? error.code]
+  return bad(check, text?.(destination, error) ?? error.message, adviceOn(error, destination))
+}
+
+/** What to do about an error of the destination's store, one line. */
+export function adviceOn(error: StoreError, destination: Destination): string {
+  return causes[error.fault ?? error.code].advice(destination, error)
 }

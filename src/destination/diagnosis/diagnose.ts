@@ -1,11 +1,15 @@
 import type { Abortable } from '../../base/abort.ts'
 import { StoreError } from '../../store/errors.ts'
+import type { ObjectReader } from '../../store/object-store.ts'
+import { backupDirectoryOf } from '../backup-directory.ts'
 import { openBucket } from '../bucket.ts'
 import { type OpenOptions, openForTrial, probeDestination } from '../destination.ts'
 import { DestinationError } from '../errors.ts'
 import type { Owner } from '../owner-record.ts'
+import { ownersBelow, ownersBelowText } from '../owners-below.ts'
 import { OwnerFile, type Ownership } from '../ownership.ts'
-import type { Destination, S3Destination } from '../parse-destination.ts'
+import { type Destination, formatDestination, type S3Destination } from '../parse-destination.ts'
+import { takeoverCommandLine } from '../takeover-command-line.ts'
 import { bucketFindings } from './bucket-findings.ts'
 import { findingOf, serverOf } from './causes.ts'
 import { type Check, checks, type Finding, good, untried } from './finding.ts'
@@ -19,8 +23,6 @@ export interface DiagnosisOptions extends OpenOptions, Abortable {
   readonly self: Owner
   /** It will only be read: nothing is written to find out, and whose it is does not matter. */
   readonly isReadOnly: boolean
-  /** The command that takes it over, for advice. */
-  readonly takeover: string
 }
 
 /**
@@ -75,9 +77,8 @@ async function* findings(destination: Destination, options: DiagnosisOptions): A
   let last: Finding | undefined
   for await (last of readFindings(store, destination, { signal })) yield last
   if (last?.check !== 'read') return
-  const found = await ownershipOf(new OwnerFile(store), { signal })
-  if (found instanceof StoreError) return
-  const owner = ownerFinding(found, options)
+  const owner = await ownerFindingOf(store, destination, options)
+  if (owner === undefined) return
   yield owner
   if (isReadOnly) return
   if (owner.state !== 'bad') yield* writeFindings(store, destination, { signal })
@@ -95,15 +96,41 @@ async function reachingFindings(destination: S3Destination, options: DiagnosisOp
   }
 }
 
-/** What it cannot understand, or may not read, is a value here. */
-async function ownershipOf(
-  file: OwnerFile,
-  options: Abortable,
-): Promise<Ownership | DestinationError | StoreError | undefined> {
+/** Of the nearest owner, from the destination upwards, as its writers find it. undefined when the store cannot be asked. */
+async function ownerFindingOf(
+  reader: ObjectReader,
+  destination: Destination,
+  options: DiagnosisOptions,
+): Promise<Finding | undefined> {
+  const { self, isReadOnly, signal } = options
   try {
-    return await file.read(options)
+    const owned = await backupDirectoryOf({ destination, repository: '' }, options)
+    const isAround = owned.repository !== ''
+    const finding = ownerFinding(await ownershipOf(owned.destination, options), {
+      self,
+      isReadOnly,
+      around: isAround ? formatDestination(owned.destination) : undefined,
+      takeover: takeoverCommandLine(owned.destination),
+    })
+    if (isReadOnly || finding.state === 'bad') return finding
+    const others = ownersBelowText(await ownersBelow(reader, self, { signal }))
+    return others === undefined ? finding : { ...finding, text: `${finding.text}; ${others}` }
   } catch (error) {
-    if (error instanceof DestinationError || error instanceof StoreError) return error
+    if (error instanceof StoreError) return undefined
+    throw error
+  }
+}
+
+/** What it cannot understand is a value here. */
+async function ownershipOf(
+  destination: Destination,
+  options: DiagnosisOptions,
+): Promise<Ownership | DestinationError | undefined> {
+  using opened = openForTrial(destination, options)
+  try {
+    return await new OwnerFile(opened.store).read(options)
+  } catch (error) {
+    if (error instanceof DestinationError) return error
     throw error
   }
 }

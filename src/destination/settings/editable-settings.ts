@@ -1,13 +1,15 @@
 import { mkdirSync, realpathSync } from 'node:fs'
-import { dirname } from 'node:path'
-import { codeOf, messageOf } from '../../base/errors.ts'
+import { dirname, resolve } from 'node:path'
+import { codeOf } from '../../base/errors.ts'
 import { replaceFile } from '../../base/replace-file.ts'
+import { systemReason } from '../../base/system-reason.ts'
 import { DestinationError } from '../errors.ts'
 import { addTable, editTable, type FieldChanges, removeTable } from './edit-text.ts'
+import { readKeysFile } from './keys-file.ts'
 import { overlaps } from './overlaps.ts'
 import { parseToml } from './parse-toml.ts'
 import { type ReadFile, readWithStats, unreadable } from './private-file.ts'
-import { refuseProblems } from './problem.ts'
+import { type ProblemFormat, refuseProblems } from './problem.ts'
 import { parseSettings, type SettingsReader } from './read-settings.ts'
 
 type FileOwner = Pick<ReadFile['stats'], 'mode' | 'uid' | 'gid'>
@@ -42,16 +44,22 @@ function contentOf(file: string): Pick<ReadFile, 'text'> & { readonly stats: Fil
   }
 }
 
-/** Adds a destination, or changes the fields of one. Throws `bad-settings`, and writes nothing, when it would be wrong. */
+/**
+ * Adds a destination, or changes the fields of one. Throws `bad-settings`, and writes nothing, when it would be wrong; `format` makes a line of each problem. A file of
+ * keys that is named must be there and hold keys, as whoever names it is there to mend it.
+ */
 export function saveDestination(
   settings: EditableSettings,
   name: string,
   changes: FieldChanges,
   reader: SettingsReader,
+  format?: ProblemFormat,
 ): void {
   const isNew = !Object.hasOwn(settings.tables, name)
   const text = (isNew ? addTable : editTable)(settings.text, name, changes)
-  refuseProblems(problemsOf(settings, name, text, reader))
+  refuseProblems(problemsOf(settings, name, text, reader), format)
+  const { keys_file } = changes
+  if (typeof keys_file === 'string') readKeysFile(resolve(dirname(settings.file), keys_file), reader.ownUid)
   write(settings, text)
 }
 
@@ -80,7 +88,7 @@ function write({ file, owner }: EditableSettings, text: string): void {
     mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
     replaceFile(realPathOf(file), text, owner)
   } catch (error) {
-    throw new DestinationError('bad-settings', `${file}: cannot be written: ${messageOf(error)}`, {
+    throw new DestinationError('bad-settings', `${file}: cannot be written: ${systemReason(error)}`, {
       cause: error,
     })
   }

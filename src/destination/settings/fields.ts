@@ -80,8 +80,8 @@ export const fields = {
     /^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(name),
   ),
   endpoint: text(
-    'URL of the server, with {region} and {bucket} where they belong',
-    'a URL such as https://s3.{region}.example.com',
+    'URL of the server',
+    'a URL such as https://s3.{region}.example.com, with {region} and {bucket} where they belong',
     (url) => url !== '',
   ),
   backup_directory: text(
@@ -98,7 +98,7 @@ export const fields = {
   access_key: secret('access key'),
   secret_key: secret('secret key'),
   session_token: secret('session token, of keys that are lent for a while'),
-  keys_file: path('file with access_key and secret_key, in place of those here'),
+  keys_file: path('file with access_key = "…" and secret_key = "…", a line each, in place of those here'),
   verify_ssl: onOff("check the server's certificate"),
   ca_file: path('PEM file of a private certificate authority'),
   http_retries: count('further tries of a request that failed', 0, 100),

@@ -7,13 +7,17 @@ import { parseToml } from './parse-toml.ts'
 import { type ReadFile, readWithStats, unreadable, whyNotPrivate } from './private-file.ts'
 import { refuseProblems, type SettingsProblem } from './problem.ts'
 
+/** What a file of keys must look like. */
+export const keysFileForm = 'access_key = "…" and secret_key = "…", a line each'
+
 /** Reads a file of keys: TOML with `access_key`, `secret_key` and, if need be, `session_token`. Throws `bad-settings`. */
 export function readKeysFile(path: string, ownUid: number): Credentials {
   const { text, stats } = contentOf(path)
   const exposed = whyNotPrivate(path, stats, ownUid)
   if (exposed !== undefined) refuseProblems([{ file: path, text: exposed }])
   const toml = parseToml(text)
-  if ('problem' in toml) throw new DestinationError('bad-settings', `${path}: ${toml.problem}`)
+  if ('problem' in toml)
+    throw new DestinationError('bad-settings', `${path}: ${toml.problem}; a file of keys has ${keysFileForm}`)
   refuseProblems(problemsOf(path, toml.table))
   const { access_key, secret_key, session_token } = toml.table as Record<string, string>
   return {
@@ -34,7 +38,7 @@ function contentOf(path: string): ReadFile {
 function problemsOf(file: string, table: Readonly<Record<string, unknown>>): SettingsProblem[] {
   const missing = (['access_key', 'secret_key'] as const)
     .filter((field) => !Object.hasOwn(table, field))
-    .map((field) => ({ file, field, text: 'is missing: a file of keys has access_key and secret_key' }))
+    .map((field) => ({ file, field, text: `is missing: a file of keys has ${keysFileForm}` }))
   const wrong = Object.entries(table).flatMap(([field, value]) => {
     const known = keyFields.find((name) => name === field)
     const text =

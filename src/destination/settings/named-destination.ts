@@ -1,5 +1,5 @@
 import { accessSync, constants } from 'node:fs'
-import { messageOf } from '../../base/errors.ts'
+import { systemReason } from '../../base/system-reason.ts'
 import { DestinationError } from '../errors.ts'
 import type { S3Destination, StoreOptions } from '../parse-destination.ts'
 import type { DestinationSettings } from './destination-settings.ts'
@@ -39,7 +39,7 @@ export function namedDestination(
     kind: 's3',
     bucket,
     prefix: [...(backupDirectory === '' ? [] : [backupDirectory]), ...below].join('/'),
-    named: { name, vendor: vendor.id, owner, readOnly, backupDirectory },
+    named: { name, vendor: vendor.id, owner, readOnly, backupDirectory, keysFile },
     store: { ...store, ...overrides, credentials },
   }
 }
@@ -51,7 +51,7 @@ function refuseMissing({ name, file, store: { caFile } }: DestinationSettings): 
     accessSync(caFile, constants.R_OK)
   } catch (error) {
     refuseProblems([
-      { file, destination: name, field: 'ca_file', text: `cannot be read: ${messageOf(error)}` },
+      { file, destination: name, field: 'ca_file', text: `cannot be read: ${systemReason(error)}` },
     ])
   }
 }

@@ -1,5 +1,5 @@
 import { closeSync, fstatSync, openSync, readFileSync, type Stats } from 'node:fs'
-import { messageOf } from '../../base/errors.ts'
+import { systemReason } from '../../base/system-reason.ts'
 import { DestinationError } from '../errors.ts'
 
 export interface ReadFile {
@@ -18,7 +18,7 @@ export function readWithStats(path: string): ReadFile {
 }
 
 export function unreadable(path: string, cause: unknown): DestinationError {
-  return new DestinationError('bad-settings', `${path}: cannot be read: ${messageOf(cause)}`, { cause })
+  return new DestinationError('bad-settings', `${path}: cannot be read: ${systemReason(cause)}`, { cause })
 }
 
 /**

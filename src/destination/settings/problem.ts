@@ -11,12 +11,19 @@ export interface SettingsProblem {
   readonly text: string
 }
 
+/** Makes one line of a problem. */
+export type ProblemFormat = (problem: SettingsProblem) => string
+
 /** One line: `/etc/jbfs/destinations.toml: [offsite] region is "eu": it must be …`. */
 export function formatProblem({ file, destination, field, text }: SettingsProblem): string {
   const place = destination === undefined ? '' : ` [${destination}]`
   return `${file}:${place}${field === undefined ? '' : ` ${field}`} ${text}`
 }
 
-export function refuseProblems(problems: readonly SettingsProblem[]): void {
-  if (problems.length > 0) throw new DestinationError('bad-settings', problems.map(formatProblem).join('\n'))
+export function refuseProblems(
+  problems: readonly SettingsProblem[],
+  format: ProblemFormat = formatProblem,
+): void {
+  if (problems.length > 0)
+    throw new DestinationError('bad-settings', problems.map((problem) => format(problem)).join('\n'))
 }

@@ -52,6 +52,17 @@ test('what no rule removes is named', async (t) => {
   t.is(half, 'doubtful: no rule removes incomplete uploads')
 })
 
+test('of a bucket that never kept versions none need to be removed', async (t) => {
+  const never = '<VersioningConfiguration/>'
+  const answers = (rules: string): BucketAnswers => ({ ...answersOf('', rules), versioning: { body: never } })
+  t.deepEqual(await textsOf(answers(rule('mail/', uploads))), [
+    'good: off: what is deleted is gone',
+    'doubtful: no rule removes incomplete uploads',
+  ])
+  const [, removed] = await textsOf(answers(rule('', uploads)))
+  t.is(removed, 'good: incomplete uploads are removed by rules')
+})
+
 test('versioning that is suspended has kept what it kept before', async (t) => {
   const [versioning] = await textsOf(answersOf('Suspended', rule('', oldVersions + uploads)))
   t.regex(versioning ?? '', /^good: suspended: what was kept before stays/)

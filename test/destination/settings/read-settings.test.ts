@@ -113,7 +113,7 @@ test('of destinations of one name that of the first file counts', async (t) => {
 test('a file that must be there is missed', (t) => {
   t.throws(() => readSettings([{ path: '/no/such.toml', passedOver: ['EACCES'] }], reader), {
     code: 'bad-settings',
-    message: "/no/such.toml: cannot be read: ENOENT: no such file or directory, open '/no/such.toml'",
+    message: '/no/such.toml: cannot be read: there is no such file or folder',
   })
 })
 
@@ -168,13 +168,23 @@ test('keys in a file of their own', async (t) => {
   await writeFile(path, `acces_key = "${access}"\nsecret_key = 5\n`)
   t.throws(() => readKeysFile(path, ownUid), {
     message: [
-      `${path}: access_key is missing: a file of keys has access_key and secret_key`,
+      `${path}: access_key is missing: a file of keys has access_key = "…" and secret_key = "…", a line each`,
       `${path}: acces_key is no key (did you mean access_key?): it must be one of access_key, secret_key, session_token`,
       `${path}: secret_key is not written as it should be: it must be a text in quotes, without spaces`,
     ].join('\n'),
   })
+  // Two lines as --keys-from-stdin takes them, and a file of the AWS tools.
+  for (const form of [`${access}\n${secret}\n`, `[default]\naws_access_key_id = ${access}\n`]) {
+    await writeFile(path, form)
+    const error = t.throws(() => readKeysFile(path, ownUid), {
+      message: /a file of keys has access_key = "…" and secret_key = "…", a line each$/,
+    })
+    t.false(error?.message.includes(access))
+  }
   await writeFile(path, `access_key = ${access}!\n`)
   const error = t.throws(() => readKeysFile(path, ownUid), { message: /keys: is no TOML: / })
   t.false(error?.message.includes(access))
-  t.throws(() => readKeysFile(join(folder.path, 'none'), ownUid), { message: /none: cannot be read: ENOENT/ })
+  t.throws(() => readKeysFile(join(folder.path, 'none'), ownUid), {
+    message: /none: cannot be read: there is no such file or folder$/,
+  })
 })

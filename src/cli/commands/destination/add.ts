@@ -7,6 +7,7 @@ import { askFields } from '../../ask-fields.ts'
 import { CliError } from '../../errors.ts'
 import { fieldFlags, fieldsOfFlags } from '../../field-flags.ts'
 import { keysFromStdin } from '../../keys-from-stdin.ts'
+import { optionProblem } from '../../option-problem.ts'
 import { configFlag } from '../../options.ts'
 import { print } from '../../output.ts'
 import { ownReader, ownSettingsFiles } from '../../settings-files.ts'
@@ -37,7 +38,11 @@ async function runAdd(args: ArgumentsCamelCase<AddArguments>): Promise<void> {
   const file = ownSettingsFiles(args.config)[0]!.path
   const settings = openEditable(file)
   const refuseName = (name: string): void => {
-    refuseProblems(parseTable(name, {}, { file, ...ownReader() }).problems.filter(({ field }) => !field))
+    const { problems } = parseTable(name, {}, { file, ...ownReader() })
+    refuseProblems(
+      problems.filter(({ field }) => !field),
+      optionProblem('all'),
+    )
     if (Object.hasOwn(settings.tables, name))
       throw new CliError('usage', `${name} is there already, in ${file}: jbfs destination edit ${name}`)
   }
@@ -50,7 +55,7 @@ async function runAdd(args: ArgumentsCamelCase<AddArguments>): Promise<void> {
   const { name, fields } = isScripted
     ? { name: args.name as string, fields: { ...given, ...keys } }
     : await askAll(args.name, refuseName, file)
-  saveDestination(settings, name, fields, ownReader())
+  saveDestination(settings, name, fields, ownReader(), optionProblem('all'))
   print(`${name} is in ${file}`)
 }
 

@@ -5,6 +5,7 @@ import { askFields } from '../../ask-fields.ts'
 import { CliError } from '../../errors.ts'
 import { fieldFlags, fieldsOfFlags } from '../../field-flags.ts'
 import { keysFromStdin } from '../../keys-from-stdin.ts'
+import { optionProblem } from '../../option-problem.ts'
 import { configFlag, destinationNameArgument } from '../../options.ts'
 import { print } from '../../output.ts'
 import { editableWith } from '../../present-destination.ts'
@@ -30,7 +31,7 @@ async function runEdit(args: ArgumentsCamelCase<EditArguments>): Promise<void> {
   const { name } = args
   const settings = editableWith(name, args.config)
   const changes = await changesOf(args, settings)
-  saveDestination(settings, name, changes, ownReader())
+  saveDestination(settings, name, changes, ownReader(), optionProblem(changes))
   print(`${name} is changed in ${settings.file}`)
 }
 

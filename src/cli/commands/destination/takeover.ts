@@ -3,16 +3,18 @@ import type { ArgumentsCamelCase, Argv, CommandModule, InferredOptionTypes, Opti
 import type { Abortable } from '../../../base/abort.ts'
 import { startLogging } from '../../../daemon/logging.ts'
 import { DestinationError } from '../../../destination/errors.ts'
-import type { Owner } from '../../../destination/owner-record.ts'
-import { ageText, type OwnerFile, type Ownership, ownerText } from '../../../destination/ownership.ts'
+import { ownersBelow, ownersBelowText } from '../../../destination/owners-below.ts'
+import type { OwnerFile } from '../../../destination/ownership.ts'
+import { formatDestination } from '../../../destination/parse-destination.ts'
 import { refuseReadOnly } from '../../../destination/refuse-read-only.ts'
 import { serverIdentity } from '../../../destination/server-identity.ts'
-import { takeOver } from '../../../destination/takeover.ts'
+import { type FoundOwner, takeOver } from '../../../destination/takeover.ts'
 import { CliError } from '../../errors.ts'
 import { interruption } from '../../interruption.ts'
 import { destinationArgument, logLevelFlag, stateDirFlag, storeFlags, yesFlag } from '../../options.ts'
-import { print } from '../../output.ts'
+import { print, printable } from '../../output.ts'
 import { ownFolders } from '../../own-folders.ts'
+import { insideText, linesBefore, takenText } from '../../takeover-texts.ts'
 import { isAtTerminal, Terminal } from '../../terminal.ts'
 import { typedDestination } from '../../typed-destination.ts'
 
@@ -39,29 +41,40 @@ export const takeoverCommand: CommandModule<object, TakeoverArguments> = {
 async function runTakeover(args: ArgumentsCamelCase<TakeoverArguments>): Promise<void> {
   const destination = typedDestination(args.destination, args)
   refuseReadOnly(destination)
-  const { openOwnerFile } = await import('../../../destination/destination.ts')
+  const { openDestination, openOwnerFile } = await import('../../../destination/destination.ts')
+  const { backupDirectoryOf } = await import('../../../destination/backup-directory.ts')
   const { logger } = startLogging({ level: args['log-level'] ?? 'error', readable: true })
   using interrupted = interruption()
   const { signal } = interrupted
   const name = destination.kind === 's3' ? destination.named?.owner : undefined
   const self = await serverIdentity(resolve(args['state-dir'] ?? ownFolders().state), name)
-  using opened = openOwnerFile(destination, { logger })
+  const owned = await backupDirectoryOf({ destination, repository: '' }, { logger, signal })
+  using opened = openOwnerFile(owned.destination, { logger })
   const { file, description } = opened
-  const found = await ownershipOf(file, { signal })
+  const found = await ownerIn(file, { signal })
+  const isInside = owned.repository !== ''
   if (found !== 'unreadable' && found?.record.owner.id === self.id)
-    return print(`${description} is this server's already`)
-  if (!args.yes && !(await isConfirmed(description, sayWhose(found))))
-    return print(`${description} stays as it is`)
+    return print(
+      isInside
+        ? `${formatDestination(destination)} lies in ${description}, which is this server's already`
+        : `${description} is this server's already`,
+    )
+  // Two owners of one folder would not see each other's writers.
+  if (isInside)
+    throw new DestinationError('owned', insideText(destination, owned.destination, { found, self }))
+  using looked = openDestination(destination, { logger })
+  const others = ownersBelowText(await ownersBelow(looked.reader, self, { signal }))
+  const names = [formatDestination(destination), description, args.destination]
+  if (!args.yes && !(await isConfirmed(names, linesBefore(description, { found, self }, others))))
+    return print(`${formatDestination(destination)} stays as it is`)
   if (!(await takeOver(file, self, found, { signal })))
     throw new DestinationError('in-use', `somebody else has just written to ${description}: look again`)
-  print(doneText(description, self, found === 'unreadable' ? undefined : found))
+  print(takenText(description, self, found))
+  if (others !== undefined) print(printable(others))
 }
 
 /** `unreadable`: nobody can say whose it is. */
-async function ownershipOf(
-  file: OwnerFile,
-  options: Abortable,
-): Promise<Ownership | 'unreadable' | undefined> {
+async function ownerIn(file: OwnerFile, options: Abortable): Promise<FoundOwner> {
   try {
     return await file.read(options)
   } catch (error) {
@@ -70,28 +83,12 @@ async function ownershipOf(
   }
 }
 
-function sayWhose(found: Ownership | 'unreadable' | undefined): string {
-  if (found === undefined) return "it is nobody's yet"
-  if (found === 'unreadable') return 'what says whose it is cannot be understood'
-  const { lease } = found.record
-  const isLive = lease !== undefined && found.age < lease.seconds
-  return isLive
-    ? `it belongs to ${ownerText(found)}, which is WRITING TO IT NOW (${lease.program}, process ${lease.pid}): what it has not stored yet will not get there`
-    : `it belongs to ${ownerText(found)}, last heard of ${ageText(found.age)} ago`
-}
-
-async function isConfirmed(description: string, whose: string): Promise<boolean> {
+/** The first of `names` is asked for, and each of them taken. */
+async function isConfirmed(names: readonly string[], lines: readonly string[]): Promise<boolean> {
   if (!isAtTerminal())
-    throw new CliError('usage', `${description}: ${whose}. Say --yes to take it over all the same`)
+    throw new CliError('usage', `${lines.join('. ')}. Say --yes to take it over all the same`)
   using terminal = new Terminal()
-  terminal.say(`${description}: ${whose}.`)
-  terminal.say('It will not be able to write there any more, until it takes the directory back.')
-  return (await terminal.ask(`Type ${description} to take it over: `)) === description
-}
-
-function doneText(description: string, { name }: Owner, before: Ownership | undefined): string {
-  const lease = before?.record.lease
-  const wait = lease === undefined ? 0 : Math.ceil(lease.seconds - before!.age)
-  const later = wait > 0 ? `; it can be written to in ${wait} s, when its writer has seen it` : ''
-  return `${description} belongs to ${name} now${later}`
+  for (const line of lines) terminal.say(`${printable(line)}.`)
+  terminal.say('Who owned it will not be able to write there any more, until it takes the directory back.')
+  return names.includes(await terminal.ask(`Type ${names[0]} to take it over: `))
 }

@@ -52,7 +52,6 @@ async function runTest(args: ArgumentsCamelCase<TestArguments>): Promise<void> {
     logger,
     self,
     isReadOnly: args['read-only'] || (named?.readOnly ?? false),
-    takeover: `jbfs destination takeover ${formatDestination(destination)}`,
     signal: interrupted.signal,
   })
   for await (const finding of found) {
