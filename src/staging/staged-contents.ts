@@ -340,6 +340,8 @@ export class StagedContents {
   #drop(content: Content): void {
     content.file?.remove()
     content.file = undefined
+    // An upload that waits for its turn finds nothing to do, and is not begun again.
+    content.isDirty = false
     this.#contents.delete(content.ino)
   }
 
