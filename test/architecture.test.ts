@@ -5,11 +5,24 @@ import test from 'ava'
 /** Which layer may import which: downwards only, never sideways. The order is that of native-notes/architecture.md. */
 const mayImport: Record<string, readonly string[]> = {
   // Of the cache and of fuse only the error codes, for exit codes.
-  cli: ['daemon', 'import', 'sample', 'snapshot', 'cache', 'destination', 'store', 'fuse', 'base'],
+  cli: [
+    'daemon',
+    'import',
+    'maintenance',
+    'staging',
+    'sample',
+    'snapshot',
+    'cache',
+    'destination',
+    'store',
+    'fuse',
+    'base',
+  ],
   daemon: ['filesystem', 'staging', 'snapshot', 'cache', 'destination', 'store', 'fuse', 'base'],
   filesystem: ['snapshot', 'cache', 'fuse', 'destination', 'store', 'base'],
   staging: ['snapshot', 'cache', 'destination', 'store', 'base'],
   import: ['snapshot', 'destination', 'store', 'base'],
+  maintenance: ['snapshot', 'destination', 'store', 'base'],
   snapshot: ['destination', 'store', 'base'],
   cache: ['store', 'base'],
   destination: ['store', 'base'],

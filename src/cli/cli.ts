@@ -1,7 +1,9 @@
 import yargs, { type Argv } from 'yargs'
 import { didYouMean } from '../base/did-you-mean.ts'
+import { checkCommand } from './commands/check.ts'
 import { demoCommand } from './commands/demo.ts'
 import { destinationCommand, destinationCommands } from './commands/destination.ts'
+import { gcCommand } from './commands/gc.ts'
 import { importCommand } from './commands/import.ts'
 import { mountCommand } from './commands/mount.ts'
 import { publishCommand } from './commands/publish.ts'
@@ -21,6 +23,8 @@ const commands = [
   statusCommand,
   snapshotsCommand,
   importCommand,
+  checkCommand,
+  gcCommand,
   destinationCommand,
   demoCommand,
 ] as const
@@ -51,6 +55,8 @@ function parser(argv: readonly string[]): Argv {
       .command(statusCommand)
       .command(snapshotsCommand)
       .command(importCommand)
+      .command(checkCommand)
+      .command(gcCommand)
       .command(destinationCommand)
       .command(demoCommand)
       .completion(
@@ -88,9 +94,18 @@ function lostFolderError(cause: unknown): CliError {
 function asYargsHasIt(argv: readonly string[]): readonly string[] {
   const [first = '', ...rest] = argv
   if (first === 'help') return asYargsHasIt([...rest.slice(0, 1), '--help'])
-  if (first === '' || first.startsWith('-') || allNames.includes(first)) return argv
+  if (first === '' || first.startsWith('-') || allNames.includes(first)) return withOptionalValues(argv)
   const hint = didYouMean(first, allNames) || ' (see jbfs --help)'
   throw new CliError('usage', `there is no command ${JSON.stringify(first)}${hint}`)
+}
+
+/** What an option means that may stand without its value. */
+const optionalValues: Readonly<Record<string, string>> = { '--read-data': '--read-data=100' }
+
+/** Such a value stands behind an equals sign, as with getopt_long(3): yargs would take the next word for it. */
+function withOptionalValues(argv: readonly string[]): readonly string[] {
+  const end = argv.indexOf('--')
+  return argv.map((word, index) => (end === -1 || index < end ? (optionalValues[word] ?? word) : word))
 }
 
 function helpFor([command = '']: readonly string[]): string {

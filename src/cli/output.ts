@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { CliError } from './errors.ts'
 
 /** Text from a store or from a mount, safe to show on a terminal: control characters are escaped as in JSON. */
@@ -10,6 +11,11 @@ export function printable(text: string): string {
 
 export function print(line: string): void {
   process.stdout.write(`${line}\n`)
+}
+
+/** As `print`, for millions of lines: resolves when whoever reads them has room for more. Rejects when nobody does any more. */
+export async function printWhenRead(line: string): Promise<void> {
+  if (!process.stdout.write(`${line}\n`)) await once(process.stdout, 'drain', { signal: outputFailure })
 }
 
 /** For what does not keep a command from being done. */

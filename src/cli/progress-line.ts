@@ -27,8 +27,13 @@ export class ProgressLine implements Disposable {
     }
   }
 
-  [Symbol.dispose](): void {
+  /** Takes away what stands there, before something else is printed. */
+  clear(): void {
     if (this.#isLineOpen) this.#stream.write('\r\u001b[K')
     this.#isLineOpen = false
+  }
+
+  [Symbol.dispose](): void {
+    this.clear()
   }
 }

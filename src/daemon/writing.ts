@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto'
-import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { messageOf } from '../base/errors.ts'
 import type { Logger } from '../base/log.ts'
@@ -7,6 +6,7 @@ import { backupDirectoryOf } from '../destination/backup-directory.ts'
 import { acquireDestination } from '../destination/destination.ts'
 import { serverIdentity } from '../destination/server-identity.ts'
 import type { CatalogEntry } from '../snapshot/catalog.ts'
+import { workingFolder } from '../staging/unpublished.ts'
 import { WorkingSnapshots } from '../staging/working-snapshots.ts'
 import { below } from '../store/below.ts'
 import type { StoreMetrics } from '../store/with-metrics.ts'
@@ -46,7 +46,7 @@ export async function startWriting(
   const store = below(acquired.store, owned.repository)
   const snapshots = opening.use(
     await WorkingSnapshots.open({
-      folder: join(stateDir, 'working', folderNameOf(store.description)),
+      folder: workingFolder(stateDir, folderNameOf(store.description), store.description),
       store,
       cacheDir: options.cacheDir,
       concurrency: destination.store.maxConcurrency,

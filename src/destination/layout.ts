@@ -15,11 +15,21 @@ export const largestSnapshotNumber = 2 ** 31
 const filesFolder = /^files\d*$/
 
 export function fileKey(repository: string, objectId: string): ObjectKey {
-  return objectKey(`${repository}files/${objectId}`)
+  return objectKey(filesPrefix(repository) + objectId)
+}
+
+/** What the keys of all objects begin with. */
+export function filesPrefix(repository: string): string {
+  return `${repository}files/`
 }
 
 export function indexKey(repository: string, number: number): ObjectKey {
-  return objectKey(`${repository}export/${snapshotName(number)}`)
+  return objectKey(exportPrefix(repository) + snapshotName(number))
+}
+
+/** What the keys of all file indexes begin with. */
+export function exportPrefix(repository: string): string {
+  return `${repository}export/`
 }
 
 export function manifestKey(repository: string, number: number): ObjectKey {

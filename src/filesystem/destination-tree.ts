@@ -168,6 +168,15 @@ export class DestinationTree {
     this.#putChild(folder, snapshot.entry.name, snapshot)
   }
 
+  /** A snapshot has another number now; whoever is in it stays there. */
+  renameSnapshot(folder: Folder, snapshot: MountedSnapshot, number: number): void {
+    const children = new Map(folder.listing?.children)
+    children.delete(snapshot.entry.name)
+    snapshot.entry = { ...snapshot.entry, number, name: snapshotName(number) }
+    folder.listing = { children, changed: Date.now() }
+    this.#putChild(folder, snapshot.entry.name, snapshot)
+  }
+
   /** What has a name in a folder is gone. */
   removeChild(folder: Folder, name: string): void {
     const before = folder.listing

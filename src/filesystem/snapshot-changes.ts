@@ -15,11 +15,12 @@ import type {
   RenameKind,
 } from '../fuse/operations.ts'
 import { ChangeError } from '../snapshot/errors.ts'
+import { rootIno } from '../snapshot/schema.ts'
 import type { FileName, Ino, Inode } from '../snapshot/tree.ts'
 import type { MadeInode, WritableSnapshot, WritableSnapshots } from '../snapshot/writable-tree.ts'
 import { FileType } from './attributes.ts'
 import type { DestinationTree } from './destination-tree.ts'
-import { inoOf, slotOf } from './inode-number.ts'
+import { inoOf, nodeidOf, slotOf } from './inode-number.ts'
 import type { MountedSnapshot } from './mounted-snapshot.ts'
 import { aclWithMode, aclXattr, effectOfAcl } from './posix-acl.ts'
 import { then } from './then.ts'
@@ -238,6 +239,7 @@ export class SnapshotChanges implements ChangeOperations {
   }
 
   rename(from: Place, to: Place, how: RenameKind, context: ChangeContext): MaybePromise<void> {
+    if (slotOf(from.parent) === 0 && from.parent === to.parent) return this.#renameSnapshot(from, to, context)
     if (slotOf(from.parent) !== slotOf(to.parent) || slotOf(from.parent) === 0)
       throw new ChangeError('other-snapshot')
     return then(this.#writable(from.parent, context), (working) => {
@@ -298,6 +300,22 @@ export class SnapshotChanges implements ChangeOperations {
 
   removexattr(nodeid: number, name: string, context: ChangeContext): MaybePromise<void> {
     return then(this.#writable(nodeid, context), (working) => working.tree.removeXattr(inoOf(nodeid), name))
+  }
+
+  async #renameSnapshot({ parent, name }: Place, to: Place, context: ChangeContext): Promise<void> {
+    this.#options.check()
+    const { tree, snapshots } = this.#options
+    const number = parseSnapshotName(to.name)
+    const { children } = await tree.listing(tree.folder(parent), context)
+    const target = children.get(name)?.target
+    if (target === undefined) throw new ChangeError('no-name')
+    // Only snapshots can have another name, and only that of a snapshot.
+    if (!('slot' in target) || number === undefined) throw new ChangeError('other-snapshot')
+    if (children.has(to.name)) throw new ChangeError('name-taken')
+    await this.#writable(nodeidOf(target.slot, rootIno), context)
+    const { repository, entry } = target
+    await snapshots.renumber(repository, entry, number, context)
+    tree.renameSnapshot(tree.folder(parent), target, number)
   }
 
   #make(

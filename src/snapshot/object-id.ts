@@ -15,6 +15,16 @@ export class ObjectIds {
   }
 }
 
+/** Whether a name is that of an object: another one in `files/` was put there by somebody else. */
+export function isObjectId(name: string): boolean {
+  return /^[0-9a-f]{24}$/.test(name)
+}
+
+/** When an object was made, epoch seconds by its writer's clock. `id` is one (`isObjectId`). */
+export function secondsOfObjectId(id: string): number {
+  return Number.parseInt(id.slice(0, 8), 16)
+}
+
 function hex(value: number): string {
   return value.toString(16).padStart(8, '0')
 }

@@ -115,6 +115,8 @@ export interface WritableSnapshots {
   begin(repository: string, number: number, top: MadeInode): WritableSnapshot
   /** Makes a published one changeable. */
   change(repository: string, entry: CatalogEntry, options: Abortable): Promise<WritableSnapshot>
+  /** Makes one that is being changed the snapshot of another number, which is free, at once and for all readers. */
+  renumber(repository: string, entry: CatalogEntry, number: number, options: Abortable): Promise<void>
   /** Removes one whose tree is empty, at once and for all readers. */
   remove(repository: string, entry: CatalogEntry): Promise<void>
 }

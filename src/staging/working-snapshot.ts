@@ -54,7 +54,7 @@ const contentsName = 'contents'
  */
 export class WorkingSnapshot implements WritableSnapshot, AsyncDisposable {
   readonly repository: string
-  readonly number: number
+  #number: number
   readonly tree: WorkingTree
   readonly #options: WorkingSnapshotOptions
   readonly #staged: StagedContents
@@ -65,7 +65,7 @@ export class WorkingSnapshot implements WritableSnapshot, AsyncDisposable {
     if (state === undefined) throw new Error(`${options.folder} holds no working snapshot of this version`)
     this.#options = options
     this.repository = state.repository
-    this.number = state.number
+    this.#number = state.number
     this.tree = new WorkingTree(database, state)
     const folder = join(options.folder, contentsName)
     mkdirSync(folder, { recursive: true, mode: 0o700 })
@@ -175,6 +175,10 @@ export class WorkingSnapshot implements WritableSnapshot, AsyncDisposable {
     return this.#options.folder
   }
 
+  get number(): number {
+    return this.#number
+  }
+
   get isPublished(): boolean {
     const { baseEtag, changes, published } = this.tree.state
     return baseEtag !== undefined && changes === published
@@ -273,6 +277,14 @@ export class WorkingSnapshot implements WritableSnapshot, AsyncDisposable {
       this.#publishing = undefined
     })
     await orAborted(this.#publishing, signal)
+  }
+
+  /** Publishes it under another number, of which there is no snapshot; what is published under the old one stays. */
+  async renumber(number: number, options: Abortable): Promise<void> {
+    await this.publish(options)
+    this.tree.renumber(number)
+    this.#number = number
+    await this.publish(options)
   }
 
   /** Stops what is under way; all stays in its folder. */

@@ -113,6 +113,17 @@ export class WorkingSnapshots implements WritableSnapshots, AsyncDisposable {
     return opening
   }
 
+  async renumber(repository: string, entry: CatalogEntry, number: number, options: Abortable): Promise<void> {
+    const { store, onPublished } = this.#options
+    const working = await this.change(repository, entry, options)
+    this.#snapshots.delete(keyOf(repository, entry.number))
+    this.#snapshots.set(keyOf(repository, number), working)
+    await working.renumber(number, options)
+    await store.delete([manifestKey(repository, entry.number)])
+    await store.delete([indexKey(repository, entry.number)])
+    onPublished(repository, entry.number, undefined)
+  }
+
   async remove(repository: string, entry: CatalogEntry): Promise<void> {
     const { store, onPublished } = this.#options
     const key = keyOf(repository, entry.number)

@@ -297,6 +297,11 @@ export class WorkingTree implements WritableTree {
     this.#changing(() => this.#run('DELETE FROM staged WHERE ino = ?', ino))
   }
 
+  /** It is another snapshot from now on, of which nothing is published. */
+  renumber(number: number): void {
+    this.#changing(() => this.#run('UPDATE working SET number = ?, base_etag = NULL', number))
+  }
+
   /** What was there at change number `changes` is published, under this etag. */
   published(changes: number, etag: string): void {
     this.#run('UPDATE working SET published = ?, base_etag = ?', changes, etag)

@@ -5,7 +5,7 @@ import { exitCodeMeanings } from '../../src/cli/exit-codes.ts'
 import { jbfsProgram, temporaryFolder, whyNoMounts } from '../support/mounted.ts'
 import { runJbfs, runText, type TextResult } from '../support/run-jbfs.ts'
 
-const commands = ['mount', 'umount', 'status', 'snapshots', 'import', 'demo']
+const commands = ['mount', 'umount', 'status', 'snapshots', 'import', 'check', 'gc', 'demo']
 
 test('--help names every command and every exit code', async (t) => {
   const { code, stdout, stderr } = await runJbfs(['--help'])
@@ -102,6 +102,11 @@ const wrong: [string, string[], RegExp][] = [
     'a word for files at a time',
     ['import', '/', '/tmp/x', '--concurrency', 'abc'],
     /--concurrency is a whole/,
+  ],
+  [
+    'no part of the objects',
+    ['check', '/tmp', '--read-data=0'],
+    /--read-data is a percentage, above 0 and up to 100, not "0"/,
   ],
   ['a read-write mount', ['mount', '/', '/tmp', '--no-read-only'], /only read-only mounts/],
   ['a word that is no destination', ['snapshots', 'no-such-word'], /there is no folder "no-such-word" here/],

@@ -48,6 +48,8 @@ function completionTest(
 completionTest('names of destinations are offered where a command takes one', async (t, offered) => {
   t.deepEqual(await offered('mount', ''), ['offsite', 'other', 'copy'])
   t.deepEqual(await offered('snapshots', 'o'), ['offsite', 'other'])
+  t.deepEqual(await offered('check', '--read-data', '--', 'c'), ['copy'])
+  t.deepEqual(await offered('gc', 'of'), ['offsite'])
   t.deepEqual(await offered('import', './account', 'c'), ['copy'])
   t.deepEqual(await offered('destination', 'show', 'of'), ['offsite'])
   t.deepEqual(await offered('destination', 'edit', '--read-only', '--', 'of'), ['offsite'])

@@ -146,7 +146,7 @@ settingsTest('add, edit and remove leave all else as it is', async (t, place) =>
     '# Ask ann first.\n[local] # here\nvendor = "minio"\nendpoint = "http://127.0.0.1:9000"  # on this server\n' +
     'bucket = "b-1"\nbackup_directory = "/"\n# the end\n'
   await mkdir(join(place.config, '..'), { recursive: true })
-  await writeFile(place.config, text, { mode: 0o640 })
+  await writeFile(place.config, text, { mode: 0o400 })
   t.is((await place.run(add)).code, 0)
   t.is(await place.text(), `${text}\n${added}`)
   t.is((await place.run('edit local --endpoint http://127.0.0.1:9001 --max-concurrency 8')).code, 0)
@@ -158,7 +158,7 @@ settingsTest('add, edit and remove leave all else as it is', async (t, place) =>
   t.is(await place.text(), `${text.replace('9000', '9001')}\n${added}`)
   t.is((await place.run('remove offsite --yes')).code, 0)
   t.is((await place.text()).trimEnd(), text.replace('9000', '9001').trimEnd())
-  t.is((await stat(place.config)).mode & 0o777, 0o640)
+  t.is((await stat(place.config)).mode & 0o777, 0o400)
 })
 
 settingsTest('keys are not written into a file that others can read', async (t, place) => {
@@ -169,10 +169,7 @@ settingsTest('keys are not written into a file that others can read', async (t, 
     `${randomKey()}\n${randomKey()}\n`,
   )
   t.is(code, 2)
-  t.is(
-    stderr,
-    `jbfs: ${place.config}: holds keys and can be read by others (mode 0644): chmod 600 ${place.config}\n`,
-  )
+  t.is(stderr, `jbfs: ${place.config}: can be read by others (mode 0644): chmod 600 ${place.config}\n`)
   t.is(await place.text(), added)
 })
 

@@ -4,13 +4,13 @@ import { formatByteSize } from '../../base/byte-size.ts'
 import { Semaphore } from '../../base/semaphore.ts'
 import { startLogging } from '../../daemon/logging.ts'
 import { type CatalogEntry, listSnapshots } from '../../snapshot/catalog.ts'
-import type { StoreError } from '../../store/errors.ts'
 import { type ObjectReader, objectKey } from '../../store/object-store.ts'
 import { refuseMissingProfile } from '../aws-profile.ts'
-import { type ExitCode, exitCodeOf } from '../exit-codes.ts'
+import type { ExitCode } from '../exit-codes.ts'
 import { interruption } from '../interruption.ts'
 import { destinationArgument, jsonFlag, logLevelFlag, storeFlags } from '../options.ts'
-import { formatTable, print, printable, warn } from '../output.ts'
+import { formatTable, print, printable } from '../output.ts'
+import { tellPassedOver } from '../passed-over.ts'
 import { findRepositories, passingOver } from '../repositories.ts'
 import { typedDestination } from '../typed-destination.ts'
 
@@ -71,29 +71,16 @@ async function runSnapshots(args: ArgumentsCamelCase<SnapshotsArguments>): Promi
 
 async function snapshotRows(reader: ObjectReader, { signal }: Abortable): Promise<SnapshotRow[]> {
   const places = new Semaphore(repositoriesAtOnce)
-  const repositories = await findRepositories(reader, { signal, onRefusal, onLimit })
+  const repositories = await findRepositories(reader, { ...tellPassedOver, signal })
   const rows = repositories.map(async (repository) => {
     using _place = await places.acquire({ signal })
-    const rows = await passingOver(onRefusal, async () => {
+    const rows = await passingOver(tellPassedOver.onRefusal, async () => {
       const entries = await listSnapshots(reader, repository, { signal })
       return Promise.all(entries.map((entry) => rowOf(reader, repository, entry, { signal })))
     })
     return rows ?? []
   })
   return (await Promise.all(rows)).flat()
-}
-
-function onLimit(limit: number): void {
-  warn(
-    `looked into ${limit} folders without snapshots and stopped there: name the folder of the backups itself`,
-  )
-  process.exitCode = 1
-}
-
-/** What can be listed is, and the exit code says that it is not all. */
-function onRefusal(error: StoreError): void {
-  warn(error.message)
-  process.exitCode = exitCodeOf(error)
 }
 
 async function rowOf(

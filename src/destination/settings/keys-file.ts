@@ -10,7 +10,7 @@ import { refuseProblems, type SettingsProblem } from './problem.ts'
 /** Reads a file of keys: TOML with `access_key`, `secret_key` and, if need be, `session_token`. Throws `bad-settings`. */
 export function readKeysFile(path: string, ownUid: number): Credentials {
   const { text, stats } = contentOf(path)
-  const exposed = whyNotPrivate(path, stats, { ownUid, hasKeys: true })
+  const exposed = whyNotPrivate(path, stats, ownUid)
   if (exposed !== undefined) refuseProblems([{ file: path, text: exposed }])
   const toml = parseToml(text)
   if ('problem' in toml) throw new DestinationError('bad-settings', `${path}: ${toml.problem}`)

@@ -22,18 +22,17 @@ export function unreadable(path: string, cause: unknown): DestinationError {
 }
 
 /**
- * Why nothing in a file is to be trusted, or no keys are to be in it; undefined when all is well. Goes on from its path, and ends with
- * the command that puts it right.
+ * Why a file of settings or keys is refused; undefined when all is well. Goes on from its path, and ends with the command that puts it right. One
+ * without keys may have some tomorrow.
  */
 export function whyNotPrivate(
   path: string,
   { uid, mode }: Pick<Stats, 'uid' | 'mode'>,
-  { ownUid, hasKeys }: { readonly ownUid: number; readonly hasKeys: boolean },
+  ownUid: number,
 ): string | undefined {
   const octal = (mode & 0o777).toString(8).padStart(4, '0')
   if (uid !== 0 && uid !== ownUid) return `belongs to another user (uid ${uid}): chown ${ownUid} ${path}`
   if ((mode & 0o022) !== 0) return `can be written by others (mode ${octal}): chmod 600 ${path}`
-  if (hasKeys && (mode & 0o077) !== 0)
-    return `holds keys and can be read by others (mode ${octal}): chmod 600 ${path}`
+  if ((mode & 0o077) !== 0) return `can be read by others (mode ${octal}): chmod 600 ${path}`
   return undefined
 }

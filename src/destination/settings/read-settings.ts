@@ -1,6 +1,5 @@
 import { codeOf } from '../../base/errors.ts'
 import type { DestinationSettings } from './destination-settings.ts'
-import { keyFields } from './fields.ts'
 import { overlaps } from './overlaps.ts'
 import { parseTable, type TableContext } from './parse-table.ts'
 import { parseToml } from './parse-toml.ts'
@@ -63,8 +62,7 @@ export function parseSettings(
 ): ParsedSettings {
   const toml = parseToml(text)
   const table = 'table' in toml ? toml.table : {}
-  const hasKeys = Object.values(table).some(holdsKeys)
-  const exposed = whyNotPrivate(file, stats, { ownUid, hasKeys })
+  const exposed = whyNotPrivate(file, stats, ownUid)
   const problems: SettingsProblem[] = exposed === undefined ? [] : [{ file, text: exposed }]
   if ('problem' in toml) problems.push({ file, text: toml.problem })
   const tables = Object.entries(table).map(([name, content]) => parseTable(name, content, { file, hostName }))
@@ -72,8 +70,4 @@ export function parseSettings(
     destinations: tables.flatMap(({ settings }) => settings ?? []),
     problems: [...problems, ...tables.flatMap((parsed) => parsed.problems)],
   }
-}
-
-function holdsKeys(table: unknown): boolean {
-  return typeof table === 'object' && table !== null && keyFields.some((field) => Object.hasOwn(table, field))
 }
