@@ -75,7 +75,8 @@ export class StagedContents {
       content.file = new StagedFile(this.#pathOf(ino), { isNew: false })
       content.isDirty = true
       // The last write may have reached the file and not the tree.
-      if (tree.inode(ino)?.size !== content.file.size) tree.wrote(ino, content.file.size, undefined)
+      if (tree.inode(ino)?.size !== content.file.size)
+        tree.wrote(ino, { size: content.file.size, mode: undefined, stages: false })
       this.#uploadWhenClosed(content)
     }
   }
@@ -128,9 +129,11 @@ export class StagedContents {
   resize(ino: Ino, size: number, clearSetuid: boolean): MaybePromise<void> {
     const content = this.#contentOf(ino)
     const resize = (file: StagedFile): void => file.resize(size)
+    const before = this.#inode(ino).size
+    const shrinksTo = size < before ? size : undefined
     const done = this.#isReady(content)
-      ? this.#change(content, clearSetuid, resize)
-      : this.#changeLater(content, Math.min(size, this.#inode(ino).size), clearSetuid, resize)
+      ? this.#change(content, clearSetuid, resize, shrinksTo)
+      : this.#changeLater(content, Math.min(size, before), clearSetuid, resize, shrinksTo)
     // truncate(2) opens nothing.
     if (done === undefined) return this.#settle(content)
     return done.then(() => this.#settle(content))
@@ -179,7 +182,9 @@ export class StagedContents {
     const frozen = Promise.withResolvers<void>()
     this.#frozen = frozen.promise
     try {
-      await this.#uploadAll()
+      // Names can still be given, also to what had none and was left out.
+      do await this.#uploadAll()
+      while (this.#unsent().length > 0)
       return then()
     } finally {
       this.#frozen = undefined
@@ -239,16 +244,39 @@ export class StagedContents {
     return file !== undefined && held === undefined && this.#frozen === undefined
   }
 
-  #change(content: Content, clearSetuid: boolean, change: (file: StagedFile) => void): void {
+  /** All of a change, or none: where one fails, the content is what it was. `shrinksTo`: its size when all that it does is to cut off the end. */
+  #change(
+    content: Content,
+    clearSetuid: boolean,
+    change: (file: StagedFile) => void,
+    shrinksTo?: number | undefined,
+  ): void {
     const { tree } = this.#options
+    const { ino } = content
     const file = content.file as StagedFile
-    // Before the first byte: what the tree calls stored is no longer what the file has.
-    if (!content.isDirty) tree.stage(content.ino, file.size)
-    content.isDirty = true
+    const before = file.size
+    const { mode } = this.#inode(ino)
+    // Until the tree knows of it, the file is a copy: whatever happens, the content is what the store has.
+    let isKnown = content.isDirty
+    const tell = (size: number): void => {
+      tree.wrote(ino, { size, mode: clearSetuid ? withoutSetuid(mode) : undefined, stages: !isKnown })
+      isKnown = true
+    }
     content.generation++
-    change(file)
-    const { mode } = this.#inode(content.ino)
-    tree.wrote(content.ino, file.size, clearSetuid ? withoutSetuid(mode) : undefined)
+    try {
+      // What is cut off cannot be put back.
+      if (shrinksTo !== undefined) tell(shrinksTo)
+      change(file)
+      if (shrinksTo === undefined) tell(file.size)
+    } catch (error) {
+      if (!isKnown) {
+        file.remove()
+        content.file = undefined
+      } else if (file.size > before) file.resize(before)
+      throw error
+    } finally {
+      content.isDirty = isKnown
+    }
   }
 
   async #changeLater(
@@ -256,12 +284,15 @@ export class StagedContents {
     keep: number,
     clearSetuid: boolean,
     change: (file: StagedFile) => void,
+    shrinksTo?: number | undefined,
   ): Promise<void> {
     while (!this.#isReady(content)) {
-      const wait = this.#frozen ?? content.held ?? this.#stage(content, keep)
+      const others = this.#frozen ?? content.held
+      // What fails for others is their fault to hear of.
+      const wait = others === undefined ? this.#stage(content, keep) : Promise.allSettled([others])
       await orAborted(Promise.resolve(wait), this.#closed.signal)
     }
-    this.#change(content, clearSetuid, change)
+    this.#change(content, clearSetuid, change, shrinksTo)
   }
 
   /** Gets the content into the staging folder, at least the first `keep` bytes of it. */
@@ -325,7 +356,6 @@ export class StagedContents {
     const { ino, opens, file, isDirty, held } = content
     if (opens === 0 && held === undefined && !content.isUploading) {
       if (!this.#isNamed(ino)) {
-        if (isDirty) this.#options.tree.forgetStaged(ino)
         this.#drop(content)
         return
       }
@@ -370,10 +400,12 @@ export class StagedContents {
     }
   }
 
+  #unsent(): Content[] {
+    return [...this.#contents.values()].filter(({ isDirty, ino }) => isDirty && this.#isNamed(ino))
+  }
+
   async #uploadAll(): Promise<void> {
-    const uploads = [...this.#contents.values()]
-      .filter(({ isDirty, ino }) => isDirty && this.#isNamed(ino))
-      .map((content) => this.#upload(content, { hold: true }))
+    const uploads = this.#unsent().map((content) => this.#upload(content, { hold: true }))
     const results = await Promise.allSettled(uploads)
     const failed = results.find((result) => result.status === 'rejected')
     if (failed !== undefined) throw failed.reason

@@ -37,10 +37,13 @@ export function createWorkingTables(database: DatabaseSync): void {
   for (const table of tables) database.exec(table)
 }
 
-/** undefined: it is not one of this version, or was never finished. */
+/** undefined: it was never finished. Throws for one of another version, and when it cannot be read. */
 export function readWorkingState(database: DatabaseSync): WorkingState | undefined {
-  const row = database.prepare('SELECT * FROM working').get()
-  if (row === undefined || row.version !== workingVersion) return undefined
+  const isBegun = database.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'working'").get() !== undefined
+  const row = isBegun ? database.prepare('SELECT * FROM working').get() : undefined
+  if (row === undefined) return undefined
+  if (row.version !== workingVersion)
+    throw new Error(`${database.location()} was written by another version of jbfs`)
   return {
     repository: String(row.repository),
     number: Number(row.number),

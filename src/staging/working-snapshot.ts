@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
@@ -6,8 +6,9 @@ import { type Abortable, orAborted } from '../base/abort.ts'
 import { codeOf } from '../base/errors.ts'
 import type { Logger } from '../base/log.ts'
 import type { Semaphore } from '../base/semaphore.ts'
-import type { CatalogEntry } from '../snapshot/catalog.ts'
+import { type CatalogEntry, readSnapshot } from '../snapshot/catalog.ts'
 import type { ContentStore } from '../snapshot/content-store.ts'
+import { ChangeError } from '../snapshot/errors.ts'
 import { type Manifest, manifestMembers, parseManifest } from '../snapshot/manifest.ts'
 import { publishSnapshot } from '../snapshot/publish.ts'
 import { indexes, rootIno, tables } from '../snapshot/schema.ts'
@@ -103,7 +104,9 @@ export class WorkingSnapshot implements WritableSnapshot, AsyncDisposable {
     mkdirSync(options.folder, { recursive: true, mode: 0o700 })
     writeFileSync(join(options.folder, manifestName), entry.manifest?.bytes ?? '', { mode: 0o600 })
     const path = join(options.folder, databaseName)
-    writeFileSync(path, readFileSync(index), { mode: 0o600 })
+    // Whole, or not there.
+    writeFileSync(`${path}.copy`, readFileSync(index), { mode: 0o600 })
+    renameSync(`${path}.copy`, path)
     return WorkingSnapshot.#finish(options, new DatabaseSync(path), {
       repository,
       number: entry.number,
@@ -121,18 +124,18 @@ export class WorkingSnapshot implements WritableSnapshot, AsyncDisposable {
     folder: string,
     optionsOf: (repository: string) => WorkingSnapshotOptions,
   ): WorkingSnapshot | undefined {
-    const database = new DatabaseSync(join(folder, databaseName))
+    const path = join(folder, databaseName)
+    if (!existsSync(path)) return undefined
+    const database = new DatabaseSync(path)
     let state: WorkingState | undefined
     try {
       settings(database)
       state = readWorkingState(database)
-    } catch {
-      // It was not yet there, or only half.
+    } finally {
+      // What cannot be read now, on a full disk, say, is no reason to forget it.
+      if (state === undefined) database.close()
     }
-    if (state === undefined) {
-      database.close()
-      return undefined
-    }
+    if (state === undefined) return undefined
     const options = optionsOf(state.repository)
     // What had lost its last name, and was held by whoever had it open.
     database.exec('DELETE FROM staged WHERE ino IN (SELECT ino FROM inode WHERE nlink = 0)')
@@ -184,6 +187,12 @@ export class WorkingSnapshot implements WritableSnapshot, AsyncDisposable {
     return baseEtag !== undefined && changes === published
   }
 
+  /** Nothing lies in its top folder. */
+  get isEmpty(): boolean {
+    for (const _ of this.tree.entries(this.tree.root, 0)) return false
+    return true
+  }
+
   get baseEtag(): string | undefined {
     return this.tree.state.baseEtag
   }
@@ -208,10 +217,18 @@ export class WorkingSnapshot implements WritableSnapshot, AsyncDisposable {
   }
 
   adopt(parent: Ino, name: FileName, { inode, extents, xattrs, staged }: ForeignInode): MaybePromise<Inode> {
-    const adopted = this.tree.adopt(parent, name, inode, extents, xattrs)
-    if (staged === undefined) return adopted
-    this.#staged.copy(adopted.ino, staged, inode.size)
-    return this.tree.inode(adopted.ino) as Inode
+    if (staged === undefined) return this.tree.adopt(parent, name, inode, extents, xattrs)
+    if (this.tree.lookup(parent, name) !== undefined) throw new ChangeError('name-taken')
+    // It has a name when it has its bytes: nobody finds it half copied, after a crash either.
+    const { ino } = this.tree.adopt(parent, undefined, inode, extents, xattrs)
+    this.#staged.opened(ino, false)
+    try {
+      this.#staged.copy(ino, staged, inode.size)
+      this.tree.setAttributes(ino, { mtime: inode.mtime })
+      return this.tree.link(ino, parent, name)
+    } finally {
+      this.#staged.closed(ino, false)
+    }
   }
 
   share(ino: Ino, content: SharedContent): boolean {
@@ -294,12 +311,27 @@ export class WorkingSnapshot implements WritableSnapshot, AsyncDisposable {
     this.tree[Symbol.dispose]()
   }
 
+  /** Stops, and leaves nothing behind. */
+  async discard(): Promise<void> {
+    await this[Symbol.asyncDispose]()
+    // The database first: without it the rest is nothing that was begun.
+    rmSync(join(this.folder, databaseName), { force: true })
+    rmSync(this.folder, { recursive: true, force: true })
+  }
+
+  /** A publish that seemed to fail may have been done all the same: the answer was lost, or could not be kept. */
+  async #learnOutcome(): Promise<void> {
+    if (!existsSync(join(this.folder, putName))) return
+    this.meets(await readSnapshot(this.#options.store, this.repository, this.number))
+  }
+
   async #publish(): Promise<void> {
     const { folder, store, onPublished, logger } = this.#options
     const { repository, number } = this
     const indexPath = join(folder, 'index.sqlite')
     try {
       rmSync(indexPath, { force: true })
+      await this.#learnOutcome()
       // The index is of one moment: nothing is changed while it is written.
       const { totals, changes } = await this.#staged.drained(() => ({
         changes: this.tree.changes,

@@ -132,7 +132,7 @@ export class WorkingSnapshots implements WritableSnapshots, AsyncDisposable {
     // The manifest first: without it nobody looks for the index.
     if (entry.manifest !== undefined) await store.delete([manifestKey(repository, entry.number)])
     await store.delete([indexKey(repository, entry.number)])
-    if (working !== undefined) await this.#discard(working)
+    if (working !== undefined) await working.discard()
     onPublished(repository, entry.number, undefined)
   }
 
@@ -166,15 +166,10 @@ export class WorkingSnapshots implements WritableSnapshots, AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed.abort()
     for (const snapshot of this.#snapshots.values()) {
-      if (snapshot.isPublished) await this.#discard(snapshot)
+      if (snapshot.isPublished) await snapshot.discard()
       else await snapshot[Symbol.asyncDispose]()
     }
     this.#snapshots.clear()
-  }
-
-  async #discard(snapshot: WorkingSnapshot): Promise<void> {
-    await snapshot[Symbol.asyncDispose]()
-    rmSync(snapshot.folder, { recursive: true, force: true })
   }
 
   async #change(
@@ -204,6 +199,12 @@ export class WorkingSnapshots implements WritableSnapshots, AsyncDisposable {
     }
     const { repository, number } = snapshot
     const published = await readSnapshot(store, repository, number)
+    if (published === undefined && snapshot.baseEtag !== undefined && snapshot.isEmpty) {
+      // Removed, and then the process died before it was done.
+      await store.delete([indexKey(repository, number)])
+      await snapshot.discard()
+      return
+    }
     if (!snapshot.meets(published)) {
       await snapshot[Symbol.asyncDispose]()
       throw new SnapshotError(

@@ -118,19 +118,27 @@ export class WorkingTree implements WritableTree {
     })
   }
 
-  /** A copy of an inode of another snapshot, whose content both have from now on: an object never changes. */
+  /** A copy of an inode of another snapshot, whose content both have from now on: an object never changes. Without a `name` it is nowhere. */
   adopt(
     parent: Ino,
-    name: FileName,
+    name: FileName | undefined,
     from: Inode,
     extents: Iterable<Extent>,
     xattrs: Iterable<readonly [string, Buffer]>,
   ): Inode {
     return this.#changing(() => {
       this.#folder(parent)
-      this.#refuseTaken(parent, name)
+      if (name !== undefined) this.#refuseTaken(parent, name)
       const { mode, uid, gid, rdev, target, mtime } = from
-      const ino = this.#insertInode({ mode, nlink: 1, uid, gid, rdev, target, mtime })
+      const ino = this.#insertInode({
+        mode,
+        nlink: name === undefined ? 0 : 1,
+        uid,
+        gid,
+        rdev,
+        target,
+        mtime,
+      })
       this.#setContent(ino, {
         size: from.size,
         object: from.object,
@@ -138,8 +146,10 @@ export class WorkingTree implements WritableTree {
       })
       for (const [xattr, value] of xattrs)
         this.#run('INSERT INTO xattr VALUES (?, ?, ?)', ino, Buffer.from(xattr, 'latin1'), value)
-      this.#insertDentry(parent, name, ino)
-      this.#touchFolder(parent, 0)
+      if (name !== undefined) {
+        this.#insertDentry(parent, name, ino)
+        this.#touchFolder(parent, 0)
+      }
       return this.#present(ino)
     })
   }
@@ -258,18 +268,16 @@ export class WorkingTree implements WritableTree {
       .map(({ ino }) => Number(ino) as Ino)
   }
 
-  /** The content of a file lies in the staging folder from now on, and has this size. */
-  stage(ino: Ino, size: number): void {
+  /**
+   * A staged file was written to: its new size, mtime and ctime, and its mode if it has another one. `stages`: its content lies in the staging folder, and no longer in the store, from now on.
+   */
+  wrote(ino: Ino, { size, mode, stages }: { size: number; mode: number | undefined; stages: boolean }): void {
     this.#changing(() => {
-      this.#run('INSERT OR IGNORE INTO staged VALUES (?)', ino)
-      this.#run('DELETE FROM extent WHERE ino = ?', ino)
-      this.#run('UPDATE inode SET object = NULL, sparse = 0, size = ? WHERE ino = ?', size, ino)
-    })
-  }
-
-  /** A staged file was written to: its new size, mtime and ctime, and, where `clearSetuid`, its mode. */
-  wrote(ino: Ino, size: number, mode: number | undefined): void {
-    this.#changing(() => {
+      if (stages) {
+        this.#run('INSERT OR IGNORE INTO staged VALUES (?)', ino)
+        this.#run('DELETE FROM extent WHERE ino = ?', ino)
+        this.#run('UPDATE inode SET object = NULL, sparse = 0 WHERE ino = ?', ino)
+      }
       const { seconds, nanoseconds } = now()
       this.#run(
         'UPDATE inode SET size = ?, mtime = ?, mtime_ns = ?, ctime = ?, ctime_ns = ?, mode = coalesce(?, mode) WHERE ino = ?',
@@ -292,11 +300,6 @@ export class WorkingTree implements WritableTree {
     })
   }
 
-  /** The content of a file without a name is no longer wanted. */
-  forgetStaged(ino: Ino): void {
-    this.#changing(() => this.#run('DELETE FROM staged WHERE ino = ?', ino))
-  }
-
   /** It is another snapshot from now on, of which nothing is published. */
   renumber(number: number): void {
     this.#changing(() => this.#run('UPDATE working SET number = ?, base_etag = NULL', number))
@@ -312,6 +315,8 @@ export class WorkingTree implements WritableTree {
     this.database.exec('PRAGMA synchronous = FULL')
     try {
       this.#run('UPDATE working SET version = version')
+    } catch (error) {
+      throw kept(error)
     } finally {
       this.database.exec('PRAGMA synchronous = NORMAL')
     }
@@ -331,7 +336,7 @@ export class WorkingTree implements WritableTree {
       return result
     } catch (error) {
       if (this.database.isTransaction) this.database.exec('ROLLBACK')
-      throw error
+      throw kept(error)
     }
   }
 
@@ -490,6 +495,15 @@ export class WorkingTree implements WritableTree {
       ino,
     )
   }
+}
+
+/** What SQLite says when its disk has no room, for a change or for the memory it shares. */
+const fullCodes = new Set([13, 4874])
+
+function kept(error: unknown): unknown {
+  const code = error instanceof Error && 'errcode' in error ? error.errcode : undefined
+  if (!fullCodes.has(code as number)) return error
+  return new ChangeError('staging-full', 'the disk of the state folder is full', { cause: error })
 }
 
 function isFolderMode(mode: number): boolean {
