@@ -5,7 +5,7 @@ import type { Abortable } from '../base/abort.ts'
 import { messageOf } from '../base/errors.ts'
 import type { Logger } from '../base/log.ts'
 import { Semaphore } from '../base/semaphore.ts'
-import { indexKey, manifestKey, snapshotName } from '../destination/layout.ts'
+import { indexKeys, manifestKey, snapshotName } from '../destination/layout.ts'
 import { type CatalogEntry, listSnapshots, readSnapshot } from '../snapshot/catalog.ts'
 import { ContentStore } from '../snapshot/content-store.ts'
 import { SnapshotError } from '../snapshot/errors.ts'
@@ -120,7 +120,7 @@ export class WorkingSnapshots implements WritableSnapshots, AsyncDisposable {
     this.#snapshots.set(keyOf(repository, number), working)
     await working.renumber(number, options)
     await store.delete([manifestKey(repository, entry.number)])
-    await store.delete([indexKey(repository, entry.number)])
+    await store.delete([...indexKeys(repository, entry.number)])
     onPublished(repository, entry.number, undefined)
   }
 
@@ -131,7 +131,7 @@ export class WorkingSnapshots implements WritableSnapshots, AsyncDisposable {
     this.#snapshots.delete(key)
     // The manifest first: without it nobody looks for the index.
     if (entry.manifest !== undefined) await store.delete([manifestKey(repository, entry.number)])
-    await store.delete([indexKey(repository, entry.number)])
+    await store.delete([...indexKeys(repository, entry.number)])
     if (working !== undefined) await working.discard()
     onPublished(repository, entry.number, undefined)
   }
@@ -201,7 +201,7 @@ export class WorkingSnapshots implements WritableSnapshots, AsyncDisposable {
     const published = await readSnapshot(store, repository, number)
     if (published === undefined && snapshot.baseEtag !== undefined && snapshot.isEmpty) {
       // Removed, and then the process died before it was done.
-      await store.delete([indexKey(repository, number)])
+      await store.delete([...indexKeys(repository, number)])
       await snapshot.discard()
       return
     }
