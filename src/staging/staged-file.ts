@@ -14,6 +14,7 @@ import { ChangeError } from '../snapshot/errors.ts'
 import type { AllocateKind, StagedContent } from '../snapshot/writable-tree.ts'
 import { dataRanges } from '../store/data-ranges.ts'
 import type { ByteRange } from '../store/object-store.ts'
+import { stagingFault } from './staging-fault.ts'
 
 /** For zeros where a file system has no holes. */
 const zeros = Buffer.alloc(1 << 20)
@@ -125,9 +126,9 @@ function kept<T>(work: () => T): T {
 }
 
 function failed(error: unknown): ChangeError {
+  const fault = stagingFault(error)
+  if (fault instanceof ChangeError) return fault
   const code = codeOf(error)
-  if (code === 'ENOSPC' || code === 'EDQUOT')
-    return new ChangeError('staging-full', 'the disk of the state folder is full', { cause: error })
   if (code === 'EFBIG') return new ChangeError('too-large', messageOf(error), { cause: error })
   if (code === 'no-koffi' || code === 'ENOTSUP')
     return new ChangeError('not-possible', messageOf(error), { cause: error })

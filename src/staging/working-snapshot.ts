@@ -26,6 +26,7 @@ import { writeIndex } from '../snapshot/write-index.ts'
 import type { ByteRange, ObjectStore } from '../store/object-store.ts'
 import { itemsOf, rootAttributesOf } from './manifest-facts.ts'
 import { StagedContents } from './staged-contents.ts'
+import { stagingFault } from './staging-fault.ts'
 import { createWorkingTables, readWorkingState, type WorkingState, workingVersion } from './working-schema.ts'
 import { folderSize, WorkingTree } from './working-tree.ts'
 
@@ -362,6 +363,8 @@ export class WorkingSnapshot implements WritableSnapshot, AsyncDisposable {
       renameSync(join(folder, putName), join(folder, manifestName))
       logger.info({ snapshot: repository + entry.name, ...totals }, 'published')
       onPublished(entry)
+    } catch (error) {
+      throw stagingFault(error)
     } finally {
       await rm(indexPath, { force: true })
     }

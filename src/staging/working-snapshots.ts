@@ -14,6 +14,7 @@ import { learnObjects } from '../snapshot/learn-objects.ts'
 import { ObjectIds } from '../snapshot/object-id.ts'
 import type { MadeInode, WritableSnapshots } from '../snapshot/writable-tree.ts'
 import type { ObjectStore } from '../store/object-store.ts'
+import { stagingFault } from './staging-fault.ts'
 import { WorkingSnapshot, type WorkingSnapshotOptions } from './working-snapshot.ts'
 
 export interface WorkingSnapshotsOptions {
@@ -91,11 +92,9 @@ export class WorkingSnapshots implements WritableSnapshots, AsyncDisposable {
   }
 
   begin(repository: string, number: number, top: MadeInode): WorkingSnapshot {
-    const snapshot = WorkingSnapshot.begin(this.#optionsOf(repository, this.#newFolder()), {
-      repository,
-      number,
-      top,
-    })
+    const snapshot = this.#make(repository, (options) =>
+      WorkingSnapshot.begin(options, { repository, number, top }),
+    )
     this.#snapshots.set(keyOf(repository, number), snapshot)
     return snapshot
   }
@@ -179,11 +178,9 @@ export class WorkingSnapshots implements WritableSnapshots, AsyncDisposable {
   ): Promise<WorkingSnapshot> {
     const { store, cacheDir, logger } = this.#options
     const index = await keepSnapshotIndex({ store, repository, entry, cacheDir, logger, signal })
-    const snapshot = WorkingSnapshot.change(this.#optionsOf(repository, this.#newFolder()), {
-      repository,
-      entry,
-      index,
-    })
+    const snapshot = this.#make(repository, (options) =>
+      WorkingSnapshot.change(options, { repository, entry, index }),
+    )
     this.#snapshots.set(keyOf(repository, entry.number), snapshot)
     return snapshot
   }
@@ -220,8 +217,15 @@ export class WorkingSnapshots implements WritableSnapshots, AsyncDisposable {
     this.#snapshots.set(keyOf(repository, number), snapshot)
   }
 
-  #newFolder(): string {
-    return join(this.#options.folder, String(++this.#lastFolder))
+  /** In a folder of its own, of which nothing stays when it cannot be made. */
+  #make(repository: string, make: (options: WorkingSnapshotOptions) => WorkingSnapshot): WorkingSnapshot {
+    const folder = join(this.#options.folder, String(++this.#lastFolder))
+    try {
+      return make(this.#optionsOf(repository, folder))
+    } catch (error) {
+      rmSync(folder, { recursive: true, force: true })
+      throw stagingFault(error)
+    }
   }
 
   #optionsOf(repository: string, folder: string): WorkingSnapshotOptions {

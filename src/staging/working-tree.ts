@@ -6,6 +6,7 @@ import { largestIno, rootIno } from '../snapshot/schema.ts'
 import type { Dentry, Extent, FileName, Ino, Inode, ObjectRef, Timestamp } from '../snapshot/tree.ts'
 import type { NewObject } from '../snapshot/working-index.ts'
 import type { InodeChanges, MadeInode, TreePlace, WritableTree } from '../snapshot/writable-tree.ts'
+import { stagingFault } from './staging-fault.ts'
 import { readWorkingState, type WorkingState } from './working-schema.ts'
 
 const Type = { mask: 0o170000, folder: 0o040000, symlink: 0o120000 } as const
@@ -316,7 +317,7 @@ export class WorkingTree implements WritableTree {
     try {
       this.#run('UPDATE working SET version = version')
     } catch (error) {
-      throw kept(error)
+      throw stagingFault(error)
     } finally {
       this.database.exec('PRAGMA synchronous = NORMAL')
     }
@@ -336,7 +337,7 @@ export class WorkingTree implements WritableTree {
       return result
     } catch (error) {
       if (this.database.isTransaction) this.database.exec('ROLLBACK')
-      throw kept(error)
+      throw stagingFault(error)
     }
   }
 
@@ -495,15 +496,6 @@ export class WorkingTree implements WritableTree {
       ino,
     )
   }
-}
-
-/** What SQLite says when its disk has no room, for a change or for the memory it shares. */
-const fullCodes = new Set([13, 4874])
-
-function kept(error: unknown): unknown {
-  const code = error instanceof Error && 'errcode' in error ? error.errcode : undefined
-  if (!fullCodes.has(code as number)) return error
-  return new ChangeError('staging-full', 'the disk of the state folder is full', { cause: error })
 }
 
 function isFolderMode(mode: number): boolean {

@@ -135,13 +135,13 @@ class Crash implements AsyncDisposable {
   async #round(): Promise<string> {
     const random = this.#random
     const mount = await this.#mounted()
+    // A daemon that hangs would keep us, and whoever looks at the mount, for ever.
+    using _watchdog = this.#watch(mount)
     this.#history.settle(await readState(this.#root))
     this.#isKilled = false
     const kill = (): void => {
       this.#isKilled = mount.daemon.kill('SIGKILL') || this.#isKilled
     }
-    // A daemon that hangs would keep us, and whoever looks at the mount, for ever.
-    using _watchdog = this.#watch(mount)
     const fault = this.#faultFor(mount)
     const end = random.pick(['anywhere', 'anywhere', 'in a publish', 'in a publish', 'in an unmount'])
     if (end === 'anywhere') {
