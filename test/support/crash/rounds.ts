@@ -47,6 +47,9 @@ export interface CrashTotals {
 /** Milliseconds that no life of a daemon takes, faults and all. */
 const longestRound = 60_000
 
+/** Milliseconds before the kill, at most, by where it is to come. */
+const longestPauses = { anywhere: 100, 'in a publish': 150, 'in an unmount': 2_000 } as const
+
 const repository = 'customer/'
 const number = 1
 const snapshotPath = `${repository}snap.${number}`
@@ -143,21 +146,22 @@ class Crash implements AsyncDisposable {
       this.#isKilled = mount.daemon.kill('SIGKILL') || this.#isKilled
     }
     const fault = this.#faultFor(mount)
-    const end = random.pick(['anywhere', 'anywhere', 'in a publish', 'in a publish', 'in an unmount'])
-    if (end === 'anywhere') {
-      setTimeout(kill, random.logarithmic(20, 2_000)).unref()
-      while (!this.#isKilled) await this.#step(this.#workload.next(this.#history.state))
-    } else {
-      for (let steps = random.logarithmic(1, 40); steps > 0; steps--)
-        await this.#step(this.#workload.next(this.#history.state))
-      setTimeout(kill, random.logarithmic(2, end === 'in a publish' ? 100 : 1_500)).unref()
-      if (end === 'in an unmount') await this.#unmount()
-      else {
-        await this.#step({ kind: 'sync-folder' })
-        await Promise.race([delay(100), mount.ended])
-        kill()
-      }
-    }
+    const end = random.pick([
+      'anywhere',
+      'anywhere',
+      'in a publish',
+      'in a publish',
+      'in an unmount',
+    ] as const)
+    // Counted in steps: a machine that is slow gets as far.
+    for (let steps = random.logarithmic(1, 60); steps > 0; steps--)
+      await this.#step(this.#workload.next(this.#history.state))
+    setTimeout(kill, random.logarithmic(1, longestPauses[end])).unref()
+    if (end === 'in an unmount') await this.#unmount()
+    else if (end === 'in a publish') {
+      await this.#step({ kind: 'sync-folder' })
+      await Promise.race([delay(longestPauses[end]), mount.ended])
+    } else while (!this.#isKilled) await this.#step(this.#workload.next(this.#history.state))
     await mount.ended
     await fault
     await Promise.allSettled(this.#syncs)

@@ -7,7 +7,7 @@ import { readState } from './read-state.ts'
 /** Milliseconds between two looks. */
 const pause = 50
 /** Milliseconds after which a reader who looks every second has noticed a publish, on a machine that is busy. */
-const lag = 8_000
+const lag = 15_000
 
 export interface Watcher extends AsyncDisposable {
   /** Looks that found a whole state. */

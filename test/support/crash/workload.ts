@@ -104,7 +104,8 @@ export async function perform(root: string, step: Step, history: History): Promi
       return doing(history, step.change, () => changeNames(root, step.change))
     case 'sync-file': {
       await using file = await open(join(root, step.path), 'r')
-      return file.sync()
+      await file.sync()
+      return
     }
     case 'sync-folder': {
       const { length } = history
