@@ -14,6 +14,7 @@ import type { Ino, Inode } from '../snapshot/tree.ts'
 import type { AllocateKind, MaybePromise, StagedContent } from '../snapshot/writable-tree.ts'
 import type { ByteRange, ObjectReader } from '../store/object-store.ts'
 import { StagedFile } from './staged-file.ts'
+import { stagingFault } from './staging-fault.ts'
 import type { WorkingTree } from './working-tree.ts'
 
 export interface StagedContentsOptions {
@@ -346,6 +347,8 @@ export class StagedContents {
         throw new CacheError('corrupt', `${object.key} does not have the SHA-256 of its index`)
       renameSync(path, this.#pathOf(ino))
       content.file = new StagedFile(this.#pathOf(ino), { isNew: false })
+    } catch (error) {
+      throw stagingFault(error)
     } finally {
       rmSync(path, { force: true })
     }
