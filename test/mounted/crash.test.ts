@@ -6,9 +6,7 @@ import { availableS3Servers, whyNoS3 } from '../support/s3-server.ts'
 
 /** A few rounds of `scripts/crash.ts`, which has the long run. */
 
-const rounds = 4
-
-function crashTest(title: string, store: StoreName, fault: FaultName): void {
+function crashTest(title: string, rounds: number, store: StoreName, fault: FaultName): void {
   const reason =
     whyNoMounts() ?? (store === 'folder' || availableS3Servers().includes(store) ? undefined : whyNoS3)
   if (reason !== undefined) {
@@ -26,7 +24,12 @@ function crashTest(title: string, store: StoreName, fault: FaultName): void {
   })
 }
 
-crashTest('a daemon that is killed loses nothing', 'folder', 'none')
-crashTest('a daemon that is killed while the S3 server is killed, too, loses nothing', 'versitygw', 'server')
-crashTest('a daemon that is killed in a storm of 503 loses nothing', 'versitygw', 'storm')
-crashTest('a daemon that is killed on a full disk loses nothing', 'folder', 'disk')
+crashTest('a daemon that is killed loses nothing', 3, 'folder', 'none')
+crashTest(
+  'a daemon that is killed while the S3 server is killed, too, loses nothing',
+  2,
+  'versitygw',
+  'server',
+)
+crashTest('a daemon that is killed in a storm of 503 loses nothing', 2, 'versitygw', 'storm')
+crashTest('a daemon that is killed on a full disk loses nothing', 2, 'folder', 'disk')

@@ -205,7 +205,7 @@ writeTest('a snapshot is given another number, while somebody is in it', async (
   await appendFile(join(repository, 'snap.7/file'), ', more')
   await inside.close()
   t.is((await scene.umount()).code, 0)
-  t.deepEqual(await readdir(join(destination, 'customer/export')), ['snap.7'])
+  t.deepEqual(await readdir(join(destination, 'customer/export')), ['snap.7', 'snap.7.1'])
   await scene.published(async (published) => {
     t.deepEqual((await readdir(published)).sort(), ['latest', 'snap.7'])
     t.is(await readFile(join(published, 'snap.7/file'), 'utf8'), 'content, more')

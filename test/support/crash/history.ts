@@ -65,6 +65,11 @@ export class History {
     return Math.max(0, ...this.#published.filter(({ at }) => at + lag < when).map(({ number }) => number))
   }
 
+  /** The number of the last state that looks like this. */
+  latestOf(seen: State): number {
+    return this.#numbers.get(textOf(seen))?.at(-1) ?? 0
+  }
+
   /** The number, at least `least`, of a published state that somebody sees. Throws when it is a mixture, or the past. */
   numberOf(seen: State, least: number): number {
     const numbers = this.#numbers.get(textOf(seen)) ?? []

@@ -117,6 +117,7 @@ class Crash implements AsyncDisposable {
       )
     }
     await this.#mounted()
+    this.#history.settle(await readState(this.#root))
     await this.#publish()
     const { length } = this.#history
     await watcher.sees(length)

@@ -23,7 +23,7 @@ export interface Watcher extends AsyncDisposable {
 /** Looks at a published snapshot again and again, as somebody on another server does. `mayFail`: whether the store is away just now. */
 export function watchPublished(snapshot: string, history: History, mayFail: () => boolean): Watcher {
   const faults: string[] = []
-  let [looks, states, last, isClosed] = [0, 0, 0, false]
+  let [looks, states, last, latest, isClosed] = [0, 0, 0, 0, false]
   const look = async (): Promise<void> => {
     const began = performance.now()
     const excused = mayFail()
@@ -35,6 +35,7 @@ export function watchPublished(snapshot: string, history: History, mayFail: () =
       looks++
       if (number > last) states++
       last = number
+      latest = history.latestOf(state)
     } catch (error) {
       if (!excused && !mayFail()) faults.push(messageOf(error))
     }
@@ -51,8 +52,9 @@ export function watchPublished(snapshot: string, history: History, mayFail: () =
     },
     faults,
     async sees(number) {
-      for (const end = performance.now() + 2 * lag; last < number; await delay(pause))
-        if (performance.now() > end) throw new Error(`readers see state ${last}, and ${number} is published`)
+      for (const end = performance.now() + 2 * lag; latest < number; await delay(pause))
+        if (performance.now() > end)
+          throw new Error(`readers see state ${latest}, and ${number} is published`)
     },
     async [Symbol.asyncDispose]() {
       isClosed = true

@@ -138,8 +138,11 @@ async function edit(
         change.bytes.length,
         flags === 'a' ? null : change.offset,
       )
+      // A disk that becomes full while the kernel sends a write in pieces.
       if (bytesWritten < change.bytes.length)
-        throw new Error(`only ${bytesWritten} of ${change.bytes.length} bytes were written`)
+        throw Object.assign(new Error(`only ${bytesWritten} of ${change.bytes.length} bytes were written`), {
+          code: 'ENOSPC',
+        })
     })
   if (sync) await file.sync()
 }
