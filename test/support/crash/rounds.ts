@@ -48,7 +48,7 @@ export interface CrashTotals {
 const longestRound = 60_000
 
 /** Milliseconds before the kill, at most, by where it is to come. */
-const longestPauses = { anywhere: 100, 'in a publish': 150, 'in an unmount': 2_000 } as const
+const longestPauses = { anywhere: 100, 'in a publish': 150, 'in an unmount': 6_000 } as const
 
 const repository = 'customer/'
 const number = 1
