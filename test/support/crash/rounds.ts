@@ -225,7 +225,11 @@ class Crash implements AsyncDisposable {
       throw new Error(`${step.kind} failed: ${messageOf(error)}`, { cause: error })
     if (step.kind === 'sync-file' || step.kind === 'sync-folder' || step.kind === 'publish') return
     if (fault.keepsFromMounting) await this.#endFault()
-    if (!this.#isKilled) this.#history.settle(await readState(this.#root))
+    const found = await readState(this.#root).catch((error: unknown) => {
+      if (!this.#isKilled) throw error
+    })
+    // After a kill the next mount tells.
+    if (found !== undefined) this.#history.settle(found)
   }
 
   async #publish(): Promise<void> {
