@@ -142,11 +142,7 @@ export class DestinationTree {
       }
       node.touched = false
       using _place = await places.acquire({ signal })
-      // One that is under way may have seen what was there before.
-      await orAborted(Promise.allSettled([this.#listing.get(node)]), signal)
-      if (!this.#isThere(node)) return
-      // It rejects only when the folder has gone meanwhile.
-      await orAborted(Promise.allSettled([this.#list(node)]), signal)
+      await orAborted(this.#listAfterwards(node), signal)
     })
     await Promise.all(refreshed)
   }
@@ -190,9 +186,10 @@ export class DestinationTree {
 
   /** Lists one folder again, if it was listed: something was published in it, or removed. */
   async relist(prefix: string): Promise<void> {
-    for (const node of this.#nodes.values())
-      if (node.kind === 'folder' && node.prefix === prefix && node.listing !== undefined)
-        await this.#list(node)
+    for (const node of this.#nodes.values()) {
+      if (node.kind !== 'folder' || node.prefix !== prefix || node.listing === undefined) continue
+      await this.#listAfterwards(node)
+    }
   }
 
   close(): void {
@@ -206,6 +203,13 @@ export class DestinationTree {
       this.#listing.set(folder, pending)
     }
     return pending
+  }
+
+  /** Lists a folder as it is now: a listing that is under way may have seen what was there before. Never rejects. */
+  async #listAfterwards(folder: Folder): Promise<void> {
+    await Promise.allSettled([this.#listing.get(folder)])
+    // It rejects only when the folder has gone meanwhile.
+    if (this.#isThere(folder)) await Promise.allSettled([this.#list(folder)])
   }
 
   /** What was listed before goes on being shown when the store fails: better a little old than not at all. */

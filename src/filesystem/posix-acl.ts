@@ -4,6 +4,9 @@ const Tag = { userObject: 0x01, user: 0x02, groupObject: 0x04, group: 0x08, mask
 /** The attribute that holds the ACL of an inode, and with it the permissions that its mode shows. */
 export const aclXattr = 'system.posix_acl_access'
 
+/** Of a folder: what is made in it begins with. */
+export const defaultAclXattr = 'system.posix_acl_default'
+
 /** Version, then tag, permissions and id of each entry: `linux/posix_acl_xattr.h`, little-endian. */
 const headerSize = 4
 const entrySize = 8
@@ -42,6 +45,17 @@ export function aclWithMode(acl: Buffer, mode: number): Buffer {
     else if (tag === Tag.other) changed.writeUInt16LE(mode & 7, at)
   }
   return changed
+}
+
+/**
+ * The ACL, and the permission bits, of what is made with `mode` in a folder with this default ACL (posix_acl_create): each has what both allow. undefined: it is
+ * no ACL.
+ */
+export function inheritedAcl(acl: Buffer, mode: number): (AclEffect & { readonly acl: Buffer }) | undefined {
+  const given = effectOfAcl(acl, mode)
+  if (given === undefined) return undefined
+  const both = (mode & 0o7000) | (mode & given.mode & 0o777)
+  return { mode: both, isPlain: given.isPlain, acl: aclWithMode(acl, both) }
 }
 
 function entriesOf(acl: Buffer): { tag: number; permissions: number }[] | undefined {

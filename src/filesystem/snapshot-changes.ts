@@ -18,11 +18,12 @@ import { ChangeError } from '../snapshot/errors.ts'
 import { rootIno } from '../snapshot/schema.ts'
 import type { FileName, Ino, Inode } from '../snapshot/tree.ts'
 import type { MadeInode, WritableSnapshot, WritableSnapshots } from '../snapshot/writable-tree.ts'
+import { Adopted } from './adopted.ts'
 import { FileType } from './attributes.ts'
 import type { DestinationTree } from './destination-tree.ts'
 import { inoOf, nodeidOf, slotOf } from './inode-number.ts'
 import type { MountedSnapshot } from './mounted-snapshot.ts'
-import { aclWithMode, aclXattr, effectOfAcl } from './posix-acl.ts'
+import { aclWithMode, aclXattr, defaultAclXattr, effectOfAcl, inheritedAcl } from './posix-acl.ts'
 import { then } from './then.ts'
 
 /** What the reading half of the filesystem does for this one. */
@@ -57,8 +58,9 @@ const groupExecute = 0o010
 /** What changes the mounted destination: snapshots are begun, changed and removed, and all below them. */
 export class SnapshotChanges implements ChangeOperations {
   readonly #options: SnapshotChangesOptions
-  /** Nodeid of a file of another snapshot, and the slot it was linked into → its number there: its names stay those of one file. */
-  readonly #adopted = new Map<string, Ino>()
+  readonly #adopted = new Adopted()
+  /** Nodeids that are open to be read in snapshots that nobody has changed yet → how often. */
+  readonly #readers = new Map<number, number>()
 
   constructor(options: SnapshotChangesOptions) {
     this.#options = options
@@ -72,9 +74,11 @@ export class SnapshotChanges implements ChangeOperations {
     const ino = inoOf(nodeid)
     const present = this.#snapshot(nodeid).working
     if (!mode.writes && !mode.truncates) {
-      present?.opened(ino, false)
+      if (present !== undefined) present.opened(ino, false)
+      else this.#readers.set(nodeid, (this.#readers.get(nodeid) ?? 0) + 1)
       return
     }
+    if (mode.truncates) this.#adopted.changed(nodeid)
     return then(this.#writable(nodeid, context), (working) => {
       const open = (): void => working.opened(ino, mode.writes)
       return mode.truncates ? then(working.resize(ino, 0, mode.clearSetuid), open) : open()
@@ -107,7 +111,11 @@ export class SnapshotChanges implements ChangeOperations {
   }
 
   close(nodeid: number, mode: OpenMode): void {
-    this.#options.tree.snapshot(slotOf(nodeid))?.working?.closed(inoOf(nodeid), mode.writes)
+    const readers = this.#readers.get(nodeid)
+    if (readers === undefined)
+      this.#options.tree.snapshot(slotOf(nodeid))?.working?.closed(inoOf(nodeid), mode.writes)
+    else if (readers === 1) this.#readers.delete(nodeid)
+    else this.#readers.set(nodeid, readers - 1)
   }
 
   write(
@@ -117,6 +125,7 @@ export class SnapshotChanges implements ChangeOperations {
     clearSetuid: boolean,
     context: ChangeContext,
   ): MaybePromise<void> {
+    this.#adopted.changed(nodeid)
     const working = this.#writable(nodeid, context)
     if (working instanceof Promise) {
       // Theirs when this returns.
@@ -145,6 +154,7 @@ export class SnapshotChanges implements ChangeOperations {
       return this.#options.reading.getattr(nodeid, context)
     }
     const ino = inoOf(nodeid)
+    this.#adopted.changed(nodeid)
     return then(this.#writable(nodeid, context), (working) => {
       const resized =
         changes.size === undefined ? undefined : working.resize(ino, changes.size, changes.clearSetuid)
@@ -260,10 +270,12 @@ export class SnapshotChanges implements ChangeOperations {
     how: AllocateKind,
     context: ChangeContext,
   ): MaybePromise<void> {
+    this.#adopted.changed(nodeid)
     return then(this.#writable(nodeid, context), (working) => working.allocate(inoOf(nodeid), range, how))
   }
 
   async copyRange(from: CopyPlace, to: CopyPlace, length: number, context: ChangeContext): Promise<number> {
+    this.#adopted.changed(to.nodeid)
     const working = await this.#writable(to.nodeid, context)
     const shared = await this.#share(from, to, length, working, context)
     if (shared !== undefined) return shared
@@ -293,6 +305,7 @@ export class SnapshotChanges implements ChangeOperations {
   ): MaybePromise<void> {
     // Ours are shown, and never kept: a tool that copies all attributes brings them along.
     if (name.startsWith('user.jbfs.')) throw new ChangeError('not-permitted')
+    this.#adopted.changed(nodeid)
     return then(this.#writable(nodeid, context), (working) => {
       const ino = inoOf(nodeid)
       if (name === aclXattr) this.#setAcl(working, ino, value, how)
@@ -301,6 +314,7 @@ export class SnapshotChanges implements ChangeOperations {
   }
 
   removexattr(nodeid: number, name: string, context: ChangeContext): MaybePromise<void> {
+    this.#adopted.changed(nodeid)
     return then(this.#writable(nodeid, context), (working) => working.tree.removeXattr(inoOf(nodeid), name))
   }
 
@@ -329,10 +343,38 @@ export class SnapshotChanges implements ChangeOperations {
   ): MaybePromise<Entry> {
     return then(this.#writable(parent, context), (working) => {
       const { uid, gid } = context
-      const inode = working.tree.make(inoOf(parent), name as FileName | undefined, { ...made, uid, gid })
+      const inherited = this.#inherited(working, inoOf(parent), made.mode)
+      const mode = inherited?.mode ?? made.mode
+      const { ino } = working.tree.make(inoOf(parent), name as FileName | undefined, {
+        ...made,
+        mode,
+        uid,
+        gid,
+      })
+      for (const [xattr, acl] of inherited?.acls ?? []) working.tree.setXattr(ino, xattr, acl, 'any')
+      const inode = working.tree.inode(ino) as Inode
       opened?.(working, inode)
       return this.#entry(this.#snapshot(parent), inode)
     })
+  }
+
+  /** What the default ACL of the folder, if it has one, makes of what is made in it. */
+  #inherited(
+    { tree }: WritableSnapshot,
+    parent: Ino,
+    mode: number,
+  ): { mode: number; acls: (readonly [string, Buffer])[] } | undefined {
+    const given =
+      (mode & FileType.mask) === FileType.symlink ? undefined : tree.xattr(parent, defaultAclXattr)
+    const inherited = given && inheritedAcl(given, mode)
+    if (given === undefined || inherited === undefined) return undefined
+    return {
+      mode: (mode & FileType.mask) | inherited.mode,
+      acls: [
+        ...(inherited.isPlain ? [] : [[aclXattr, inherited.acl] as const]),
+        ...((mode & FileType.mask) === FileType.folder ? [[defaultAclXattr, given] as const] : []),
+      ],
+    }
   }
 
   #write(
@@ -414,10 +456,9 @@ export class SnapshotChanges implements ChangeOperations {
   ): MaybePromise<Inode> {
     const from = this.#snapshot(nodeid)
     if (from.repository !== into.repository) throw new ChangeError('other-snapshot')
-    const key = `${into.slot}:${nodeid}`
-    const known = this.#adopted.get(key)
-    if (known !== undefined && (working.tree.inode(known)?.nlink ?? 0) > 0)
-      return working.tree.link(known, parent, name)
+    const known = this.#adopted.targetOf(nodeid, into.slot)
+    if (known !== undefined && (working.tree.inode(inoOf(known))?.nlink ?? 0) > 0)
+      return working.tree.link(inoOf(known), parent, name)
     return then(from.tree(context), (tree) => {
       const inode = tree.inode(inoOf(nodeid))
       if (inode === undefined) throw new FuseError('ESTALE')
@@ -431,7 +472,7 @@ export class SnapshotChanges implements ChangeOperations {
         staged: from.working?.stagedContent(inode.ino),
       })
       return then(adopted, (made) => {
-        this.#adopted.set(key, made.ino)
+        this.#adopted.add(nodeid, nodeidOf(into.slot, made.ino))
         return made
       })
     })
@@ -466,6 +507,11 @@ export class SnapshotChanges implements ChangeOperations {
     await snapshot.tree({ signal })
     const working = await this.#options.snapshots.change(snapshot.repository, snapshot.entry, { signal })
     snapshot.becomeWorking(working)
+    for (const [nodeid, readers] of this.#readers) {
+      if (slotOf(nodeid) !== snapshot.slot) continue
+      for (let i = 0; i < readers; i++) working.opened(inoOf(nodeid), false)
+      this.#readers.delete(nodeid)
+    }
     return working
   }
 }

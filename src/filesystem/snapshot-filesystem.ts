@@ -445,7 +445,9 @@ function bytesOf(text: string | undefined): Buffer | undefined {
 }
 
 /** `ls -l` asks every snapshot of a repository for its ACL: that alone must not fetch its index. */
-function hasNoXattrs({ entry }: MountedSnapshot): boolean {
+function hasNoXattrs({ entry, working }: MountedSnapshot): boolean {
+  // What is being changed may have some that its manifest does not know of.
+  if (working !== undefined) return false
   return entry.problem !== undefined || entry.manifest?.jbfs?.root.xattrs === 0
 }
 

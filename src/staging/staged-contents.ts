@@ -1,6 +1,4 @@
-import { createHash } from 'node:crypto'
-import { renameSync, rmSync } from 'node:fs'
-import { open as openFile } from 'node:fs/promises'
+import { existsSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { type Abortable, orAborted } from '../base/abort.ts'
@@ -14,8 +12,8 @@ import type { Ino, Inode } from '../snapshot/tree.ts'
 import type { AllocateKind, MaybePromise, StagedContent } from '../snapshot/writable-tree.ts'
 import type { ByteRange, ObjectReader } from '../store/object-store.ts'
 import { StagedFile } from './staged-file.ts'
-import { stagingFault } from './staging-fault.ts'
 import type { WorkingTree } from './working-tree.ts'
+import { writeFetched } from './write-fetched.ts'
 
 export interface StagedContentsOptions {
   readonly tree: WorkingTree
@@ -43,6 +41,8 @@ interface Content {
   held: Promise<unknown> | undefined
   upload: Promise<void> | undefined
   isUploading: boolean
+  /** Its upload is tried until it succeeds. */
+  isTrying: boolean
   failure: Error | undefined
 }
 
@@ -73,13 +73,20 @@ export class StagedContents {
     const { tree } = this.#options
     for (const ino of tree.staged()) {
       const content = this.#contentOf(ino)
-      content.file = new StagedFile(this.#pathOf(ino), { isNew: false })
+      content.file = this.#openLeft(ino)
       content.isDirty = true
       // The last write may have reached the file and not the tree.
-      if (tree.inode(ino)?.size !== content.file.size)
-        tree.wrote(ino, { size: content.file.size, mode: undefined, stages: false })
+      if (tree.inode(ino)?.size !== content.file.size) tree.wrote(ino, content.file.size, undefined)
       this.#uploadWhenClosed(content)
     }
+  }
+
+  /** A file that the system's own crash has taken: nobody had waited for its bytes (fsync). */
+  #openLeft(ino: Ino): StagedFile {
+    const path = this.#pathOf(ino)
+    const isNew = !existsSync(path)
+    if (isNew) this.#options.logger.error({ inode: ino, path }, 'what was written to a file is lost')
+    return new StagedFile(path, { isNew })
   }
 
   opened(ino: Ino, writes: boolean): void {
@@ -119,32 +126,29 @@ export class StagedContents {
     const content = this.#contentOf(ino)
     const end = offset + bytes.length
     if (this.#isReady(content)) return this.#change(content, clearSetuid, (file) => file.write(bytes, offset))
-    const size = this.#inode(ino).size
-    // All that was there is written over.
-    const keep = offset === 0 && end >= size ? 0 : size
+    // All that was there may be written over.
+    const keepOf = (size: number): number => (offset === 0 && end >= size ? 0 : size)
     // The bytes are the caller's again when this returns.
     const copy = Buffer.from(bytes)
-    return this.#changeLater(content, keep, clearSetuid, (file) => file.write(copy, offset))
+    return this.#changeLater(content, keepOf, clearSetuid, (file) => file.write(copy, offset))
   }
 
   resize(ino: Ino, size: number, clearSetuid: boolean): MaybePromise<void> {
     const content = this.#contentOf(ino)
     const resize = (file: StagedFile): void => file.resize(size)
-    const before = this.#inode(ino).size
-    const shrinksTo = size < before ? size : undefined
     const done = this.#isReady(content)
-      ? this.#change(content, clearSetuid, resize, shrinksTo)
-      : this.#changeLater(content, Math.min(size, before), clearSetuid, resize, shrinksTo)
+      ? this.#change(content, clearSetuid, resize)
+      : this.#changeLater(content, (present) => Math.min(size, present), clearSetuid, resize)
     // truncate(2) opens nothing.
-    if (done === undefined) return this.#settle(content)
-    return done.then(() => this.#settle(content))
+    if (done === undefined) this.#settle(content)
+    return done
   }
 
   allocate(ino: Ino, range: ByteRange, how: AllocateKind): MaybePromise<void> {
     const content = this.#contentOf(ino)
     const allocate = (file: StagedFile): void => file.allocate(range, how)
     if (this.#isReady(content)) return this.#change(content, false, allocate)
-    return this.#changeLater(content, this.#inode(ino).size, false, allocate)
+    return this.#changeLater(content, (size) => size, false, allocate)
   }
 
   /** Gives a new inode the bytes of a staged one. */
@@ -183,9 +187,8 @@ export class StagedContents {
     const frozen = Promise.withResolvers<void>()
     this.#frozen = frozen.promise
     try {
-      // Names can still be given, also to what had none and was left out.
-      do await this.#uploadAll()
-      while (this.#unsent().length > 0)
+      // What gets its first name here, or comes from another snapshot, does not wait.
+      while (this.#unstored().length > 0) await this.#uploadAll()
       return then()
     } finally {
       this.#frozen = undefined
@@ -220,6 +223,7 @@ export class StagedContents {
         held: undefined,
         upload: undefined,
         isUploading: false,
+        isTrying: false,
         failure: undefined,
       }
       this.#contents.set(ino, content)
@@ -245,55 +249,52 @@ export class StagedContents {
     return file !== undefined && held === undefined && this.#frozen === undefined
   }
 
-  /** All of a change, or none: where one fails, the content is what it was. `shrinksTo`: its size when all that it does is to cut off the end. */
-  #change(
-    content: Content,
-    clearSetuid: boolean,
-    change: (file: StagedFile) => void,
-    shrinksTo?: number | undefined,
-  ): void {
+  #change(content: Content, clearSetuid: boolean, change: (file: StagedFile) => void): void {
     const { tree } = this.#options
-    const { ino } = content
     const file = content.file as StagedFile
-    const before = file.size
-    const { mode } = this.#inode(ino)
-    // Until the tree knows of it, the file is a copy: whatever happens, the content is what the store has.
-    let isKnown = content.isDirty
-    const tell = (size: number): void => {
-      tree.wrote(ino, { size, mode: clearSetuid ? withoutSetuid(mode) : undefined, stages: !isKnown })
-      isKnown = true
-    }
+    const { size } = file
     content.generation++
     try {
-      // What is cut off cannot be put back.
-      if (shrinksTo !== undefined) tell(shrinksTo)
       change(file)
-      if (shrinksTo === undefined) tell(file.size)
+      // Only now: what is stored stays the content when this fails, or the process dies.
+      if (!content.isDirty) tree.stage(content.ino, file.size)
     } catch (error) {
-      if (!isKnown) {
+      if (!content.isDirty) {
         file.remove()
         content.file = undefined
-      } else if (file.size > before) file.resize(before)
+        // Nobody is told of a part that was written behind the end.
+      } else if (file.size > size) file.resize(size)
       throw error
-    } finally {
-      content.isDirty = isKnown
     }
+    content.isDirty = true
+    const { mode } = this.#inode(content.ino)
+    tree.wrote(content.ino, file.size, clearSetuid ? withoutSetuid(mode) : undefined)
   }
 
   async #changeLater(
     content: Content,
-    keep: number,
+    keepOf: (size: number) => number,
     clearSetuid: boolean,
     change: (file: StagedFile) => void,
-    shrinksTo?: number | undefined,
   ): Promise<void> {
-    while (!this.#isReady(content)) {
-      const others = this.#frozen ?? content.held
-      // What fails for others is their fault to hear of.
-      const wait = others === undefined ? this.#stage(content, keep) : Promise.allSettled([others])
-      await orAborted(Promise.resolve(wait), this.#closed.signal)
+    // truncate(2) opens nothing, and others may close meanwhile.
+    content.opens++
+    try {
+      while (!this.#isReady(content)) {
+        const others = this.#frozen ?? content.held
+        // What fails for others is for them to hear of.
+        const wait: Promise<unknown> | undefined =
+          others === undefined
+            ? this.#stage(content, keepOf(this.#inode(content.ino).size))
+            : Promise.allSettled([others])
+        // Nobody may see the file between its staging and the change.
+        if (wait !== undefined) await orAborted(wait, this.#closed.signal)
+      }
+      this.#change(content, clearSetuid, change)
+    } finally {
+      content.opens--
+      if (!this.#closed.signal.aborted) this.#settle(content)
     }
-    this.#change(content, clearSetuid, change, shrinksTo)
   }
 
   /** Gets the content into the staging folder, at least the first `keep` bytes of it. */
@@ -315,42 +316,20 @@ export class StagedContents {
   async #fetch(content: Content, { ino, object, size, sparse }: Inode): Promise<void> {
     const { reader, tree } = this.#options
     if (object === undefined) return
-    const path = `${this.#pathOf(ino)}.fetched`
+    const path = this.#pathOf(ino)
     try {
       const found = await reader.getStream(object.key, { signal: this.#closed.signal })
       if (found === undefined) throw new CacheError('missing', `${object.key} is not in the store`)
       const extents = sparse
         ? [...tree.extents(ino, 0)]
         : [{ offset: 0, length: object.size, objectOffset: 0 }]
-      const hash = createHash('sha256')
-      {
-        await using handle = await openFile(path, 'w', 0o600)
-        let at = 0
-        for await (const piece of found.body) {
-          hash.update(piece)
-          // The extents follow one another in the object.
-          for (let done = 0; done < piece.length; ) {
-            const extent = extents.find(
-              ({ objectOffset, length }) => at >= objectOffset && at < objectOffset + length,
-            )
-            const room = extent === undefined ? piece.length : extent.objectOffset + extent.length - at
-            const length = Math.min(room, piece.length - done)
-            if (extent !== undefined)
-              await handle.write(piece, done, length, extent.offset + at - extent.objectOffset)
-            at += length
-            done += length
-          }
-        }
-        await handle.truncate(size)
-      }
-      if (!hash.digest().equals(object.sha256))
+      const sha256 = await writeFetched(path, found.body, extents, size)
+      if (!sha256.equals(object.sha256))
         throw new CacheError('corrupt', `${object.key} does not have the SHA-256 of its index`)
-      renameSync(path, this.#pathOf(ino))
-      content.file = new StagedFile(this.#pathOf(ino), { isNew: false })
+      content.file = new StagedFile(path, { isNew: false })
     } catch (error) {
-      throw stagingFault(error)
-    } finally {
       rmSync(path, { force: true })
+      throw error
     }
   }
 
@@ -359,6 +338,7 @@ export class StagedContents {
     const { ino, opens, file, isDirty, held } = content
     if (opens === 0 && held === undefined && !content.isUploading) {
       if (!this.#isNamed(ino)) {
+        if (isDirty) this.#options.tree.forgetStaged(ino)
         this.#drop(content)
         return
       }
@@ -373,14 +353,17 @@ export class StagedContents {
   #drop(content: Content): void {
     content.file?.remove()
     content.file = undefined
-    // An upload that waits for its turn finds nothing to do, and is not begun again.
+    // An upload that waits for its turn must not go on without a file, for ever.
     content.isDirty = false
     this.#contents.delete(content.ino)
   }
 
   #uploadWhenClosed(content: Content): void {
-    if (!content.isDirty || content.writers > 0 || content.upload !== undefined) return
-    void this.#uploadForEver(content)
+    if (!content.isDirty || content.writers > 0 || content.upload !== undefined || content.isTrying) return
+    content.isTrying = true
+    void this.#uploadForEver(content).finally(() => {
+      content.isTrying = false
+    })
   }
 
   async #uploadForEver(content: Content): Promise<void> {
@@ -398,17 +381,19 @@ export class StagedContents {
           'a file could not be stored; trying again',
         )
         await delay(pause, undefined, { signal: this.#closed.signal, ref: false }).catch(() => {})
-        if (this.#closed.signal.aborted || content.upload !== undefined) return
+        if (this.#closed.signal.aborted) return
+        // It may have lost its last name meanwhile.
+        if (!this.#isNamed(content.ino)) return this.#settle(content)
       }
     }
   }
 
-  #unsent(): Content[] {
+  #unstored(): Content[] {
     return [...this.#contents.values()].filter(({ isDirty, ino }) => isDirty && this.#isNamed(ino))
   }
 
   async #uploadAll(): Promise<void> {
-    const uploads = this.#unsent().map((content) => this.#upload(content, { hold: true }))
+    const uploads = this.#unstored().map((content) => this.#upload(content, { hold: true }))
     const results = await Promise.allSettled(uploads)
     const failed = results.find((result) => result.status === 'rejected')
     if (failed !== undefined) throw failed.reason

@@ -8,9 +8,8 @@ import {
   rmSync,
   writeSync,
 } from 'node:fs'
-import { codeOf, messageOf } from '../base/errors.ts'
+import { codeOf } from '../base/errors.ts'
 import { fallocate, lseekData, lseekHole, punchHole } from '../base/libc.ts'
-import { ChangeError } from '../snapshot/errors.ts'
 import type { AllocateKind, StagedContent } from '../snapshot/writable-tree.ts'
 import { dataRanges } from '../store/data-ranges.ts'
 import type { ByteRange } from '../store/object-store.ts'
@@ -43,7 +42,8 @@ export class StagedFile implements StagedContent {
 
   /** Where it has data. */
   ranges(): ByteRange[] {
-    return dataRanges(this.#fd, fstatSync(this.#fd))
+    const stat = fstatSync(this.#fd)
+    return told(() => dataRanges(this.#fd, stat), [{ offset: 0, length: stat.size }])
   }
 
   read(offset: number, length: number): Uint8Array {
@@ -86,8 +86,11 @@ export class StagedFile implements StagedContent {
   }
 
   seek(offset: number, want: 'data' | 'hole'): number | undefined {
-    if (offset >= this.size) return undefined
-    return want === 'data' ? lseekData(this.#fd, offset) : lseekHole(this.#fd, offset)
+    const { size } = this
+    if (offset >= size) return undefined
+    return want === 'data'
+      ? told(() => lseekData(this.#fd, offset), offset)
+      : told(() => lseekHole(this.#fd, offset), size)
   }
 
   /** Returns when its bytes are on the disk. */
@@ -110,10 +113,20 @@ export class StagedFile implements StagedContent {
     try {
       punchHole(this.#fd, offset, end - offset)
     } catch (error) {
-      if (codeOf(error) !== 'ENOTSUP' && codeOf(error) !== 'no-koffi') throw failed(error)
+      if (codeOf(error) !== 'ENOTSUP' && codeOf(error) !== 'no-koffi') throw stagingFault(error)
       for (let at = offset; at < end; at += zeros.length)
         this.write(zeros.subarray(0, Math.min(zeros.length, end - at)), at)
     }
+  }
+}
+
+/** `unknown`: where nobody can tell of holes, all is data. */
+function told<T>(ask: () => T, unknown: T): T {
+  try {
+    return ask()
+  } catch (error) {
+    if (codeOf(error) === 'no-koffi') return unknown
+    throw stagingFault(error)
   }
 }
 
@@ -121,16 +134,6 @@ function kept<T>(work: () => T): T {
   try {
     return work()
   } catch (error) {
-    throw failed(error)
+    throw stagingFault(error)
   }
-}
-
-function failed(error: unknown): ChangeError {
-  const fault = stagingFault(error)
-  if (fault instanceof ChangeError) return fault
-  const code = codeOf(error)
-  if (code === 'EFBIG') return new ChangeError('too-large', messageOf(error), { cause: error })
-  if (code === 'no-koffi' || code === 'ENOTSUP')
-    return new ChangeError('not-possible', messageOf(error), { cause: error })
-  return new ChangeError('staging-failed', `the state folder: ${messageOf(error)}`, { cause: error })
 }

@@ -1,4 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite'
+import { SnapshotError } from '../snapshot/errors.ts'
 
 /**
  * Tables that a working snapshot has beside those of a file index (`native-notes/format.md` §4). The database stays on this machine: another version of jbfs
@@ -37,13 +38,16 @@ export function createWorkingTables(database: DatabaseSync): void {
   for (const table of tables) database.exec(table)
 }
 
-/** undefined: it was never finished. Throws for one of another version, and when it cannot be read. */
+/** undefined: it was never finished. Throws `too-new` when it is of another version. */
 export function readWorkingState(database: DatabaseSync): WorkingState | undefined {
-  const isBegun = database.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'working'").get() !== undefined
-  const row = isBegun ? database.prepare('SELECT * FROM working').get() : undefined
+  const table = database.prepare("SELECT 1 FROM sqlite_master WHERE name = 'working'").get()
+  const row = table && database.prepare('SELECT * FROM working').get()
   if (row === undefined) return undefined
   if (row.version !== workingVersion)
-    throw new Error(`${database.location()} was written by another version of jbfs`)
+    throw new SnapshotError(
+      'too-new',
+      `it is of version ${row.version}, and this jbfs knows ${workingVersion}`,
+    )
   return {
     repository: String(row.repository),
     number: Number(row.number),

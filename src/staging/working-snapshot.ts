@@ -3,12 +3,12 @@ import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { type Abortable, orAborted } from '../base/abort.ts'
-import { codeOf } from '../base/errors.ts'
+import { codeOf, messageOf } from '../base/errors.ts'
 import type { Logger } from '../base/log.ts'
 import type { Semaphore } from '../base/semaphore.ts'
 import { type CatalogEntry, readSnapshot } from '../snapshot/catalog.ts'
 import type { ContentStore } from '../snapshot/content-store.ts'
-import { ChangeError } from '../snapshot/errors.ts'
+import { SnapshotError } from '../snapshot/errors.ts'
 import { type Manifest, manifestMembers, parseManifest } from '../snapshot/manifest.ts'
 import { publishSnapshot } from '../snapshot/publish.ts'
 import { indexes, rootIno, tables } from '../snapshot/schema.ts'
@@ -26,7 +26,6 @@ import { writeIndex } from '../snapshot/write-index.ts'
 import type { ByteRange, ObjectStore } from '../store/object-store.ts'
 import { itemsOf, rootAttributesOf } from './manifest-facts.ts'
 import { StagedContents } from './staged-contents.ts'
-import { stagingFault } from './staging-fault.ts'
 import { createWorkingTables, readWorkingState, type WorkingState, workingVersion } from './working-schema.ts'
 import { folderSize, WorkingTree } from './working-tree.ts'
 
@@ -105,9 +104,7 @@ export class WorkingSnapshot implements WritableSnapshot, AsyncDisposable {
     mkdirSync(options.folder, { recursive: true, mode: 0o700 })
     writeFileSync(join(options.folder, manifestName), entry.manifest?.bytes ?? '', { mode: 0o600 })
     const path = join(options.folder, databaseName)
-    // Whole, or not there.
-    writeFileSync(`${path}.copy`, readFileSync(index), { mode: 0o600 })
-    renameSync(`${path}.copy`, path)
+    writeFileSync(path, readFileSync(index), { mode: 0o600 })
     return WorkingSnapshot.#finish(options, new DatabaseSync(path), {
       repository,
       number: entry.number,
@@ -119,24 +116,28 @@ export class WorkingSnapshot implements WritableSnapshot, AsyncDisposable {
 
   /**
    * Opens what an earlier process has left in `folder`; undefined when that is nothing that was finished. `optionsOf`: what it needs, once its
-   * repository is known.
+   * repository is known. Throws `SnapshotError` when there is something that cannot be read.
    */
   static recover(
     folder: string,
     optionsOf: (repository: string) => WorkingSnapshotOptions,
   ): WorkingSnapshot | undefined {
-    const path = join(folder, databaseName)
-    if (!existsSync(path)) return undefined
-    const database = new DatabaseSync(path)
+    const database = new DatabaseSync(join(folder, databaseName))
     let state: WorkingState | undefined
     try {
       settings(database)
       state = readWorkingState(database)
-    } finally {
-      // What cannot be read now, on a full disk, say, is no reason to forget it.
-      if (state === undefined) database.close()
+    } catch (error) {
+      database.close()
+      if (!isDamage(error) || hasContents(folder)) throw unreadable(folder, error)
+      // It was copied only half.
+      return undefined
     }
-    if (state === undefined) return undefined
+    if (state === undefined) {
+      database.close()
+      if (hasContents(folder)) throw unreadable(folder)
+      return undefined
+    }
     const options = optionsOf(state.repository)
     // What had lost its last name, and was held by whoever had it open.
     database.exec('DELETE FROM staged WHERE ino IN (SELECT ino FROM inode WHERE nlink = 0)')
@@ -188,12 +189,6 @@ export class WorkingSnapshot implements WritableSnapshot, AsyncDisposable {
     return baseEtag !== undefined && changes === published
   }
 
-  /** Nothing lies in its top folder. */
-  get isEmpty(): boolean {
-    for (const _ of this.tree.entries(this.tree.root, 0)) return false
-    return true
-  }
-
   get baseEtag(): string | undefined {
     return this.tree.state.baseEtag
   }
@@ -224,17 +219,16 @@ export class WorkingSnapshot implements WritableSnapshot, AsyncDisposable {
   }
 
   adopt(parent: Ino, name: FileName, { inode, extents, xattrs, staged }: ForeignInode): MaybePromise<Inode> {
-    if (staged === undefined) return this.tree.adopt(parent, name, inode, extents, xattrs)
-    if (this.tree.lookup(parent, name) !== undefined) throw new ChangeError('name-taken')
-    // It has a name when it has its bytes: nobody finds it half copied, after a crash either.
-    const { ino } = this.tree.adopt(parent, undefined, inode, extents, xattrs)
-    this.#staged.opened(ino, false)
+    const adopted = this.tree.adopt(parent, name, inode, extents, xattrs)
+    if (staged === undefined) return adopted
     try {
-      this.#staged.copy(ino, staged, inode.size)
-      this.tree.setAttributes(ino, { mtime: inode.mtime })
-      return this.tree.link(ino, parent, name)
-    } finally {
-      this.#staged.closed(ino, false)
+      this.#staged.copy(adopted.ino, staged, inode.size)
+      // The copying is no change of the content.
+      return this.tree.setAttributes(adopted.ino, { mtime: inode.mtime })
+    } catch (error) {
+      this.tree.unlink(parent, name)
+      this.#staged.unlinked(adopted.ino)
+      throw error
     }
   }
 
@@ -242,6 +236,7 @@ export class WorkingSnapshot implements WritableSnapshot, AsyncDisposable {
     const inode = this.tree.inode(ino)
     if (inode === undefined || inode.size > 0 || this.#staged.staged(ino) !== undefined) return false
     this.tree.stored(ino, content)
+    this.tree.wrote(ino, content.size, undefined)
     return true
   }
 
@@ -306,9 +301,15 @@ export class WorkingSnapshot implements WritableSnapshot, AsyncDisposable {
   /** Publishes it under another number, of which there is no snapshot; what is published under the old one stays. */
   async renumber(number: number, options: Abortable): Promise<void> {
     await this.publish(options)
-    this.tree.renumber(number)
-    this.#number = number
-    await this.publish(options)
+    const before = { number: this.#number, etag: this.baseEtag }
+    this.#setNumber(number, undefined)
+    try {
+      // To its end: nobody could tell of which number one is that goes on unattended.
+      await this.publish({})
+    } catch (error) {
+      this.#setNumber(before.number, before.etag)
+      throw error
+    }
   }
 
   /** Stops what is under way; all stays in its folder. */
@@ -318,33 +319,22 @@ export class WorkingSnapshot implements WritableSnapshot, AsyncDisposable {
     this.tree[Symbol.dispose]()
   }
 
-  /** Stops, and leaves nothing behind. */
-  async discard(): Promise<void> {
-    await this[Symbol.asyncDispose]()
-    // The database first: without it the rest is nothing that was begun.
-    rmSync(join(this.folder, databaseName), { force: true })
-    rmSync(this.folder, { recursive: true, force: true })
-  }
-
-  /** A publish that seemed to fail may have been done all the same: the answer was lost, or could not be kept. */
-  async #learnOutcome(): Promise<void> {
-    if (!existsSync(join(this.folder, putName))) return
-    this.meets(await readSnapshot(this.#options.store, this.repository, this.number))
-  }
-
   async #publish(): Promise<void> {
     const { folder, store, onPublished, logger } = this.#options
     const { repository, number } = this
     const indexPath = join(folder, 'index.sqlite')
     try {
       rmSync(indexPath, { force: true })
-      await this.#learnOutcome()
+      // A publish before may have been done although it seemed to fail.
+      if (existsSync(join(folder, putName))) this.meets(await readSnapshot(store, repository, number))
       // The index is of one moment: nothing is changed while it is written.
-      const { totals, changes } = await this.#staged.drained(() => ({
+      const { totals, changes, root } = await this.#staged.drained(() => ({
         changes: this.tree.changes,
         totals: writeIndex(this.tree, indexPath),
+        root: this.tree.inode(this.tree.root) as Inode,
       }))
-      const root = this.tree.inode(this.tree.root) as Inode
+      // What is published must not be newer than what is here after a crash of the system.
+      this.tree.sync()
       const entry = await publishSnapshot({
         store,
         repository,
@@ -360,14 +350,18 @@ export class WorkingSnapshot implements WritableSnapshot, AsyncDisposable {
         onManifest: (bytes) => writeFileSync(join(folder, putName), bytes, { mode: 0o600, flush: true }),
       })
       this.tree.published(changes, entry.manifestEtag)
+      this.tree.sync()
       renameSync(join(folder, putName), join(folder, manifestName))
       logger.info({ snapshot: repository + entry.name, ...totals }, 'published')
       onPublished(entry)
-    } catch (error) {
-      throw stagingFault(error)
     } finally {
       await rm(indexPath, { force: true })
     }
+  }
+
+  #setNumber(number: number, baseEtag: string | undefined): void {
+    this.tree.renumber(number, baseEtag)
+    this.#number = number
   }
 
   #manifest(indexPath: string): {
@@ -402,6 +396,27 @@ export class WorkingSnapshot implements WritableSnapshot, AsyncDisposable {
     const staged = new Set(this.tree.staged().map(String))
     for (const name of readdirSync(folder)) if (!staged.has(name)) rmSync(join(folder, name), { force: true })
   }
+}
+
+/** SQLITE_CORRUPT and SQLITE_NOTADB of sqlite3.h. */
+function isDamage(error: unknown): boolean {
+  const { errcode } = error as { errcode?: number }
+  return errcode === 11 || errcode === 26
+}
+
+function hasContents(folder: string): boolean {
+  const contents = join(folder, contentsName)
+  return existsSync(contents) && readdirSync(contents).length > 0
+}
+
+function unreadable(folder: string, cause?: unknown): SnapshotError {
+  const why = cause === undefined ? 'its database is empty' : messageOf(cause)
+  const code = cause instanceof SnapshotError ? cause.code : 'bad-index'
+  return new SnapshotError(
+    code,
+    `${folder} holds changes of an earlier mount that cannot be taken up again (${why}): look at it, and move it away`,
+    { cause },
+  )
 }
 
 function readIfThere(path: string): Buffer | undefined {

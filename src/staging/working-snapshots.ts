@@ -14,7 +14,6 @@ import { learnObjects } from '../snapshot/learn-objects.ts'
 import { ObjectIds } from '../snapshot/object-id.ts'
 import type { MadeInode, WritableSnapshots } from '../snapshot/writable-tree.ts'
 import type { ObjectStore } from '../store/object-store.ts'
-import { stagingFault } from './staging-fault.ts'
 import { WorkingSnapshot, type WorkingSnapshotOptions } from './working-snapshot.ts'
 
 export interface WorkingSnapshotsOptions {
@@ -30,6 +29,7 @@ export interface WorkingSnapshotsOptions {
   readonly writer: string
   /** Called after each publish, and with undefined when one was removed. */
   readonly onPublished: (repository: string, number: number, entry: CatalogEntry | undefined) => void
+  readonly times?: PublishTimes | undefined
 }
 
 /** Files and bytes that are not in the store. */
@@ -41,12 +41,23 @@ export interface PendingTotals {
   readonly failures: readonly { readonly snapshot: string; readonly inode: number; readonly error: string }[]
 }
 
-/** Milliseconds without a change after which a snapshot is published, and between two publishes while it goes on changing. */
-const idleTime = 5_000
-const longestTime = 60_000
-/** A publish that takes long comes less often: at most this part of the time goes into it. */
-const publishShare = 1 / 10
-const lookEvery = 1_000
+/** When snapshots are published by themselves, in milliseconds. */
+export interface PublishTimes {
+  /** Without a change. */
+  readonly idle: number
+  /** Between two publishes while it goes on changing. */
+  readonly longest: number
+  readonly lookEvery: number
+  /** A publish that takes long comes less often: at most this part of the time goes into it. */
+  readonly share: number
+}
+
+export const defaultPublishTimes: PublishTimes = {
+  idle: 5_000,
+  longest: 60_000,
+  lookEvery: 1_000,
+  share: 1 / 10,
+}
 
 /** The snapshots of a destination that are being changed, in the state directory; publishes them when they are left alone for a while. */
 export class WorkingSnapshots implements WritableSnapshots, AsyncDisposable {
@@ -68,9 +79,14 @@ export class WorkingSnapshots implements WritableSnapshots, AsyncDisposable {
   static async open(options: WorkingSnapshotsOptions): Promise<WorkingSnapshots> {
     const snapshots = new WorkingSnapshots(options)
     mkdirSync(options.folder, { recursive: true, mode: 0o700 })
-    for (const name of readdirSync(options.folder).filter((name) => /^\d+$/.test(name))) {
-      snapshots.#lastFolder = Math.max(snapshots.#lastFolder, Number(name))
-      await snapshots.#recover(join(options.folder, name))
+    try {
+      for (const name of readdirSync(options.folder).filter((name) => /^\d+$/.test(name))) {
+        snapshots.#lastFolder = Math.max(snapshots.#lastFolder, Number(name))
+        await snapshots.#recover(join(options.folder, name))
+      }
+    } catch (error) {
+      await snapshots[Symbol.asyncDispose]()
+      throw error
     }
     void snapshots.#publishWhenIdle()
     return snapshots
@@ -81,20 +97,22 @@ export class WorkingSnapshots implements WritableSnapshots, AsyncDisposable {
   }
 
   begun(repository: string): readonly number[] {
-    return [...this.#snapshots.values()]
+    return [...this.#all]
       .filter((snapshot) => snapshot.repository === repository && snapshot.baseEtag === undefined)
       .map(({ number }) => number)
   }
 
   /** Prefixes of repositories with snapshots that were never published: nothing in the store speaks of them. */
   repositories(): string[] {
-    return [...new Set([...this.#snapshots.values()].map(({ repository }) => repository))]
+    return [...new Set([...this.#all].map(({ repository }) => repository))]
   }
 
   begin(repository: string, number: number, top: MadeInode): WorkingSnapshot {
-    const snapshot = this.#make(repository, (options) =>
-      WorkingSnapshot.begin(options, { repository, number, top }),
-    )
+    const snapshot = WorkingSnapshot.begin(this.#optionsOf(repository, this.#newFolder()), {
+      repository,
+      number,
+      top,
+    })
     this.#snapshots.set(keyOf(repository, number), snapshot)
     return snapshot
   }
@@ -115,9 +133,15 @@ export class WorkingSnapshots implements WritableSnapshots, AsyncDisposable {
   async renumber(repository: string, entry: CatalogEntry, number: number, options: Abortable): Promise<void> {
     const { store, onPublished } = this.#options
     const working = await this.change(repository, entry, options)
-    this.#snapshots.delete(keyOf(repository, entry.number))
+    // Under both numbers until it is done: whoever lists the repository finds this one.
     this.#snapshots.set(keyOf(repository, number), working)
-    await working.renumber(number, options)
+    try {
+      await working.renumber(number, options)
+    } catch (error) {
+      this.#snapshots.delete(keyOf(repository, number))
+      throw error
+    }
+    this.#snapshots.delete(keyOf(repository, entry.number))
     await store.delete([manifestKey(repository, entry.number)])
     await store.delete([...indexKeys(repository, entry.number)])
     onPublished(repository, entry.number, undefined)
@@ -127,11 +151,17 @@ export class WorkingSnapshots implements WritableSnapshots, AsyncDisposable {
     const { store, onPublished } = this.#options
     const key = keyOf(repository, entry.number)
     const working = this.#snapshots.get(key)
+    // Nobody is to publish it meanwhile.
     this.#snapshots.delete(key)
-    // The manifest first: without it nobody looks for the index.
-    if (entry.manifest !== undefined) await store.delete([manifestKey(repository, entry.number)])
-    await store.delete([...indexKeys(repository, entry.number)])
-    if (working !== undefined) await working.discard()
+    try {
+      // The manifest first: without it nobody looks for the index.
+      if (entry.manifest !== undefined) await store.delete([manifestKey(repository, entry.number)])
+      await store.delete([...indexKeys(repository, entry.number)])
+    } catch (error) {
+      if (working !== undefined) this.#snapshots.set(key, working)
+      throw error
+    }
+    if (working !== undefined) await this.#discard(working)
     onPublished(repository, entry.number, undefined)
   }
 
@@ -140,7 +170,7 @@ export class WorkingSnapshots implements WritableSnapshots, AsyncDisposable {
     let files = 0
     let bytes = 0
     let snapshots = 0
-    for (const working of this.#snapshots.values()) {
+    for (const working of this.#all) {
       if (!working.isPublished) snapshots++
       for (const { ino, bytes: size, failure } of working.pending()) {
         files++
@@ -154,9 +184,7 @@ export class WorkingSnapshots implements WritableSnapshots, AsyncDisposable {
 
   /** Publishes all that has changed. Rejects with the first fault, after all were tried. */
   async publish(options: Abortable = {}): Promise<void> {
-    const results = await Promise.allSettled(
-      [...this.#snapshots.values()].map((snapshot) => snapshot.publish(options)),
-    )
+    const results = await Promise.allSettled([...this.#all].map((snapshot) => snapshot.publish(options)))
     const failed = results.find((result) => result.status === 'rejected')
     if (failed !== undefined) throw failed.reason
   }
@@ -164,11 +192,16 @@ export class WorkingSnapshots implements WritableSnapshots, AsyncDisposable {
   /** Stops; what is published leaves nothing behind, all else stays for the next mount. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed.abort()
-    for (const snapshot of this.#snapshots.values()) {
-      if (snapshot.isPublished) await snapshot.discard()
+    for (const snapshot of this.#all) {
+      if (snapshot.isPublished) await this.#discard(snapshot)
       else await snapshot[Symbol.asyncDispose]()
     }
     this.#snapshots.clear()
+  }
+
+  async #discard(snapshot: WorkingSnapshot): Promise<void> {
+    await snapshot[Symbol.asyncDispose]()
+    rmSync(snapshot.folder, { recursive: true, force: true })
   }
 
   async #change(
@@ -178,9 +211,11 @@ export class WorkingSnapshots implements WritableSnapshots, AsyncDisposable {
   ): Promise<WorkingSnapshot> {
     const { store, cacheDir, logger } = this.#options
     const index = await keepSnapshotIndex({ store, repository, entry, cacheDir, logger, signal })
-    const snapshot = this.#make(repository, (options) =>
-      WorkingSnapshot.change(options, { repository, entry, index }),
-    )
+    const snapshot = WorkingSnapshot.change(this.#optionsOf(repository, this.#newFolder()), {
+      repository,
+      entry,
+      index,
+    })
     this.#snapshots.set(keyOf(repository, entry.number), snapshot)
     return snapshot
   }
@@ -196,10 +231,10 @@ export class WorkingSnapshots implements WritableSnapshots, AsyncDisposable {
     }
     const { repository, number } = snapshot
     const published = await readSnapshot(store, repository, number)
-    if (published === undefined && snapshot.baseEtag !== undefined && snapshot.isEmpty) {
-      // Removed, and then the process died before it was done.
+    if (published === undefined && snapshot.baseEtag !== undefined && isEmpty(snapshot)) {
+      // Its removal was interrupted.
       await store.delete([...indexKeys(repository, number)])
-      await snapshot.discard()
+      await this.#discard(snapshot)
       return
     }
     if (!snapshot.meets(published)) {
@@ -217,15 +252,17 @@ export class WorkingSnapshots implements WritableSnapshots, AsyncDisposable {
     this.#snapshots.set(keyOf(repository, number), snapshot)
   }
 
-  /** In a folder of its own, of which nothing stays when it cannot be made. */
-  #make(repository: string, make: (options: WorkingSnapshotOptions) => WorkingSnapshot): WorkingSnapshot {
-    const folder = join(this.#options.folder, String(++this.#lastFolder))
-    try {
-      return make(this.#optionsOf(repository, folder))
-    } catch (error) {
-      rmSync(folder, { recursive: true, force: true })
-      throw stagingFault(error)
-    }
+  /** One that is given another number is there under both. */
+  get #all(): ReadonlySet<WorkingSnapshot> {
+    return new Set(this.#snapshots.values())
+  }
+
+  get #times(): PublishTimes {
+    return this.#options.times ?? defaultPublishTimes
+  }
+
+  #newFolder(): string {
+    return join(this.#options.folder, String(++this.#lastFolder))
   }
 
   #optionsOf(repository: string, folder: string): WorkingSnapshotOptions {
@@ -264,6 +301,7 @@ export class WorkingSnapshots implements WritableSnapshots, AsyncDisposable {
   /** A change is seen by readers soon after it, and at the latest after a while. */
   async #publishWhenIdle(): Promise<void> {
     const { signal } = this.#closed
+    const { idle, longest, lookEvery } = this.#times
     const seen = new Map<
       WorkingSnapshot,
       { changes: number; since: number; waiting: number; pause: number }
@@ -271,7 +309,7 @@ export class WorkingSnapshots implements WritableSnapshots, AsyncDisposable {
     for (;;) {
       await delay(lookEvery, undefined, { signal, ref: false }).catch(() => {})
       if (signal.aborted) return
-      for (const snapshot of this.#snapshots.values()) {
+      for (const snapshot of this.#all) {
         const now = performance.now()
         const { changes } = snapshot.tree
         const before = seen.get(snapshot)
@@ -286,8 +324,8 @@ export class WorkingSnapshots implements WritableSnapshots, AsyncDisposable {
             waiting: before?.waiting ?? now,
             pause: before?.pause ?? 0,
           })
-          if (before === undefined || now - before.waiting < longestTime + before.pause) continue
-        } else if (now - before.since < idleTime + before.pause) continue
+          if (before === undefined || now - before.waiting < longest + before.pause) continue
+        } else if (now - before.since < idle + before.pause) continue
         await this.#tryPublish(snapshot, now, seen)
       }
     }
@@ -308,7 +346,8 @@ export class WorkingSnapshots implements WritableSnapshots, AsyncDisposable {
       )
     }
     const now = performance.now()
-    const pause = Math.min(30 * longestTime, (now - started) / publishShare)
+    const { longest, share } = this.#times
+    const pause = Math.min(30 * longest, (now - started) / share)
     seen.set(snapshot, { changes: snapshot.tree.changes, since: now, waiting: now, pause })
   }
 }
@@ -319,6 +358,11 @@ function keyOf(repository: string, number: number): string {
 
 function nameOf({ repository, number }: WorkingSnapshot): string {
   return repository + snapshotName(number)
+}
+
+function isEmpty({ tree }: WorkingSnapshot): boolean {
+  for (const _ of tree.entries(tree.root, 0)) return false
+  return true
 }
 
 function totalsOf(snapshot: WorkingSnapshot): { files: number; bytes: number } {

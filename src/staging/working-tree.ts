@@ -1,4 +1,5 @@
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite'
+import { codeOf, messageOf } from '../base/errors.ts'
 import { ChangeError } from '../snapshot/errors.ts'
 import { bytesOfFileName } from '../snapshot/file-name.ts'
 import { IndexTree } from '../snapshot/index-tree.ts'
@@ -6,13 +7,15 @@ import { largestIno, rootIno } from '../snapshot/schema.ts'
 import type { Dentry, Extent, FileName, Ino, Inode, ObjectRef, Timestamp } from '../snapshot/tree.ts'
 import type { NewObject } from '../snapshot/working-index.ts'
 import type { InodeChanges, MadeInode, TreePlace, WritableTree } from '../snapshot/writable-tree.ts'
-import { stagingFault } from './staging-fault.ts'
 import { readWorkingState, type WorkingState } from './working-schema.ts'
 
 const Type = { mask: 0o170000, folder: 0o040000, symlink: 0o120000 } as const
 const setgid = 0o2000
 /** Beside the file type, what chmod(2) sets. */
 const permissionBits = 0o7777
+
+/** SQLite's own for a disk without room: for a change, and for the memory that it shares with others (SQLITE_IOERR_SHMSIZE). */
+const fullCodes: ReadonlySet<unknown> = new Set([13, 4874])
 
 /** st_size of a folder, as file systems of Linux have it. */
 export const folderSize = 4096
@@ -119,27 +122,19 @@ export class WorkingTree implements WritableTree {
     })
   }
 
-  /** A copy of an inode of another snapshot, whose content both have from now on: an object never changes. Without a `name` it is nowhere. */
+  /** A copy of an inode of another snapshot, whose content both have from now on: an object never changes. */
   adopt(
     parent: Ino,
-    name: FileName | undefined,
+    name: FileName,
     from: Inode,
     extents: Iterable<Extent>,
     xattrs: Iterable<readonly [string, Buffer]>,
   ): Inode {
     return this.#changing(() => {
       this.#folder(parent)
-      if (name !== undefined) this.#refuseTaken(parent, name)
+      this.#refuseTaken(parent, name)
       const { mode, uid, gid, rdev, target, mtime } = from
-      const ino = this.#insertInode({
-        mode,
-        nlink: name === undefined ? 0 : 1,
-        uid,
-        gid,
-        rdev,
-        target,
-        mtime,
-      })
+      const ino = this.#insertInode({ mode, nlink: 1, uid, gid, rdev, target, mtime })
       this.#setContent(ino, {
         size: from.size,
         object: from.object,
@@ -147,10 +142,8 @@ export class WorkingTree implements WritableTree {
       })
       for (const [xattr, value] of xattrs)
         this.#run('INSERT INTO xattr VALUES (?, ?, ?)', ino, Buffer.from(xattr, 'latin1'), value)
-      if (name !== undefined) {
-        this.#insertDentry(parent, name, ino)
-        this.#touchFolder(parent, 0)
-      }
+      this.#insertDentry(parent, name, ino)
+      this.#touchFolder(parent, 0)
       return this.#present(ino)
     })
   }
@@ -184,7 +177,7 @@ export class WorkingTree implements WritableTree {
       const inode = this.#named(parent, name)
       this.#refuseFull(inode)
       this.#deleteDentry(parent, name)
-      this.#run('UPDATE inode SET nlink = 0 WHERE ino = ?', inode.ino)
+      this.#removeLinks(inode.ino)
       this.#touchFolder(parent, -1)
     })
   }
@@ -197,6 +190,7 @@ export class WorkingTree implements WritableTree {
       this.#refuseIntoItself(moved, to.parent)
       if (how === 'exchange') {
         if (there === undefined) throw new ChangeError('no-name')
+        if (there.ino === moved.ino) return undefined
         this.#refuseIntoItself(there, from.parent)
         this.#exchange(from, moved, to, there)
         return undefined
@@ -211,7 +205,7 @@ export class WorkingTree implements WritableTree {
       if (there !== undefined) {
         this.#deleteDentry(to.parent, to.name)
         if (isFolder) {
-          this.#run('UPDATE inode SET nlink = 0 WHERE ino = ?', there.ino)
+          this.#removeLinks(there.ino)
           this.#touchFolder(to.parent, -1)
         } else this.#addLinks(there.ino, -1)
       }
@@ -245,6 +239,7 @@ export class WorkingTree implements WritableTree {
 
   setXattr(ino: Ino, name: string, value: Buffer, how: 'any' | 'create' | 'replace'): void {
     this.#changing(() => {
+      this.#present(ino)
       const isThere = this.#reader.xattr(ino, name) !== undefined
       if (how === 'create' && isThere) throw new ChangeError('attribute-taken')
       if (how === 'replace' && !isThere) throw new ChangeError('no-attribute')
@@ -269,16 +264,18 @@ export class WorkingTree implements WritableTree {
       .map(({ ino }) => Number(ino) as Ino)
   }
 
-  /**
-   * A staged file was written to: its new size, mtime and ctime, and its mode if it has another one. `stages`: its content lies in the staging folder, and no longer in the store, from now on.
-   */
-  wrote(ino: Ino, { size, mode, stages }: { size: number; mode: number | undefined; stages: boolean }): void {
+  /** The content of a file lies in the staging folder from now on, and has this size. */
+  stage(ino: Ino, size: number): void {
     this.#changing(() => {
-      if (stages) {
-        this.#run('INSERT OR IGNORE INTO staged VALUES (?)', ino)
-        this.#run('DELETE FROM extent WHERE ino = ?', ino)
-        this.#run('UPDATE inode SET object = NULL, sparse = 0 WHERE ino = ?', ino)
-      }
+      this.#run('INSERT OR IGNORE INTO staged VALUES (?)', ino)
+      this.#run('DELETE FROM extent WHERE ino = ?', ino)
+      this.#run('UPDATE inode SET object = NULL, sparse = 0, size = ? WHERE ino = ?', size, ino)
+    })
+  }
+
+  /** A staged file was written to: its new size, mtime and ctime, and, where `clearSetuid`, its mode. */
+  wrote(ino: Ino, size: number, mode: number | undefined): void {
+    this.#changing(() => {
       const { seconds, nanoseconds } = now()
       this.#run(
         'UPDATE inode SET size = ?, mtime = ?, mtime_ns = ?, ctime = ?, ctime_ns = ?, mode = coalesce(?, mode) WHERE ino = ?',
@@ -301,9 +298,15 @@ export class WorkingTree implements WritableTree {
     })
   }
 
-  /** It is another snapshot from now on, of which nothing is published. */
-  renumber(number: number): void {
-    this.#changing(() => this.#run('UPDATE working SET number = ?, base_etag = NULL', number))
+  /** The content of a file without a name is no longer wanted. */
+  forgetStaged(ino: Ino): void {
+    // Readers never saw it: there is nothing to publish.
+    this.#run('DELETE FROM staged WHERE ino = ?', ino)
+  }
+
+  /** It is another snapshot from now on, of which this is published. */
+  renumber(number: number, etag: string | undefined): void {
+    this.#changing(() => this.#run('UPDATE working SET number = ?, base_etag = ?', number, etag ?? null))
   }
 
   /** What was there at change number `changes` is published, under this etag. */
@@ -316,8 +319,6 @@ export class WorkingTree implements WritableTree {
     this.database.exec('PRAGMA synchronous = FULL')
     try {
       this.#run('UPDATE working SET version = version')
-    } catch (error) {
-      throw stagingFault(error)
     } finally {
       this.database.exec('PRAGMA synchronous = NORMAL')
     }
@@ -337,7 +338,7 @@ export class WorkingTree implements WritableTree {
       return result
     } catch (error) {
       if (this.database.isTransaction) this.database.exec('ROLLBACK')
-      throw stagingFault(error)
+      throw fault(error)
     }
   }
 
@@ -478,6 +479,12 @@ export class WorkingTree implements WritableTree {
     this.#touch(ino)
   }
 
+  /** Of a folder. */
+  #removeLinks(ino: Ino): void {
+    this.#run('UPDATE inode SET nlink = 0 WHERE ino = ?', ino)
+    this.#touch(ino)
+  }
+
   #touch(ino: Ino): void {
     const { seconds, nanoseconds } = now()
     this.#run('UPDATE inode SET ctime = ?, ctime_ns = ? WHERE ino = ?', seconds, nanoseconds, ino)
@@ -500,6 +507,14 @@ export class WorkingTree implements WritableTree {
 
 function isFolderMode(mode: number): boolean {
   return (mode & Type.mask) === Type.folder
+}
+
+/** What SQLite throws, as the contract has it (`SQLITE_FULL` of sqlite3.h). */
+function fault(error: unknown): unknown {
+  if (codeOf(error) !== 'ERR_SQLITE_ERROR') return error
+  if (fullCodes.has((error as { errcode?: number }).errcode))
+    return new ChangeError('staging-full', 'the disk of the state folder is full', { cause: error })
+  return new ChangeError('staging-failed', `the state folder: ${messageOf(error)}`, { cause: error })
 }
 
 function now(): Timestamp {
