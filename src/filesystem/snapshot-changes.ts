@@ -103,7 +103,9 @@ export class SnapshotChanges implements ChangeOperations {
     )
   }
 
-  flush(nodeid: number): MaybePromise<void> {
+  flush(nodeid: number, { writes }: OpenMode): MaybePromise<void> {
+    // Who only reads has written nothing that could fail.
+    if (!writes) return
     const failure = this.#options.tree.snapshot(slotOf(nodeid))?.working?.failureOf(inoOf(nodeid))
     if (failure !== undefined) throw failure
   }

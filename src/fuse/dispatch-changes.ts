@@ -1,5 +1,6 @@
 import { attributeChangesOf } from './attribute-changes.ts'
 import { type ChangeAnswer, changeRow, permissionsOf } from './dispatch-change-row.ts'
+import { modeOfHandle } from './dispatch-open.ts'
 import { mapAnswer, type Row } from './dispatch-row.ts'
 import { FuseError } from './errno.ts'
 import type { AllocateKind, ChangedRange, ChangeOperations, Entry, RenameKind } from './operations.ts'
@@ -8,6 +9,7 @@ import {
   CopyFileRangeOut,
   FallocateFlag,
   FallocateIn,
+  FlushIn,
   InHeader,
   LinkIn,
   MkdirIn,
@@ -52,7 +54,7 @@ const write = changeRow<number>('WRITE', 'EROFS', {
 
 // An ENOSYS, without changes, is asked for once and means success to the kernel.
 const flush = changeRow('FLUSH', 'ENOSYS', {
-  call: (changes, request) => changes.flush(request.nodeid, request),
+  call: (changes, request) => changes.flush(request.nodeid, modeOfHandle(request.body(FlushIn).fh), request),
   ...emptyAnswer,
 })
 

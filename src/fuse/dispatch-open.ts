@@ -19,7 +19,7 @@ function handleOf(mode: OpenMode): number {
   )
 }
 
-function modeOfHandle(fh: number): OpenMode {
+export function modeOfHandle(fh: number): OpenMode {
   return {
     writes: (fh & handleBit.writes) !== 0,
     truncates: (fh & handleBit.truncates) !== 0,

@@ -60,7 +60,7 @@ export interface ChangeOperations {
   /** A file without a name (O_TMPFILE), open. */
   createUnnamed(parent: number, mode: number, open: OpenMode, context: ChangeContext): MaybePromise<Entry>
   /** Comes at each close(2) of each descriptor, perhaps several times: what it throws is what close(2) says. */
-  flush(nodeid: number, context: ChangeContext): MaybePromise<void>
+  flush(nodeid: number, mode: OpenMode, context: ChangeContext): MaybePromise<void>
   /** The last descriptor of an open(2) is closed; nobody waits for it. An unmount does not close what is still open. */
   close(nodeid: number, mode: OpenMode): void
   /**

@@ -29,7 +29,7 @@ export interface OpenIndexOptions extends Abortable {
   readonly logger: Logger
 }
 
-/** A publish puts the index, then the manifest: whoever reads between the two sees the old manifest with the new index, for a moment. */
+/** Of two publishes the second one's index takes the place of that which the manifest before the first names: who has read that manifest is late. */
 const staleRetries = 4
 /** Milliseconds before the first of them, doubled each time: more than the two puts are apart, and no long wait for what is damaged for good. */
 const staleDelay = 100

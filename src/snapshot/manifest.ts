@@ -167,8 +167,8 @@ function timestampOf(value: unknown): Timestamp {
 function indexOf(value: unknown): IndexReference {
   if (!isObject(value)) throw bad('its member jbfs.index is missing')
   const { key, encoding, size, rawSize, sha256 } = value
-  if (typeof key !== 'string' || !/^export\/snap\.\d+$/.test(key))
-    throw bad('jbfs.index.key is not export/snap.N')
+  if (typeof key !== 'string' || !/^export\/snap\.\d+(\.1)?$/.test(key))
+    throw bad('jbfs.index.key is not export/snap.N or export/snap.N.1')
   if (encoding !== 'zstd') throw bad('jbfs.index.encoding is not "zstd"')
   if (!isCount(size) || !isCount(rawSize)) throw bad('jbfs.index has no sizes')
   if (rawSize > Math.max(alwaysAllowed, largestRatio * size))

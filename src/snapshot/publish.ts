@@ -5,9 +5,9 @@ import { pipeline } from 'node:stream/promises'
 import { setTimeout as delay } from 'node:timers/promises'
 import { constants, createZstdCompress } from 'node:zlib'
 import type { Abortable } from '../base/abort.ts'
-import { indexKey, manifestKey, snapshotName } from '../destination/layout.ts'
+import { indexKeys, manifestKey, snapshotName } from '../destination/layout.ts'
 import { StoreError } from '../store/errors.ts'
-import type { FileSource, ObjectStore } from '../store/object-store.ts'
+import type { FileSource, ObjectKey, ObjectStore } from '../store/object-store.ts'
 import { defaultRetryPolicy, retryDelay } from '../store/with-retry.ts'
 import type { CatalogEntry } from './catalog.ts'
 import { SnapshotError } from './errors.ts'
@@ -34,6 +34,8 @@ export interface PublishOptions extends Abortable {
   readonly base?: ManifestMembers | undefined
   /** Etag of the manifest whose snapshot this is a new state of; undefined: the snapshot is new. */
   readonly replaces?: string | undefined
+  /** Key of that state's index, relative to the repository: it is left alone. */
+  readonly replacesIndex?: string | undefined
   /** Called with the manifest before it is put: so that who crashes then can tell later whether it was. */
   readonly onManifest?: ((bytes: Buffer) => void) | undefined
   /** The last word before the snapshot can be seen: what it rejects with ends the publish. */
@@ -49,7 +51,7 @@ const putTries = 4
 /**
  * Makes a snapshot, or a new state of one, visible: its index, then, as the last thing, its manifest, whose etag it resolves with. Rejects with `snapshot-exists` when
  * there is such a snapshot, or no longer the state that is to be replaced, and with `bad-index` or `bad-manifest` when readers would refuse what is
- * to be published. Between its two puts readers who do not have the old index yet find neither state whole, and wait.
+ * to be published. Until its second put the old state is there, whole.
  * An index without a manifest is what an interrupted publish left: it is replaced. Of two publishes of one number at a time at most one succeeds
  * (`native-notes/format.md` §6). An abort is heeded until the manifest is put: from then on the snapshot may be there.
  */
@@ -66,7 +68,7 @@ export async function publishSnapshot(options: PublishOptions): Promise<CatalogE
     const jbfs = {
       format: formatVersion,
       ...options.totals,
-      index: { key: indexKey('', number), encoding: 'zstd', size, rawSize, sha256 } as const,
+      index: { key: indexKeyOf(options, ''), encoding: 'zstd', size, rawSize, sha256 } as const,
     }
     const manifest = serializeManifest({ ...options.manifest, jbfs }, options.base)
     const parsed = parseManifest(manifest)
@@ -75,7 +77,7 @@ export async function publishSnapshot(options: PublishOptions): Promise<CatalogE
     signal?.throwIfAborted()
     options.onManifest?.(manifest)
     const manifestEtag = await putManifest(options, manifest)
-    const index = await store.head(indexKey(repository, number))
+    const index = await store.head(indexKeyOf(options))
     if (index?.etag !== etag) {
       // Another publish took ours for what an interrupted one had left.
       if (options.replaces === undefined) await store.delete([manifestKey(repository, number)])
@@ -87,10 +89,18 @@ export async function publishSnapshot(options: PublishOptions): Promise<CatalogE
   }
 }
 
+function indexKeyOf(
+  { number, replacesIndex, ...options }: PublishOptions,
+  repository = options.repository,
+): ObjectKey {
+  const [first, second] = indexKeys(repository, number)
+  return replacesIndex === indexKeys('', number)[0] ? second : first
+}
+
 /** Resolves with the index's etag. */
 async function putIndex(options: PublishOptions, source: FileSource): Promise<string> {
   const { store, repository, number, signal } = options
-  const key = indexKey(repository, number)
+  const key = indexKeyOf(options)
   return trying(options, { signal }, async () => {
     const left = await store.head(key, { signal })
     const present = await store.head(manifestKey(repository, number), { signal })

@@ -281,8 +281,12 @@ export class StagedContents {
     content.opens++
     try {
       while (!this.#isReady(content)) {
-        const wait =
-          this.#frozen ?? content.held ?? this.#stage(content, keepOf(this.#inode(content.ino).size))
+        const others = this.#frozen ?? content.held
+        // What fails for others is for them to hear of.
+        const wait: Promise<unknown> | undefined =
+          others === undefined
+            ? this.#stage(content, keepOf(this.#inode(content.ino).size))
+            : Promise.allSettled([others])
         // Nobody may see the file between its staging and the change.
         if (wait !== undefined) await orAborted(wait, this.#closed.signal)
       }

@@ -203,12 +203,18 @@ export class WorkingSnapshot implements WritableSnapshot, AsyncDisposable {
    * us. False when somebody else has published another state: then this one cannot be.
    */
   meets(published: CatalogEntry | undefined): boolean {
-    if (published?.manifestEtag === this.baseEtag) return true
-    const put = readIfThere(join(this.#options.folder, putName))
-    if (published?.manifest === undefined || put === undefined || !published.manifest.bytes.equals(put))
-      return false
-    this.tree.published(this.tree.state.published, published.manifestEtag)
-    renameSync(join(this.#options.folder, putName), join(this.#options.folder, manifestName))
+    const [put, kept] = [putName, manifestName].map((name) => join(this.#options.folder, name)) as [
+      string,
+      string,
+    ]
+    const isPut =
+      published?.manifest !== undefined && readIfThere(put)?.equals(published.manifest.bytes) === true
+    if (published?.manifestEtag !== this.baseEtag) {
+      if (published === undefined || !isPut) return false
+      this.tree.published(this.tree.state.published, published.manifestEtag)
+    }
+    if (isPut) renameSync(put, kept)
+    else rmSync(put, { force: true })
     return true
   }
 
@@ -361,6 +367,7 @@ export class WorkingSnapshot implements WritableSnapshot, AsyncDisposable {
   #manifest(indexPath: string): {
     manifest: Omit<Manifest, 'bytes' | 'jbfs'>
     base?: ReturnType<typeof manifestMembers>
+    replacesIndex?: string | undefined
   } {
     const { created } = this.tree.state
     const bytes = this.#manifestBytes()
@@ -373,6 +380,7 @@ export class WorkingSnapshot implements WritableSnapshot, AsyncDisposable {
         items: itemsOf(indexPath, before?.items ?? []),
       },
       ...(bytes && { base: manifestMembers(bytes) }),
+      replacesIndex: before?.jbfs?.index.key,
     }
   }
 

@@ -5,7 +5,7 @@ import type { Abortable } from '../base/abort.ts'
 import { messageOf } from '../base/errors.ts'
 import type { Logger } from '../base/log.ts'
 import { Semaphore } from '../base/semaphore.ts'
-import { indexKey, manifestKey, snapshotName } from '../destination/layout.ts'
+import { indexKeys, manifestKey, snapshotName } from '../destination/layout.ts'
 import { type CatalogEntry, listSnapshots, readSnapshot } from '../snapshot/catalog.ts'
 import { ContentStore } from '../snapshot/content-store.ts'
 import { SnapshotError } from '../snapshot/errors.ts'
@@ -143,7 +143,7 @@ export class WorkingSnapshots implements WritableSnapshots, AsyncDisposable {
     }
     this.#snapshots.delete(keyOf(repository, entry.number))
     await store.delete([manifestKey(repository, entry.number)])
-    await store.delete([indexKey(repository, entry.number)])
+    await store.delete([...indexKeys(repository, entry.number)])
     onPublished(repository, entry.number, undefined)
   }
 
@@ -156,7 +156,7 @@ export class WorkingSnapshots implements WritableSnapshots, AsyncDisposable {
     try {
       // The manifest first: without it nobody looks for the index.
       if (entry.manifest !== undefined) await store.delete([manifestKey(repository, entry.number)])
-      await store.delete([indexKey(repository, entry.number)])
+      await store.delete([...indexKeys(repository, entry.number)])
     } catch (error) {
       if (working !== undefined) this.#snapshots.set(key, working)
       throw error
@@ -233,7 +233,7 @@ export class WorkingSnapshots implements WritableSnapshots, AsyncDisposable {
     const published = await readSnapshot(store, repository, number)
     if (published === undefined && snapshot.baseEtag !== undefined && isEmpty(snapshot)) {
       // Its removal was interrupted.
-      await store.delete([indexKey(repository, number)])
+      await store.delete([...indexKeys(repository, number)])
       await this.#discard(snapshot)
       return
     }

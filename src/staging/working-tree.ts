@@ -14,7 +14,8 @@ const setgid = 0o2000
 /** Beside the file type, what chmod(2) sets. */
 const permissionBits = 0o7777
 
-const sqliteFull = 13
+/** SQLite's own for a disk without room: for a change, and for the memory that it shares with others (SQLITE_IOERR_SHMSIZE). */
+const fullCodes: ReadonlySet<unknown> = new Set([13, 4874])
 
 /** st_size of a folder, as file systems of Linux have it. */
 export const folderSize = 4096
@@ -511,7 +512,7 @@ function isFolderMode(mode: number): boolean {
 /** What SQLite throws, as the contract has it (`SQLITE_FULL` of sqlite3.h). */
 function fault(error: unknown): unknown {
   if (codeOf(error) !== 'ERR_SQLITE_ERROR') return error
-  if ((error as { errcode?: number }).errcode === sqliteFull)
+  if (fullCodes.has((error as { errcode?: number }).errcode))
     return new ChangeError('staging-full', 'the disk of the state folder is full', { cause: error })
   return new ChangeError('staging-failed', `the state folder: ${messageOf(error)}`, { cause: error })
 }

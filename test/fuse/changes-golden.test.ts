@@ -60,7 +60,7 @@ const golden: Record<string, { message: string; told: unknown[] }> = {
   flush: {
     message:
       '400000001900000024000000000000000300000000000000e8030000e9030000c702000000000000010000000000000000000000000000001afe7e8f27db9348',
-    told: ['flush', 3],
+    told: ['flush', 3, { writes: true, truncates: false, clearSetuid: false }],
   },
   release: {
     message:

@@ -178,6 +178,20 @@ writeTest('what a killed daemon had acknowledged is there again, and is publishe
   )
 })
 
+writeTest('who removes a file as soon as it is written goes on', async (t, scene) => {
+  const snapshot = join(scene.repository, 'snap.1')
+  await mkdir(snapshot)
+  for (let i = 0; i < 30; i++) {
+    await writeFile(join(snapshot, 'file'), `content ${i}`)
+    await rm(join(snapshot, 'file'))
+  }
+  await writeFile(join(snapshot, 'last'), 'last')
+  t.is((await scene.umount()).code, 0)
+  await scene.published(async (published) =>
+    t.is(await readFile(join(published, 'snap.1/last'), 'utf8'), 'last'),
+  )
+})
+
 writeTest('a snapshot is removed with all it holds', async (t, scene) => {
   const { repository, destination } = scene
   await mkdir(join(repository, 'snap.1/folder'), { recursive: true })
@@ -205,7 +219,7 @@ writeTest('a snapshot is given another number, while somebody is in it', async (
   await appendFile(join(repository, 'snap.7/file'), ', more')
   await inside.close()
   t.is((await scene.umount()).code, 0)
-  t.deepEqual(await readdir(join(destination, 'customer/export')), ['snap.7'])
+  t.deepEqual(await readdir(join(destination, 'customer/export')), ['snap.7', 'snap.7.1'])
   await scene.published(async (published) => {
     t.deepEqual((await readdir(published)).sort(), ['latest', 'snap.7'])
     t.is(await readFile(join(published, 'snap.7/file'), 'utf8'), 'content, more')

@@ -209,3 +209,23 @@ test('a publish whose index another one takes for left over takes its manifest b
   await t.throwsAsync(publishSample(robbed, folder, 1), { code: 'snapshot-exists' })
   t.deepEqual(await listSnapshots(store, repository), [])
 })
+
+test('a writer that dies before the manifest of a new state leaves the old one whole, also for who comes then', async (t) => {
+  const { store, folder } = await prepare(t)
+  let over = await publishSample(store, folder, 1, { fileName: 'first' })
+  const dying = withPut(store, (key, body, options) =>
+    key === manifestKey(repository, 1)
+      ? Promise.reject(new Error('the process is gone'))
+      : store.put(key, body, options),
+  )
+  for (const [before, next] of [
+    ['first', 'second'],
+    ['second', 'third'],
+    ['third', 'fourth'],
+  ] as const) {
+    await t.throwsAsync(publishSample(dying, folder, 1, { fileName: 'never', over }))
+    t.deepEqual(await contents(store, folder), { 'snap.1': [before] })
+    over = await publishSample(store, folder, 1, { fileName: next, over })
+    t.deepEqual(await contents(store, folder), { 'snap.1': [next] })
+  }
+})
