@@ -76,7 +76,7 @@ export class StagedContents {
       content.file = this.#openLeft(ino)
       content.isDirty = true
       // The last write may have reached the file and not the tree.
-      if (tree.inode(ino)?.size !== content.file.size) tree.wrote(ino, content.file.size, undefined)
+      if (tree.inode(ino)?.size !== content.file.size) tree.wrote(ino, { size: content.file.size })
       this.#uploadWhenClosed(content)
     }
   }
@@ -137,8 +137,8 @@ export class StagedContents {
     const content = this.#contentOf(ino)
     const resize = (file: StagedFile): void => file.resize(size)
     const done = this.#isReady(content)
-      ? this.#change(content, clearSetuid, resize)
-      : this.#changeLater(content, (present) => Math.min(size, present), clearSetuid, resize)
+      ? this.#change(content, clearSetuid, resize, size)
+      : this.#changeLater(content, (present) => Math.min(size, present), clearSetuid, resize, size)
     // truncate(2) opens nothing.
     if (done === undefined) this.#settle(content)
     return done
@@ -249,26 +249,39 @@ export class StagedContents {
     return file !== undefined && held === undefined && this.#frozen === undefined
   }
 
-  #change(content: Content, clearSetuid: boolean, change: (file: StagedFile) => void): void {
+  /** All of a change, or none: where one fails, the content is what it was. `resizesTo`: the size that it has afterwards, where that is all. */
+  #change(
+    content: Content,
+    clearSetuid: boolean,
+    change: (file: StagedFile) => void,
+    resizesTo?: number | undefined,
+  ): void {
     const { tree } = this.#options
+    const { ino } = content
     const file = content.file as StagedFile
-    const { size } = file
+    const before = file.size
+    const inode = this.#inode(ino)
+    const mode = clearSetuid ? withoutSetuid(inode.mode) : undefined
     content.generation++
     try {
+      if (content.isDirty && resizesTo !== undefined && resizesTo < before) {
+        // What is cut off cannot be put back.
+        tree.wrote(ino, { size: resizesTo, mode })
+        change(file)
+        return
+      }
       change(file)
-      // Only now: what is stored stays the content when this fails, or the process dies.
-      if (!content.isDirty) tree.stage(content.ino, file.size)
+      // Until the tree knows of it, the file is a copy: what is stored stays the content when this fails, or the process dies.
+      tree.wrote(ino, { size: file.size, mode, stages: !content.isDirty })
+      content.isDirty = true
     } catch (error) {
       if (!content.isDirty) {
         file.remove()
         content.file = undefined
         // Nobody is told of a part that was written behind the end.
-      } else if (file.size > size) file.resize(size)
+      } else if (file.size > before) file.resize(before)
       throw error
     }
-    content.isDirty = true
-    const { mode } = this.#inode(content.ino)
-    tree.wrote(content.ino, file.size, clearSetuid ? withoutSetuid(mode) : undefined)
   }
 
   async #changeLater(
@@ -276,6 +289,7 @@ export class StagedContents {
     keepOf: (size: number) => number,
     clearSetuid: boolean,
     change: (file: StagedFile) => void,
+    resizesTo?: number | undefined,
   ): Promise<void> {
     // truncate(2) opens nothing, and others may close meanwhile.
     content.opens++
@@ -290,7 +304,7 @@ export class StagedContents {
         // Nobody may see the file between its staging and the change.
         if (wait !== undefined) await orAborted(wait, this.#closed.signal)
       }
-      this.#change(content, clearSetuid, change)
+      this.#change(content, clearSetuid, change, resizesTo)
     } finally {
       content.opens--
       if (!this.#closed.signal.aborted) this.#settle(content)
@@ -338,8 +352,8 @@ export class StagedContents {
     const { ino, opens, file, isDirty, held } = content
     if (opens === 0 && held === undefined && !content.isUploading) {
       if (!this.#isNamed(ino)) {
-        if (isDirty) this.#options.tree.forgetStaged(ino)
         this.#drop(content)
+        if (isDirty) this.#options.tree.forgetStaged(ino)
         return
       }
       if (!isDirty) {
@@ -411,12 +425,10 @@ export class StagedContents {
     const uploading = this.#send(content).finally(() => {
       content.upload = undefined
       content.isUploading = false
-      if (content.held === ended) content.held = undefined
+      if (content.held === uploading) content.held = undefined
     })
     content.upload = uploading
-    // Who waits to change the file is not told how it ends.
-    const ended = uploading.catch(() => {})
-    if (hold) content.held ??= ended
+    if (hold) content.held ??= uploading
     return uploading.then(() => {
       this.#settle(content)
     })

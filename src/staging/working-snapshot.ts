@@ -8,7 +8,7 @@ import type { Logger } from '../base/log.ts'
 import type { Semaphore } from '../base/semaphore.ts'
 import { type CatalogEntry, readSnapshot } from '../snapshot/catalog.ts'
 import type { ContentStore } from '../snapshot/content-store.ts'
-import { SnapshotError } from '../snapshot/errors.ts'
+import { ChangeError, SnapshotError } from '../snapshot/errors.ts'
 import { type Manifest, manifestMembers, parseManifest } from '../snapshot/manifest.ts'
 import { publishSnapshot } from '../snapshot/publish.ts'
 import { indexes, rootIno, tables } from '../snapshot/schema.ts'
@@ -26,6 +26,7 @@ import { writeIndex } from '../snapshot/write-index.ts'
 import type { ByteRange, ObjectStore } from '../store/object-store.ts'
 import { itemsOf, rootAttributesOf } from './manifest-facts.ts'
 import { StagedContents } from './staged-contents.ts'
+import { stagingFault } from './staging-fault.ts'
 import { createWorkingTables, readWorkingState, type WorkingState, workingVersion } from './working-schema.ts'
 import { folderSize, WorkingTree } from './working-tree.ts'
 
@@ -104,7 +105,9 @@ export class WorkingSnapshot implements WritableSnapshot, AsyncDisposable {
     mkdirSync(options.folder, { recursive: true, mode: 0o700 })
     writeFileSync(join(options.folder, manifestName), entry.manifest?.bytes ?? '', { mode: 0o600 })
     const path = join(options.folder, databaseName)
-    writeFileSync(path, readFileSync(index), { mode: 0o600 })
+    // Whole, or not there: what is there and cannot be read is damaged.
+    writeFileSync(`${path}.copy`, readFileSync(index), { mode: 0o600, flush: true })
+    renameSync(`${path}.copy`, path)
     return WorkingSnapshot.#finish(options, new DatabaseSync(path), {
       repository,
       number: entry.number,
@@ -122,32 +125,35 @@ export class WorkingSnapshot implements WritableSnapshot, AsyncDisposable {
     folder: string,
     optionsOf: (repository: string) => WorkingSnapshotOptions,
   ): WorkingSnapshot | undefined {
-    const database = new DatabaseSync(join(folder, databaseName))
+    const path = join(folder, databaseName)
+    const database = existsSync(path) ? new DatabaseSync(path) : undefined
     let state: WorkingState | undefined
     try {
-      settings(database)
-      state = readWorkingState(database)
+      if (database !== undefined) {
+        settings(database)
+        state = readWorkingState(database)
+      }
+      if (database === undefined || state === undefined) {
+        if (hasContents(folder)) throw new SnapshotError('bad-index', 'its database is empty')
+        database?.close()
+        return undefined
+      }
+      const options = optionsOf(state.repository)
+      // What had lost its last name, and was held by whoever had it open.
+      database.exec('DELETE FROM staged WHERE ino IN (SELECT ino FROM inode WHERE nlink = 0)')
+      for (const table of ['xattr', 'extent'])
+        database.exec(`DELETE FROM ${table} WHERE ino IN (SELECT ino FROM inode WHERE nlink = 0)`)
+      database.exec('DELETE FROM inode WHERE nlink = 0')
+      const snapshot = new WorkingSnapshot(options, database)
+      snapshot.#removeStrays()
+      snapshot.#staged.recover()
+      return snapshot
     } catch (error) {
-      database.close()
-      if (!isDamage(error) || hasContents(folder)) throw unreadable(folder, error)
-      // It was copied only half.
-      return undefined
+      if (database?.isOpen) database.close()
+      const fault = stagingFault(error)
+      // With more room it can be read.
+      throw codeOf(fault) === 'staging-full' ? fault : unreadable(folder, error)
     }
-    if (state === undefined) {
-      database.close()
-      if (hasContents(folder)) throw unreadable(folder)
-      return undefined
-    }
-    const options = optionsOf(state.repository)
-    // What had lost its last name, and was held by whoever had it open.
-    database.exec('DELETE FROM staged WHERE ino IN (SELECT ino FROM inode WHERE nlink = 0)')
-    for (const table of ['xattr', 'extent'])
-      database.exec(`DELETE FROM ${table} WHERE ino IN (SELECT ino FROM inode WHERE nlink = 0)`)
-    database.exec('DELETE FROM inode WHERE nlink = 0')
-    const snapshot = new WorkingSnapshot(options, database)
-    snapshot.#removeStrays()
-    snapshot.#staged.recover()
-    return snapshot
   }
 
   static #finish(
@@ -219,16 +225,18 @@ export class WorkingSnapshot implements WritableSnapshot, AsyncDisposable {
   }
 
   adopt(parent: Ino, name: FileName, { inode, extents, xattrs, staged }: ForeignInode): MaybePromise<Inode> {
-    const adopted = this.tree.adopt(parent, name, inode, extents, xattrs)
-    if (staged === undefined) return adopted
+    if (staged === undefined) return this.tree.adopt(parent, name, inode, extents, xattrs)
+    if (this.tree.lookup(parent, name) !== undefined) throw new ChangeError('name-taken')
+    // It has a name when it has its bytes: nobody finds it half copied, after a crash either.
+    const { ino } = this.tree.adopt(parent, undefined, inode, extents, xattrs)
+    this.#staged.opened(ino, false)
     try {
-      this.#staged.copy(adopted.ino, staged, inode.size)
+      this.#staged.copy(ino, staged, inode.size)
       // The copying is no change of the content.
-      return this.tree.setAttributes(adopted.ino, { mtime: inode.mtime })
-    } catch (error) {
-      this.tree.unlink(parent, name)
-      this.#staged.unlinked(adopted.ino)
-      throw error
+      this.tree.setAttributes(ino, { mtime: inode.mtime })
+      return this.tree.link(ino, parent, name)
+    } finally {
+      this.#staged.closed(ino, false)
     }
   }
 
@@ -236,7 +244,7 @@ export class WorkingSnapshot implements WritableSnapshot, AsyncDisposable {
     const inode = this.tree.inode(ino)
     if (inode === undefined || inode.size > 0 || this.#staged.staged(ino) !== undefined) return false
     this.tree.stored(ino, content)
-    this.tree.wrote(ino, content.size, undefined)
+    this.tree.wrote(ino, { size: content.size })
     return true
   }
 
@@ -312,10 +320,15 @@ export class WorkingSnapshot implements WritableSnapshot, AsyncDisposable {
     }
   }
 
+  /** Resolves when no publish is under way. */
+  async settled(): Promise<void> {
+    await this.#publishing?.catch(() => {})
+  }
+
   /** Stops what is under way; all stays in its folder. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#staged[Symbol.asyncDispose]()
-    await this.#publishing?.catch(() => {})
+    await this.settled()
     this.tree[Symbol.dispose]()
   }
 
@@ -354,6 +367,8 @@ export class WorkingSnapshot implements WritableSnapshot, AsyncDisposable {
       renameSync(join(folder, putName), join(folder, manifestName))
       logger.info({ snapshot: repository + entry.name, ...totals }, 'published')
       onPublished(entry)
+    } catch (error) {
+      throw stagingFault(error)
     } finally {
       await rm(indexPath, { force: true })
     }
@@ -398,23 +413,16 @@ export class WorkingSnapshot implements WritableSnapshot, AsyncDisposable {
   }
 }
 
-/** SQLITE_CORRUPT and SQLITE_NOTADB of sqlite3.h. */
-function isDamage(error: unknown): boolean {
-  const { errcode } = error as { errcode?: number }
-  return errcode === 11 || errcode === 26
-}
-
 function hasContents(folder: string): boolean {
   const contents = join(folder, contentsName)
   return existsSync(contents) && readdirSync(contents).length > 0
 }
 
-function unreadable(folder: string, cause?: unknown): SnapshotError {
-  const why = cause === undefined ? 'its database is empty' : messageOf(cause)
+function unreadable(folder: string, cause: unknown): SnapshotError {
   const code = cause instanceof SnapshotError ? cause.code : 'bad-index'
   return new SnapshotError(
     code,
-    `${folder} holds changes of an earlier mount that cannot be taken up again (${why}): look at it, and move it away`,
+    `${folder} holds changes of an earlier mount that cannot be taken up again (${messageOf(cause)}): look at it, and move it away`,
     { cause },
   )
 }

@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, rmSync } from 'node:fs'
+import { mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Abortable } from '../base/abort.ts'
@@ -14,6 +14,7 @@ import { learnObjects } from '../snapshot/learn-objects.ts'
 import { ObjectIds } from '../snapshot/object-id.ts'
 import type { MadeInode, WritableSnapshots } from '../snapshot/writable-tree.ts'
 import type { ObjectStore } from '../store/object-store.ts'
+import { stagingFault } from './staging-fault.ts'
 import { WorkingSnapshot, type WorkingSnapshotOptions } from './working-snapshot.ts'
 
 export interface WorkingSnapshotsOptions {
@@ -59,6 +60,9 @@ export const defaultPublishTimes: PublishTimes = {
   share: 1 / 10,
 }
 
+/** Of the folders that are being removed. */
+const goneSuffix = '.gone'
+
 /** The snapshots of a destination that are being changed, in the state directory; publishes them when they are left alone for a while. */
 export class WorkingSnapshots implements WritableSnapshots, AsyncDisposable {
   readonly #options: WorkingSnapshotsOptions
@@ -80,7 +84,10 @@ export class WorkingSnapshots implements WritableSnapshots, AsyncDisposable {
     const snapshots = new WorkingSnapshots(options)
     mkdirSync(options.folder, { recursive: true, mode: 0o700 })
     try {
-      for (const name of readdirSync(options.folder).filter((name) => /^\d+$/.test(name))) {
+      const names = readdirSync(options.folder)
+      for (const name of names.filter((name) => name.endsWith(goneSuffix)))
+        rmSync(join(options.folder, name), { recursive: true, force: true })
+      for (const name of names.filter((name) => /^\d+$/.test(name))) {
         snapshots.#lastFolder = Math.max(snapshots.#lastFolder, Number(name))
         await snapshots.#recover(join(options.folder, name))
       }
@@ -108,11 +115,9 @@ export class WorkingSnapshots implements WritableSnapshots, AsyncDisposable {
   }
 
   begin(repository: string, number: number, top: MadeInode): WorkingSnapshot {
-    const snapshot = WorkingSnapshot.begin(this.#optionsOf(repository, this.#newFolder()), {
-      repository,
-      number,
-      top,
-    })
+    const snapshot = this.#make(repository, (options) =>
+      WorkingSnapshot.begin(options, { repository, number, top }),
+    )
     this.#snapshots.set(keyOf(repository, number), snapshot)
     return snapshot
   }
@@ -155,7 +160,9 @@ export class WorkingSnapshots implements WritableSnapshots, AsyncDisposable {
     this.#snapshots.delete(key)
     try {
       // The manifest first: without it nobody looks for the index.
-      if (entry.manifest !== undefined) await store.delete([manifestKey(repository, entry.number)])
+      await working?.settled()
+      if (entry.manifest !== undefined || working?.baseEtag !== undefined)
+        await store.delete([manifestKey(repository, entry.number)])
       await store.delete([...indexKeys(repository, entry.number)])
     } catch (error) {
       if (working !== undefined) this.#snapshots.set(key, working)
@@ -201,7 +208,10 @@ export class WorkingSnapshots implements WritableSnapshots, AsyncDisposable {
 
   async #discard(snapshot: WorkingSnapshot): Promise<void> {
     await snapshot[Symbol.asyncDispose]()
-    rmSync(snapshot.folder, { recursive: true, force: true })
+    // At once, or not: half of it could not be told from what is damaged.
+    const gone = snapshot.folder + goneSuffix
+    renameSync(snapshot.folder, gone)
+    rmSync(gone, { recursive: true, force: true })
   }
 
   async #change(
@@ -211,11 +221,9 @@ export class WorkingSnapshots implements WritableSnapshots, AsyncDisposable {
   ): Promise<WorkingSnapshot> {
     const { store, cacheDir, logger } = this.#options
     const index = await keepSnapshotIndex({ store, repository, entry, cacheDir, logger, signal })
-    const snapshot = WorkingSnapshot.change(this.#optionsOf(repository, this.#newFolder()), {
-      repository,
-      entry,
-      index,
-    })
+    const snapshot = this.#make(repository, (options) =>
+      WorkingSnapshot.change(options, { repository, entry, index }),
+    )
     this.#snapshots.set(keyOf(repository, entry.number), snapshot)
     return snapshot
   }
@@ -261,8 +269,15 @@ export class WorkingSnapshots implements WritableSnapshots, AsyncDisposable {
     return this.#options.times ?? defaultPublishTimes
   }
 
-  #newFolder(): string {
-    return join(this.#options.folder, String(++this.#lastFolder))
+  /** In a folder of its own, of which nothing stays when it cannot be made. */
+  #make(repository: string, make: (options: WorkingSnapshotOptions) => WorkingSnapshot): WorkingSnapshot {
+    const folder = join(this.#options.folder, String(++this.#lastFolder))
+    try {
+      return make(this.#optionsOf(repository, folder))
+    } catch (error) {
+      rmSync(folder, { recursive: true, force: true })
+      throw stagingFault(error)
+    }
   }
 
   #optionsOf(repository: string, folder: string): WorkingSnapshotOptions {

@@ -1,5 +1,5 @@
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite'
-import { codeOf, messageOf } from '../base/errors.ts'
+import { codeOf } from '../base/errors.ts'
 import { ChangeError } from '../snapshot/errors.ts'
 import { bytesOfFileName } from '../snapshot/file-name.ts'
 import { IndexTree } from '../snapshot/index-tree.ts'
@@ -7,15 +7,13 @@ import { largestIno, rootIno } from '../snapshot/schema.ts'
 import type { Dentry, Extent, FileName, Ino, Inode, ObjectRef, Timestamp } from '../snapshot/tree.ts'
 import type { NewObject } from '../snapshot/working-index.ts'
 import type { InodeChanges, MadeInode, TreePlace, WritableTree } from '../snapshot/writable-tree.ts'
+import { stagingFault } from './staging-fault.ts'
 import { readWorkingState, type WorkingState } from './working-schema.ts'
 
 const Type = { mask: 0o170000, folder: 0o040000, symlink: 0o120000 } as const
 const setgid = 0o2000
 /** Beside the file type, what chmod(2) sets. */
 const permissionBits = 0o7777
-
-/** SQLite's own for a disk without room: for a change, and for the memory that it shares with others (SQLITE_IOERR_SHMSIZE). */
-const fullCodes: ReadonlySet<unknown> = new Set([13, 4874])
 
 /** st_size of a folder, as file systems of Linux have it. */
 export const folderSize = 4096
@@ -122,19 +120,20 @@ export class WorkingTree implements WritableTree {
     })
   }
 
-  /** A copy of an inode of another snapshot, whose content both have from now on: an object never changes. */
+  /** A copy of an inode of another snapshot, whose content both have from now on: an object never changes. Without a `name` it is nowhere. */
   adopt(
     parent: Ino,
-    name: FileName,
+    name: FileName | undefined,
     from: Inode,
     extents: Iterable<Extent>,
     xattrs: Iterable<readonly [string, Buffer]>,
   ): Inode {
     return this.#changing(() => {
       this.#folder(parent)
-      this.#refuseTaken(parent, name)
+      if (name !== undefined) this.#refuseTaken(parent, name)
       const { mode, uid, gid, rdev, target, mtime } = from
-      const ino = this.#insertInode({ mode, nlink: 1, uid, gid, rdev, target, mtime })
+      const nlink = name === undefined ? 0 : 1
+      const ino = this.#insertInode({ mode, nlink, uid, gid, rdev, target, mtime })
       this.#setContent(ino, {
         size: from.size,
         object: from.object,
@@ -142,8 +141,10 @@ export class WorkingTree implements WritableTree {
       })
       for (const [xattr, value] of xattrs)
         this.#run('INSERT INTO xattr VALUES (?, ?, ?)', ino, Buffer.from(xattr, 'latin1'), value)
-      this.#insertDentry(parent, name, ino)
-      this.#touchFolder(parent, 0)
+      if (name !== undefined) {
+        this.#insertDentry(parent, name, ino)
+        this.#touchFolder(parent, 0)
+      }
       return this.#present(ino)
     })
   }
@@ -264,18 +265,19 @@ export class WorkingTree implements WritableTree {
       .map(({ ino }) => Number(ino) as Ino)
   }
 
-  /** The content of a file lies in the staging folder from now on, and has this size. */
-  stage(ino: Ino, size: number): void {
+  /**
+   * A file was written to: its new size, mtime and ctime, and its mode if it has another one. `stages`: its content lies in the staging folder, and no longer in the store, from now on.
+   */
+  wrote(
+    ino: Ino,
+    { size, mode, stages = false }: { size: number; mode?: number | undefined; stages?: boolean },
+  ): void {
     this.#changing(() => {
-      this.#run('INSERT OR IGNORE INTO staged VALUES (?)', ino)
-      this.#run('DELETE FROM extent WHERE ino = ?', ino)
-      this.#run('UPDATE inode SET object = NULL, sparse = 0, size = ? WHERE ino = ?', size, ino)
-    })
-  }
-
-  /** A staged file was written to: its new size, mtime and ctime, and, where `clearSetuid`, its mode. */
-  wrote(ino: Ino, size: number, mode: number | undefined): void {
-    this.#changing(() => {
+      if (stages) {
+        this.#run('INSERT OR IGNORE INTO staged VALUES (?)', ino)
+        this.#run('DELETE FROM extent WHERE ino = ?', ino)
+        this.#run('UPDATE inode SET object = NULL, sparse = 0 WHERE ino = ?', ino)
+      }
       const { seconds, nanoseconds } = now()
       this.#run(
         'UPDATE inode SET size = ?, mtime = ?, mtime_ns = ?, ctime = ?, ctime_ns = ?, mode = coalesce(?, mode) WHERE ino = ?',
@@ -301,7 +303,12 @@ export class WorkingTree implements WritableTree {
   /** The content of a file without a name is no longer wanted. */
   forgetStaged(ino: Ino): void {
     // Readers never saw it: there is nothing to publish.
-    this.#run('DELETE FROM staged WHERE ino = ?', ino)
+    try {
+      this.#run('DELETE FROM staged WHERE ino = ?', ino)
+    } catch (error) {
+      // The next mount forgets it, with the inode.
+      if (codeOf(stagingFault(error)) !== 'staging-full') throw error
+    }
   }
 
   /** It is another snapshot from now on, of which this is published. */
@@ -319,6 +326,8 @@ export class WorkingTree implements WritableTree {
     this.database.exec('PRAGMA synchronous = FULL')
     try {
       this.#run('UPDATE working SET version = version')
+    } catch (error) {
+      throw stagingFault(error)
     } finally {
       this.database.exec('PRAGMA synchronous = NORMAL')
     }
@@ -329,8 +338,8 @@ export class WorkingTree implements WritableTree {
   }
 
   #changing<T>(change: () => T): T {
-    this.database.exec('BEGIN IMMEDIATE')
     try {
+      this.database.exec('BEGIN IMMEDIATE')
       const result = change()
       this.#run('UPDATE working SET changes = ?', this.#changes + 1)
       this.database.exec('COMMIT')
@@ -338,7 +347,7 @@ export class WorkingTree implements WritableTree {
       return result
     } catch (error) {
       if (this.database.isTransaction) this.database.exec('ROLLBACK')
-      throw fault(error)
+      throw stagingFault(error)
     }
   }
 
@@ -507,14 +516,6 @@ export class WorkingTree implements WritableTree {
 
 function isFolderMode(mode: number): boolean {
   return (mode & Type.mask) === Type.folder
-}
-
-/** What SQLite throws, as the contract has it (`SQLITE_FULL` of sqlite3.h). */
-function fault(error: unknown): unknown {
-  if (codeOf(error) !== 'ERR_SQLITE_ERROR') return error
-  if (fullCodes.has((error as { errcode?: number }).errcode))
-    return new ChangeError('staging-full', 'the disk of the state folder is full', { cause: error })
-  return new ChangeError('staging-failed', `the state folder: ${messageOf(error)}`, { cause: error })
 }
 
 function now(): Timestamp {

@@ -337,7 +337,7 @@ test('a folder without anything finished is nothing, and one with changes is nev
   t.is(recover('empty'), undefined)
   mkdirSync(at('half'))
   writeFileSync(join(at('half'), 'working.sqlite'), 'SQLite format 3\0 but no more of it'.repeat(200))
-  t.is(recover('half'), undefined)
+  t.throws(() => recover('half'), { name: 'SnapshotError', code: 'bad-index' })
   mkdirSync(join(at('half'), 'contents'))
   writeFileSync(join(at('half'), 'contents/2'), 'written')
   t.throws(() => recover('half'), { name: 'SnapshotError', code: 'bad-index' })
