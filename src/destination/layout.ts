@@ -41,6 +41,12 @@ export function indexKeys(repository: string, number: number): readonly [ObjectK
   return [key, objectKey(`${key}.1`)]
 }
 
+/** N of the snapshot whose file index can be called so below `export/`; undefined: none can. */
+export function parseIndexName(name: string): number | undefined {
+  const snapshot = /^(snap\.\d+)(\.1)?$/.exec(name)?.[1]
+  return snapshot === undefined ? undefined : parseSnapshotName(snapshot)
+}
+
 export function manifestKey(repository: string, number: number): ObjectKey {
   return objectKey(`${repository}${snapshotName(number)}/jetbackup.index`)
 }
