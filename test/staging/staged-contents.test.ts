@@ -351,6 +351,22 @@ test('a change that cannot be kept leaves what is stored', async (t) => {
   t.is(snapshot.stateOf(file), 'stored')
 })
 
+test('a change of a staged file that the tree cannot take leaves its size, and what would be cut off', async (t) => {
+  const prepared = await oneFile(t)
+  const { snapshot, file } = prepared
+  await write(snapshot, file, 0, 'staged')
+  snapshot.tree.database.exec('ALTER TABLE working RENAME TO lost')
+  await t.throwsAsync(async () => snapshot.resize(file, 2, false), { code: 'staging-failed' })
+  t.is(contentOf(prepared, snapshot, file), 'staged')
+  await t.throwsAsync(async () => snapshot.write(file, 6, Buffer.from(' and more'), false), {
+    code: 'staging-failed',
+  })
+  snapshot.tree.database.exec('ALTER TABLE lost RENAME TO working')
+  t.is(contentOf(prepared, snapshot, file), 'staged')
+  const again = prepared.recover() as WorkingSnapshot
+  t.is(contentOf(prepared, again, file), 'staged')
+})
+
 test('a file that is removed while its upload waits for its turn is forgotten', async (t) => {
   const prepared = await oneFile(t)
   const { snapshot, file, store } = prepared

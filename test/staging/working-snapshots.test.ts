@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync } from 'node:fs'
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { silentLogger } from '../../src/base/log.ts'
@@ -175,6 +175,37 @@ test('a removed one is gone for all, here and in the store', async (t) => {
     [1, true],
     [1, false],
   ])
+})
+
+test('one that is removed while it is being published does not come back', async (t) => {
+  const { open, store, folder } = await destination(t)
+  await using snapshots = await open()
+  snapshots.begin(repository, 1, top)
+  const gate = Promise.withResolvers<void>()
+  let puts = 0
+  store.before = (call) => (call === 'put' && puts++ === 1 ? gate.promise : undefined)
+  const publishing = snapshots.publish()
+  await until(() => puts === 2)
+  const removing = snapshots.remove(repository, {
+    number: 1,
+    name: 'snap.1',
+    manifestEtag: '',
+    manifest: undefined,
+    problem: undefined,
+  })
+  gate.resolve()
+  await Promise.all([publishing, removing])
+  t.deepEqual([...store.objects.keys()], [])
+  t.deepEqual(readdirSync(folder), [])
+})
+
+test('a folder that was being removed is nothing to take up', async (t) => {
+  const { open, folder } = await destination(t)
+  mkdirSync(join(folder, '7.gone', 'contents'), { recursive: true })
+  writeFileSync(join(folder, '7.gone', 'contents', '2'), 'no longer wanted')
+  await using snapshots = await open()
+  t.deepEqual(readdirSync(folder), [])
+  t.deepEqual(snapshots.repositories(), [])
 })
 
 test('a removal that fails can be tried again', async (t) => {
