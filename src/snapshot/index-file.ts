@@ -69,11 +69,14 @@ async function withCurrent<T>(
     try {
       return await read({ ...options, entry }, reference)
     } catch (error) {
-      if (!(error instanceof OtherBytes) || attempt === staleRetries) throw error
+      // A collector may have taken the index of the state before.
+      const isMissing = codeOf(error) === 'no-index'
+      if (!(isMissing || error instanceof OtherBytes) || attempt === staleRetries) throw error
       const current = await readSnapshot(store, repository, entry.number, { signal })
       if (current === undefined) throw error
-      if (current.manifestEtag === entry.manifestEtag)
-        await delay(staleDelay * 2 ** attempt, undefined, { signal })
+      const isSame = current.manifestEtag === entry.manifestEtag
+      if (isSame && isMissing) throw error
+      if (isSame) await delay(staleDelay * 2 ** attempt, undefined, { signal })
       entry = current
     }
   }

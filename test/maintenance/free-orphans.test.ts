@@ -108,8 +108,8 @@ test('of the two places of an index the one that the manifest does not name is l
   const { store, folder, options } = await prepare(t)
   const [first, second] = indexKeys(repository, 1)
   const before = await readSnapshot(store, repository, 1)
-  const publishAgain = (replaces: CatalogEntry | undefined): Promise<void> =>
-    publishContents(store, folder, { repository, number: 1, contents: { [needed]: 'needed' }, replaces })
+  const publishAgain = (over: CatalogEntry | undefined): Promise<void> =>
+    publishContents(store, folder, { repository, number: 1, contents: { [needed]: 'needed' }, over })
   await publishAgain(before)
   t.is((await readSnapshot(store, repository, 1))?.manifest?.jbfs?.index.key, 'export/snap.1.1')
   const find = async (grace: number): Promise<FoundOrphans> => {

@@ -20,7 +20,7 @@ export type Contents = Readonly<Record<string, string>>
 
 let written = 0
 
-/** Puts objects, and publishes a snapshot with a file for each of them. */
+/** Puts objects, and publishes a snapshot with a file for each of them; `over`: as a new state of that one. */
 export async function publishContents(
   store: ObjectStore,
   folder: string,
@@ -28,8 +28,8 @@ export async function publishContents(
     repository,
     number,
     contents,
-    replaces,
-  }: { repository: string; number: number; contents: Contents; replaces?: CatalogEntry | undefined },
+    over,
+  }: { repository: string; number: number; contents: Contents; over?: CatalogEntry | undefined },
 ): Promise<void> {
   const indexPath = join(folder, `planted-${written++}`)
   writeTree(indexPath, (working) => {
@@ -48,8 +48,8 @@ export async function publishContents(
     indexPath,
     manifest,
     totals,
-    replaces: replaces?.manifestEtag,
-    replacesIndex: replaces?.manifest?.jbfs?.index.key,
+    replaces: over?.manifestEtag,
+    replacesIndex: over?.manifest?.jbfs?.index.key,
   })
 }
 
