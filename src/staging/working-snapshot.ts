@@ -315,6 +315,11 @@ export class WorkingSnapshot implements WritableSnapshot, AsyncDisposable {
       // To its end: nobody could tell of which number one is that goes on unattended.
       await this.publish({})
     } catch (error) {
+      // It may have been done although it seemed to fail.
+      const published = await readSnapshot(this.#options.store, this.repository, number).catch(
+        () => undefined,
+      )
+      if (published !== undefined && this.meets(published)) return
       this.#setNumber(before.number, before.etag)
       throw error
     }

@@ -177,6 +177,25 @@ test('a removed one is gone for all, here and in the store', async (t) => {
   ])
 })
 
+test('a renumbering whose answer is lost is found out to be done', async (t) => {
+  const { open, store } = await destination(t)
+  await using snapshots = await open()
+  const snapshot = snapshots.begin(repository, 1, top)
+  await snapshots.publish()
+  store.after = (call, key) => {
+    if (call === 'put' && key.includes('snap.2/')) throw new StoreError('access-denied', 'the answer is lost')
+  }
+  await snapshots.renumber(repository, await entryOf(store, 1), 2, {})
+  store.after = () => {}
+  t.is(snapshots.get(repository, 1), undefined)
+  t.is(snapshots.get(repository, 2), snapshot)
+  await snapshots.publish()
+  const [index] = [...store.objects.keys()].filter((key) => key.includes('export/'))
+  t.is(index?.includes('snap.2'), true)
+  t.is(await readSnapshot(store, repository, 1), undefined)
+  t.is((await entryOf(store, 2)).problem, undefined)
+})
+
 test('one that is removed while it is being published does not come back', async (t) => {
   const { open, store, folder } = await destination(t)
   await using snapshots = await open()
