@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Abortable } from '../base/abort.ts'
@@ -210,7 +210,7 @@ export class WorkingSnapshots implements WritableSnapshots, AsyncDisposable {
     await snapshot[Symbol.asyncDispose]()
     // At once, or not: half of it could not be told from what is damaged.
     const gone = snapshot.folder + goneSuffix
-    renameSync(snapshot.folder, gone)
+    if (existsSync(snapshot.folder)) renameSync(snapshot.folder, gone)
     rmSync(gone, { recursive: true, force: true })
   }
 
