@@ -292,28 +292,41 @@ export class WorkingSnapshot implements WritableSnapshot, AsyncDisposable {
     this.tree.sync()
   }
 
-  async publish({ signal }: Abortable): Promise<void> {
+  async publish(options: Abortable): Promise<void> {
     // One that is under way may have begun before what the caller has done.
-    while (this.#publishing !== undefined)
-      await orAborted(
-        this.#publishing.catch(() => {}),
-        signal,
-      )
-    if (this.isPublished) return
-    this.#publishing = this.#publish().finally(() => {
-      this.#publishing = undefined
-    })
-    await orAborted(this.#publishing, signal)
+    await this.#alone(() => this.#publishChanges(), options)
   }
 
   /** Publishes it under another number, of which there is no snapshot; what is published under the old one stays. */
   async renumber(number: number, options: Abortable): Promise<void> {
     await this.publish(options)
+    // To its end: nobody could tell of which number one is that goes on unattended.
+    await this.#alone(() => this.#publishAs(number), {})
+  }
+
+  /** What publishes comes one after the other. */
+  async #alone(work: () => Promise<void>, { signal }: Abortable): Promise<void> {
+    while (this.#publishing !== undefined)
+      await orAborted(
+        this.#publishing.catch(() => {}),
+        signal,
+      )
+    this.#publishing = work().finally(() => {
+      this.#publishing = undefined
+    })
+    await orAborted(this.#publishing, signal)
+  }
+
+  async #publishChanges(): Promise<void> {
+    if (!this.isPublished) await this.#publish()
+  }
+
+  async #publishAs(number: number): Promise<void> {
+    await this.#publishChanges()
     const before = { number: this.#number, etag: this.baseEtag }
     this.#setNumber(number, undefined)
     try {
-      // To its end: nobody could tell of which number one is that goes on unattended.
-      await this.publish({})
+      await this.#publish()
     } catch (error) {
       // It may have been done although it seemed to fail.
       const published = await readSnapshot(this.#options.store, this.repository, number).catch(
