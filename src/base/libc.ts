@@ -35,6 +35,7 @@ const declarations = {
   mknod: 'int mknod(const void *path, uint32_t mode, uint64_t dev)',
   lchown: 'int lchown(const void *path, uint32_t uid, uint32_t gid)',
   flock: 'int flock(int fd, int operation)',
+  fallocate: 'int fallocate(int fd, int mode, int64_t offset, int64_t length)',
   renameat2:
     'int renameat2(int olddirfd, const void *oldpath, int newdirfd, const void *newpath, unsigned int flags)',
 } as const
@@ -135,6 +136,19 @@ export function lchown(path: Buffer, uid: number, gid: number): void {
 export function renameat2(from: Buffer, to: Buffer): boolean {
   const args = [AT_FDCWD, cString(from), AT_FDCWD, cString(to), RENAME_NOREPLACE]
   return call('renameat2', args, 'EEXIST') !== undefined
+}
+
+const FALLOC_FL_KEEP_SIZE = 1
+const FALLOC_FL_PUNCH_HOLE = 2
+
+/** Takes room on the disk for a part of a file, without changing its size. */
+export function fallocate(fd: number, offset: number, length: number): void {
+  call('fallocate', [fd, FALLOC_FL_KEEP_SIZE, offset, length])
+}
+
+/** Makes a part of a file a hole, without changing its size. */
+export function punchHole(fd: number, offset: number, length: number): void {
+  call('fallocate', [fd, FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE, offset, length])
 }
 
 const lockOperations = { shared: LOCK_SH, exclusive: LOCK_EX } as const

@@ -6,6 +6,7 @@ import { destinationCommand, destinationCommands } from './commands/destination.
 import { gcCommand } from './commands/gc.ts'
 import { importCommand } from './commands/import.ts'
 import { mountCommand } from './commands/mount.ts'
+import { publishCommand } from './commands/publish.ts'
 import { snapshotsCommand } from './commands/snapshots.ts'
 import { statusCommand } from './commands/status.ts'
 import { umountCommand } from './commands/umount.ts'
@@ -19,6 +20,7 @@ import { version } from './version.ts'
 const commands = [
   mountCommand,
   umountCommand,
+  publishCommand,
   statusCommand,
   snapshotsCommand,
   importCommand,
@@ -61,6 +63,7 @@ function parser(argv: readonly string[]): Argv {
       .usage('$0 <command>\n\nMounts JetBackup 5 destinations as ordinary folders.')
       .command(mountCommand)
       .command(umountCommand)
+      .command(publishCommand)
       .command(statusCommand)
       .command(snapshotsCommand)
       .command(importCommand)

@@ -74,6 +74,7 @@ const table = {
   'no-temporary-folder': 1,
   'demo-failed': 1,
   'test-failed': 3,
+  'not-published': 3,
   interrupted: 130,
   terminated: 143,
   'output-closed': 141,

@@ -11,6 +11,7 @@ import { CliError } from './errors.ts'
 import { healthOfMount, jbfsType } from './mountpoint.ts'
 import { askMount } from './mounts.ts'
 import { ownFolders } from './own-folders.ts'
+import { publishAndWait } from './publish-and-wait.ts'
 
 /** Milliseconds a daemon may take to end after its mount has gone; it only closes files and connections. */
 const patience = 30_000
@@ -19,7 +20,8 @@ const lookInterval = 20
 
 /**
  * Unmounts what jbfs has mounted at a canonical path, dead or alive, and waits until its daemon has ended; with `lazy` it is detached even
- * when in use, and not waited for. Throws `not-mounted`, `busy` (with advice), `refused` (also for another user's) or `still-running`.
+ * when in use, and not waited for. What was written there is published first; what cannot be is said by `not-published` when it is unmounted, and its daemon
+ * goes on trying. Throws `not-mounted`, `busy` (with advice), `refused` (also for another user's) or `still-running`, too.
  */
 export async function unmountAndWait(mountpoint: string, { lazy = false } = {}): Promise<void> {
   const mounted = mountAt(mountpoint)
@@ -30,8 +32,12 @@ export async function unmountAndWait(mountpoint: string, { lazy = false } = {}):
 
   const { runtime } = ownFolders()
   const socket = controlSocketPath(runtime, mountpoint)
-  const daemon = (await askMount(socket))?.pid
+  const status = await askMount(socket)
+  const daemon = status?.pid
+  const problem =
+    status?.writing && !lazy ? await publishAndWait(socket).catch((error: unknown) => error) : undefined
   await unmountOrAdvise(mountpoint, lazy)
+  if (problem !== undefined) throw problem
   // One that hangs, or has died.
   if (daemon === undefined) removeControlSocket(socket)
   else if (!lazy) await ended(daemon)

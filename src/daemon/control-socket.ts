@@ -6,9 +6,14 @@ import { codeOf, JbfsError, messageOf } from '../base/errors.ts'
 import type { Logger } from '../base/log.ts'
 
 /**
- * How a running mount is asked about itself: a UNIX socket that only its user can reach. One line of JSON in, `{"ask":"status"}`; one
- * line of JSON back, then the connection is closed.
+ * How a running mount is asked about itself: a UNIX socket that only its user can reach. One line of JSON in, `{"ask":"status"}` or `{"ask":"publish"}`; one
+ * line of JSON back, then the connection is closed. What fails is answered by `{"error":"…"}`.
  */
+export interface Answers {
+  status(): Promise<object>
+  /** Resolves when all that was written is published. */
+  publish(): Promise<object>
+}
 
 /** Longest path of a UNIX socket (sun_path in unix(7), less the NUL). */
 const longestSocketPath = 107
@@ -27,7 +32,7 @@ export function controlSocketPath(runtimeFolder: string, mountpoint: string): st
  */
 export async function startControlSocket(
   path: string,
-  status: () => object,
+  answers: Answers,
   logger: Logger,
 ): Promise<AsyncDisposable> {
   const boundPath = `${path}.${process.pid}`
@@ -37,7 +42,7 @@ export async function startControlSocket(
   const server = createServer((socket) => {
     open.add(socket)
     socket.on('close', () => open.delete(socket))
-    answer(socket, status, logger)
+    answer(socket, answers, logger)
   })
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
   rmSync(boundPath, { force: true })
@@ -68,6 +73,17 @@ export function removeControlSocket(path: string): void {
  * within `timeout` milliseconds.
  */
 export function askStatus(path: string, { timeout = 3_000 } = {}): Promise<unknown> {
+  return ask(path, 'status', timeout)
+}
+
+/** Has the daemon behind `path` publish all that was written there, however long it takes. Rejects with `no-answer`, or `not-published`. */
+export async function askToPublish(path: string): Promise<void> {
+  const answer = await ask(path, 'publish', 0)
+  if (typeof answer === 'object' && answer !== null && 'error' in answer)
+    throw new JbfsError('not-published', String(answer.error))
+}
+
+function ask(path: string, question: keyof Answers, timeout: number): Promise<unknown> {
   return new Promise((resolve, reject) => {
     let text = ''
     const socket = connect(path)
@@ -76,7 +92,7 @@ export function askStatus(path: string, { timeout = 3_000 } = {}): Promise<unkno
       reject(new JbfsError('no-answer', `the daemon does not answer: ${reason}`, { cause }))
     }
     socket.setEncoding('utf8').setTimeout(timeout, () => fail('timed out'))
-    socket.on('connect', () => socket.write('{"ask":"status"}\n'))
+    socket.on('connect', () => socket.write(`${JSON.stringify({ ask: question })}\n`))
     socket.on('data', (piece: string) => {
       text += piece
       if (text.length > longestAnswer) fail('its answer is too long')
@@ -96,7 +112,7 @@ export function askStatus(path: string, { timeout = 3_000 } = {}): Promise<unkno
   })
 }
 
-function answer(socket: Socket, status: () => object, logger: Logger): void {
+function answer(socket: Socket, answers: Answers, logger: Logger): void {
   let text = ''
   socket.setEncoding('utf8').setTimeout(10_000, () => socket.destroy())
   socket.on('error', () => socket.destroy())
@@ -105,16 +121,20 @@ function answer(socket: Socket, status: () => object, logger: Logger): void {
     const end = text.indexOf('\n')
     if (end !== -1) {
       socket.removeAllListeners('data')
-      socket.end(`${JSON.stringify(replyTo(text.slice(0, end), status, logger))}\n`)
+      // Publishing takes as long as it takes.
+      socket.setTimeout(0)
+      void replyTo(text.slice(0, end), answers, logger).then((reply) =>
+        socket.end(`${JSON.stringify(reply)}\n`),
+      )
     } else if (text.length > longestRequest) socket.destroy()
   })
 }
 
-function replyTo(request: string, status: () => object, logger: Logger): object {
+async function replyTo(request: string, answers: Answers, logger: Logger): Promise<object> {
   try {
-    const asked: unknown = JSON.parse(request)
-    const isStatus = typeof asked === 'object' && asked !== null && 'ask' in asked && asked.ask === 'status'
-    return isStatus ? status() : { error: 'the one question is {"ask":"status"}' }
+    const asked = JSON.parse(request)?.ask
+    if (asked === 'status' || asked === 'publish') return await answers[asked as keyof Answers]()
+    return { error: 'the questions are {"ask":"status"} and {"ask":"publish"}' }
   } catch (error) {
     logger.debug({ error: messageOf(error) }, 'a question on the control socket could not be answered')
     return { error: messageOf(error) }

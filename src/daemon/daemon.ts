@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { messageOf } from '../base/errors.ts'
 import type { Logger } from '../base/log.ts'
+import { onSignals } from '../base/signals.ts'
 import { DiskTier } from '../cache/disk-tier.ts'
 import { ObjectCache } from '../cache/object-cache.ts'
 import { openDestination } from '../destination/destination.ts'
@@ -19,6 +20,7 @@ import type { MountOptions } from './mount-options.ts'
 import { noticeOfOddDestination } from './odd-destination.ts'
 import { startRefresher } from './refresher.ts'
 import { statusOf } from './status.ts'
+import { startWriting, type Writing } from './writing.ts'
 
 /** Seconds for which the kernel remembers that a name is absent, at most. */
 const longestAbsence = 60
@@ -62,8 +64,18 @@ export async function runDaemon(options: MountOptions, { logger, onReady }: Daem
     }),
   )
   let mounted: Mount | undefined
-  const tree = new DestinationTree({
+  const writing = options.readOnly
+    ? undefined
+    : cleanup.use(
+        await startWriting(options, {
+          logger,
+          metrics,
+          onPublished: (repository) => void tree.relist(repository).catch(() => {}),
+        }),
+      )
+  const tree: DestinationTree = new DestinationTree({
     reader,
+    local: writing?.snapshots,
     listSnapshots: (repository, { known }) => listSnapshots(reader, repository, { known }),
     openTree: (entry, repository, { signal }) =>
       openSnapshotIndex({
@@ -92,6 +104,7 @@ export async function runDaemon(options: MountOptions, { logger, onReady }: Daem
       void mounted?.invalidateInode(nodeid, offset, length).catch(() => {}),
     uid: process.getuid?.() ?? 0,
     gid: process.getgid?.() ?? 0,
+    writing,
   })
   const transport = await transportOf(options.transport)
   const mount = await transport({
@@ -109,15 +122,34 @@ export async function runDaemon(options: MountOptions, { logger, onReady }: Daem
   cleanup.defer(() => logger.info({ mountpoint: options.mountpoint }, 'unmounted'))
   cleanup.use(unmountOnSignals(mount, logger))
   cleanup.use(startRefresher({ tree, interval: options.refreshSeconds, logger }))
-  const status = (): object => statusOf({ options, description, mount, metrics, source, tree })
+  const answers = {
+    status: async () => statusOf({ options, description, mount, metrics, source, tree, writing }),
+    publish: async () => {
+      await writing?.snapshots.publish()
+      return {}
+    },
+  }
   try {
-    cleanup.use(await startControlSocket(options.controlSocket, status, logger))
+    cleanup.use(await startControlSocket(options.controlSocket, answers, logger))
   } catch (error) {
     logger.warn({ error: messageOf(error) }, '`jbfs status` will know nothing of this mount')
   }
   logger.info({ destination: description, mountpoint: options.mountpoint }, 'mounted')
   onReady(notice)
   await mount.done
+  if (writing !== undefined) await drained(writing, options, logger)
+}
+
+/** After the mount is gone: what was written goes on to the store. A signal ends that, and leaves the rest to the next mount. */
+async function drained(writing: Writing, { stateDir }: MountOptions, logger: Logger): Promise<void> {
+  const stopped = new AbortController()
+  using _ = onSignals(['SIGTERM', 'SIGINT'], () => stopped.abort())
+  if (await writing.drain(stopped.signal)) return
+  const { files, bytes, snapshots } = writing.snapshots.pending()
+  logger.error(
+    { files, bytes, snapshots, stateDir },
+    'not all that was written is published: it is kept, and the next mount goes on with it',
+  )
 }
 
 /** fuse-native is loaded only when it is asked for. */

@@ -1,8 +1,9 @@
 import { JbfsError, messageOf } from '../base/errors.ts'
 import type { Logger } from '../base/log.ts'
 import type { CacheErrorCode } from '../cache/errors.ts'
+import type { DestinationErrorCode } from '../destination/errors.ts'
 import { Errno, type ErrnoName, FuseError } from '../fuse/errno.ts'
-import type { IndexCacheErrorCode, SnapshotErrorCode } from '../snapshot/errors.ts'
+import type { ChangeErrorCode, IndexCacheErrorCode, SnapshotErrorCode } from '../snapshot/errors.ts'
 import type { StoreErrorCode } from '../store/errors.ts'
 
 interface Row {
@@ -36,9 +37,34 @@ const table = {
   'too-new': { errno: 'EIO', level: 'warn' },
   'cache-full': { errno: 'ENOSPC', level: 'error' },
   'cache-unusable': { errno: 'EIO', level: 'error' },
+  'name-taken': { errno: 'EEXIST', level: 'debug' },
+  'no-name': { errno: 'ENOENT', level: 'debug' },
+  'not-empty': { errno: 'ENOTEMPTY', level: 'debug' },
+  'is-folder': { errno: 'EISDIR', level: 'debug' },
+  'no-folder': { errno: 'ENOTDIR', level: 'debug' },
+  'into-itself': { errno: 'EINVAL', level: 'debug' },
+  'not-permitted': { errno: 'EPERM', level: 'debug' },
+  'no-attribute': { errno: 'ENODATA', level: 'debug' },
+  'attribute-taken': { errno: 'EEXIST', level: 'debug' },
+  'too-large': { errno: 'EFBIG', level: 'debug' },
+  'not-possible': { errno: 'EOPNOTSUPP', level: 'debug' },
+  'bad-place': { errno: 'EPERM', level: 'debug' },
+  'other-snapshot': { errno: 'EXDEV', level: 'debug' },
+  'staging-full': { errno: 'ENOSPC', level: 'error' },
+  'staging-failed': { errno: 'EIO', level: 'error' },
+  // All other faults of a destination end a mount before it is one.
+  'lease-lost': { errno: 'EROFS', level: 'error' },
   missing: { errno: 'EIO', level: 'error' },
   corrupt: { errno: 'EIO', level: 'error' },
-} as const satisfies Record<StoreErrorCode | SnapshotErrorCode | IndexCacheErrorCode | CacheErrorCode, Row>
+} as const satisfies Record<
+  | StoreErrorCode
+  | SnapshotErrorCode
+  | ChangeErrorCode
+  | IndexCacheErrorCode
+  | CacheErrorCode
+  | Extract<DestinationErrorCode, 'lease-lost'>,
+  Row
+>
 
 /** The error number for anything an operation throws; logs what is not an ordinary answer. */
 export function errorToErrno(error: unknown, operation: string, logger: Logger): number {

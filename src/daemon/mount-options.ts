@@ -20,6 +20,10 @@ export interface MountOptions {
   readonly diskCacheBytes: number
   /** Absolute. File indexes are kept here too. */
   readonly cacheDir: string
+  /** Absolute. Who this server is, and what is written and not yet published. */
+  readonly stateDir: string
+  /** Name and version of the program, as manifests and the lease have it. */
+  readonly writer: string
   /** Seconds between looks for new snapshots; 0 for never. */
   readonly refreshSeconds: number
   /** Absolute path of the socket on which `jbfs status` asks. */
@@ -51,10 +55,16 @@ const longestRefreshSeconds = Math.floor((2 ** 31 - 1) / 1000)
 /** Completes and checks options. Throws `JbfsError` with code `bad-option` and the one line to show. */
 export function mountOptions(
   given: Partial<MountOptions> &
-    Pick<MountOptions, 'destination' | 'mountpoint' | 'cacheDir' | 'controlSocket'>,
+    Pick<MountOptions, 'destination' | 'mountpoint' | 'cacheDir' | 'stateDir' | 'writer' | 'controlSocket'>,
 ): MountOptions {
   const options: MountOptions = { ...mountDefaults, ...given }
-  for (const path of [options.mountpoint, options.cacheDir, options.controlSocket, options.logFile])
+  for (const path of [
+    options.mountpoint,
+    options.cacheDir,
+    options.stateDir,
+    options.controlSocket,
+    options.logFile,
+  ])
     require(path === undefined || isAbsolute(path), `${path} is no absolute path`)
   require(transports.includes(options.transport), `--transport is one of ${transports.join(', ')}`)
   require(logLevels.includes(options.logLevel), `--log-level is one of ${logLevels.join(', ')}`)
@@ -69,7 +79,8 @@ export function mountOptions(
     (isCount(fuseFd) && fuseFd > 2), '--fuse-fd is the number of an open descriptor, 3 or more')
   require(fuseFd === undefined ||
     options.transport === 'kernel', '--fuse-fd needs --transport kernel: libfuse opens /dev/fuse itself')
-  require(options.readOnly, 'only read-only mounts are possible')
+  require(options.readOnly ||
+    options.transport === 'kernel', '--read-write needs --transport kernel: libfuse is for reading only')
   return Object.freeze(options)
 }
 

@@ -2,8 +2,10 @@ import type { ObjectCache } from '../cache/object-cache.ts'
 import { type Destination, formatDestination } from '../destination/parse-destination.ts'
 import type { DestinationTree } from '../filesystem/destination-tree.ts'
 import type { Mount } from '../fuse/transport.ts'
+import type { PendingTotals } from '../staging/working-snapshots.ts'
 import type { StoreMetrics } from '../store/with-metrics.ts'
 import type { MountOptions } from './mount-options.ts'
+import type { Writing } from './writing.ts'
 
 export interface StatusSources {
   readonly options: MountOptions
@@ -12,6 +14,7 @@ export interface StatusSources {
   readonly metrics: StoreMetrics
   readonly source: ObjectCache
   readonly tree: DestinationTree
+  readonly writing: Writing | undefined
 }
 
 const started = new Date()
@@ -31,16 +34,26 @@ export interface MountStatus {
   readonly store: StoreMetrics
   readonly cache: ObjectCache['metrics']
   readonly snapshots: readonly SnapshotStatus[]
+  /** What was written and is not published; undefined for a mount that is only for reading. */
+  readonly writing?: PendingTotals | undefined
 }
 
 export interface SnapshotStatus {
   readonly repository: string
   readonly name: string
-  readonly state: 'unopened' | 'open' | 'damaged' | 'foreign'
+  readonly state: 'unopened' | 'open' | 'changed' | 'damaged' | 'foreign'
   readonly problem?: string
 }
 
-export function statusOf({ options, description, mount, metrics, source, tree }: StatusSources): MountStatus {
+export function statusOf({
+  options,
+  description,
+  mount,
+  metrics,
+  source,
+  tree,
+  writing,
+}: StatusSources): MountStatus {
   return {
     destination: titleOf(options.destination, description),
     mountpoint: options.mountpoint,
@@ -51,7 +64,8 @@ export function statusOf({ options, description, mount, metrics, source, tree }:
     operations: mount.counts(),
     store: metrics,
     cache: source.metrics,
-    snapshots: [...tree.snapshots()].map(({ repository, entry, openedTree, problem }) => ({
+    writing: writing?.snapshots.pending(),
+    snapshots: [...tree.snapshots()].map(({ repository, entry, openedTree, problem, working }) => ({
       repository: repository.replace(/\/$/, ''),
       name: entry.name,
       state:
@@ -59,9 +73,11 @@ export function statusOf({ options, description, mount, metrics, source, tree }:
           ? problem.code === 'foreign'
             ? 'foreign'
             : 'damaged'
-          : openedTree
-            ? 'open'
-            : 'unopened',
+          : working
+            ? 'changed'
+            : openedTree
+              ? 'open'
+              : 'unopened',
       ...(problem && { problem: problem.message }),
     })),
   }

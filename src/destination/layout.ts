@@ -32,6 +32,21 @@ export function exportPrefix(repository: string): string {
   return `${repository}export/`
 }
 
+/**
+ * Where the file index of a snapshot can be: a new state's index lies where that of the state before does not, so that the old state is whole until the new one's
+ * manifest is there, whenever its writer dies.
+ */
+export function indexKeys(repository: string, number: number): readonly [ObjectKey, ObjectKey] {
+  const key = indexKey(repository, number)
+  return [key, objectKey(`${key}.1`)]
+}
+
+/** N of the snapshot whose file index can be called so below `export/`; undefined: none can. */
+export function parseIndexName(name: string): number | undefined {
+  const snapshot = /^(snap\.\d+)(\.1)?$/.exec(name)?.[1]
+  return snapshot === undefined ? undefined : parseSnapshotName(snapshot)
+}
+
 export function manifestKey(repository: string, number: number): ObjectKey {
   return objectKey(`${repository}${snapshotName(number)}/jetbackup.index`)
 }

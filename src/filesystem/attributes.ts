@@ -20,9 +20,12 @@ export function isFolder({ mode }: { readonly mode: number }): boolean {
   return (mode & FileType.mask) === FileType.folder
 }
 
-/** What stat(2) shows of a snapshot's inode. Backups have no access time; the modification time stands in for it. */
-export function attributesOf(inode: Inode, nodeid: number): Attr {
-  return makeAttr({ ...inode, ino: nodeid, blocks: blocksOf(inode) })
+/**
+ * What stat(2) shows of a snapshot's inode. Backups have no access time; the modification time stands in for it. `blocks`: of a content that is not
+ * in the store, sectors.
+ */
+export function attributesOf(inode: Inode, nodeid: number, blocks = blocksOf(inode)): Attr {
+  return makeAttr({ ...inode, ino: nodeid, blocks })
 }
 
 export interface AttrFields {

@@ -2,10 +2,13 @@ import { type Abortable, orAborted } from '../base/abort.ts'
 import { messageOf } from '../base/errors.ts'
 import type { Logger } from '../base/log.ts'
 import { Semaphore } from '../base/semaphore.ts'
-import { ownerKey, repositoryParts } from '../destination/layout.ts'
+import { ownerKey, repositoryParts, snapshotName } from '../destination/layout.ts'
 import { FuseError } from '../fuse/errno.ts'
 import { type CatalogEntry, newestSnapshot } from '../snapshot/catalog.ts'
-import { fileNameOfText } from '../snapshot/file-name.ts'
+import { ChangeError } from '../snapshot/errors.ts'
+import { fileNameOfText, textOfFileName } from '../snapshot/file-name.ts'
+import type { FileName } from '../snapshot/tree.ts'
+import type { WritableSnapshot, WritableSnapshots } from '../snapshot/writable-tree.ts'
 import type { ObjectMetadata, ObjectReader } from '../store/object-store.ts'
 import type { Child, Folder, LatestLink, Listing, ManifestFile, Node, ObjectFile } from './folder.ts'
 import { slotLimit } from './inode-number.ts'
@@ -19,9 +22,16 @@ export interface DestinationTreeOptions {
     options: { readonly known: readonly CatalogEntry[] },
   ) => Promise<readonly CatalogEntry[]>
   readonly openTree: OpenTree
+  /** What is being changed here, and may not be in the store yet. */
+  readonly local?: LocalSnapshots | undefined
   /** Called for each folder that is found to be different, or whose listing is not kept up to date any longer. */
   readonly onChange: (change: Change) => void
   readonly logger: Logger
+}
+
+export interface LocalSnapshots extends Pick<WritableSnapshots, 'get' | 'begun'> {
+  /** Prefixes of the repositories that have some. */
+  repositories(): readonly string[]
 }
 
 /** What the kernel must not answer from its memory any more. */
@@ -67,6 +77,14 @@ export class DestinationTree {
 
   node(nodeid: number): Node | undefined {
     return this.#nodes.get(nodeid)
+  }
+
+  /** Throws ESTALE when there is none any more, ENOTDIR for what is none. */
+  folder(nodeid: number): Folder {
+    const node = this.#nodes.get(nodeid)
+    if (node === undefined) throw new FuseError('ESTALE')
+    if (node.kind !== 'folder') throw new FuseError('ENOTDIR')
+    return node
   }
 
   snapshot(slot: number): MountedSnapshot | undefined {
@@ -124,13 +142,54 @@ export class DestinationTree {
       }
       node.touched = false
       using _place = await places.acquire({ signal })
-      // One that is under way may have seen what was there before.
-      await orAborted(Promise.allSettled([this.#listing.get(node)]), signal)
-      if (!this.#isThere(node)) return
-      // It rejects only when the folder has gone meanwhile.
-      await orAborted(Promise.allSettled([this.#list(node)]), signal)
+      await orAborted(this.#listAfterwards(node), signal)
     })
     await Promise.all(refreshed)
+  }
+
+  /** A folder that is nowhere but here until a snapshot is published below it. */
+  addFolder(parent: Folder, name: string): void {
+    const text = textOfFileName(name as FileName)
+    if (text === undefined) throw new ChangeError('bad-place')
+    const folder = this.#addFolder(`${parent.prefix}${text}/`, parent.nodeid)
+    folder.isLocal = true
+    folder.listing = { children: new Map(), changed: Date.now() }
+    this.#putChild(parent, name, folder)
+  }
+
+  /** A snapshot that was begun in a folder that is listed. */
+  addWorking(folder: Folder, number: number, working: WritableSnapshot): void {
+    const snapshot = this.#newSnapshot(folder, begunEntry(number))
+    snapshot.becomeWorking(working)
+    this.#putChild(folder, snapshot.entry.name, snapshot)
+  }
+
+  /** A snapshot has another number now; whoever is in it stays there. */
+  renameSnapshot(folder: Folder, snapshot: MountedSnapshot, number: number): void {
+    const children = new Map(folder.listing?.children)
+    children.delete(snapshot.entry.name)
+    snapshot.entry = { ...snapshot.entry, number, name: snapshotName(number) }
+    folder.listing = { children, changed: Date.now() }
+    this.#putChild(folder, snapshot.entry.name, snapshot)
+  }
+
+  /** What has a name in a folder is gone. */
+  removeChild(folder: Folder, name: string): void {
+    const before = folder.listing
+    if (before === undefined) return
+    const children = new Map(before.children)
+    const child = children.get(name)
+    children.delete(name)
+    folder.listing = { children, changed: Date.now() }
+    if (child !== undefined) this.#drop(child.target)
+  }
+
+  /** Lists one folder again, if it was listed: something was published in it, or removed. */
+  async relist(prefix: string): Promise<void> {
+    for (const node of this.#nodes.values()) {
+      if (node.kind !== 'folder' || node.prefix !== prefix || node.listing === undefined) continue
+      await this.#listAfterwards(node)
+    }
   }
 
   close(): void {
@@ -144,6 +203,13 @@ export class DestinationTree {
       this.#listing.set(folder, pending)
     }
     return pending
+  }
+
+  /** Lists a folder as it is now: a listing that is under way may have seen what was there before. Never rejects. */
+  async #listAfterwards(folder: Folder): Promise<void> {
+    await Promise.allSettled([this.#listing.get(folder)])
+    // It rejects only when the folder has gone meanwhile.
+    if (this.#isThere(folder)) await Promise.allSettled([this.#list(folder)])
   }
 
   /** What was listed before goes on being shown when the store fails: better a little old than not at all. */
@@ -170,9 +236,11 @@ export class DestinationTree {
       objects.push(...page.objects)
     }
     const parts = repositoryParts(prefixes.map((prefix) => prefix.slice(folder.prefix.length, -1)))
-    const entries = parts.isRepository
+    const published = parts.isRepository
       ? await this.#options.listSnapshots(folder.prefix, { known: knownEntries(folder) })
       : []
+    const entries = [...published, ...this.#begun(folder.prefix, published)]
+    const folders = new Set([...parts.folders, ...this.#localFolders(folder)])
     if (!this.#isThere(folder)) throw new FuseError('ESTALE')
 
     // Nothing waits from here on: the nodes that are made and dropped are those of one listing and the next.
@@ -192,7 +260,7 @@ export class DestinationTree {
     for (const entry of entries) add(entry.name, (known) => this.#snapshotOf(folder, entry, known))
     const newest = newestSnapshot(entries)
     if (newest !== undefined) add(latestName, (known) => this.#latest(newest, known))
-    for (const name of parts.folders) add(name, (known) => this.#folderOf(folder, name, known))
+    for (const name of folders) add(name, (known) => this.#folderOf(folder, name, known))
     for (const object of objects) {
       const name = object.key.slice(folder.prefix.length)
       if (name !== '' && name !== ownerKey) add(name, (known) => this.#objectOf(object, known))
@@ -204,6 +272,29 @@ export class DestinationTree {
     folder.listing = { children, changed }
     if (names.length > 0) this.#options.onChange({ folder: folder.nodeid, names })
     return folder.listing
+  }
+
+  /** Snapshots that were begun here and are not in the store. */
+  #begun(repository: string, published: readonly CatalogEntry[]): CatalogEntry[] {
+    const begun = this.#options.local?.begun(repository) ?? []
+    return begun.filter((number) => !published.some((entry) => entry.number === number)).map(begunEntry)
+  }
+
+  /** Folders that are nowhere but here: made, or on the way to a snapshot that was begun. */
+  #localFolders({ prefix, listing }: Folder): string[] {
+    const made = [...(listing?.children ?? [])].flatMap(([name, { target }]) =>
+      isNode(target, 'folder') && target.isLocal ? [textOfFileName(name as FileName) ?? name] : [],
+    )
+    const onTheWay = (this.#options.local?.repositories() ?? [])
+      .filter((repository) => repository.startsWith(prefix) && repository !== prefix)
+      .map((repository) => repository.slice(prefix.length).split('/')[0] as string)
+    return [...made, ...onTheWay]
+  }
+
+  #putChild(folder: Folder, name: string, target: Child['target']): void {
+    const children = new Map(folder.listing?.children)
+    children.set(name, { name, serial: ++this.#lastSerial, target })
+    folder.listing = { children, changed: Date.now() }
   }
 
   #complain(folder: Folder, name: string, isImpossible: boolean): void {
@@ -219,10 +310,22 @@ export class DestinationTree {
   }
 
   #snapshotOf(folder: Folder, entry: CatalogEntry, known: Child['target'] | undefined): MountedSnapshot {
+    if (known instanceof MountedSnapshot && known.working !== undefined) {
+      // Whatever is published of it comes from here.
+      known.entry = entry
+      return known
+    }
     if (known instanceof MountedSnapshot && known.entry.manifestEtag === entry.manifestEtag) {
       known.retry()
       return known
     }
+    const snapshot = this.#newSnapshot(folder, entry)
+    const working = this.#options.local?.get(folder.prefix, entry.number)
+    if (working !== undefined) snapshot.becomeWorking(working)
+    return snapshot
+  }
+
+  #newSnapshot(folder: Folder, entry: CatalogEntry): MountedSnapshot {
     if (this.#lastSlot + 1 >= slotLimit) throw new FuseError('ENOSPC')
     const { openTree, logger } = this.#options
     const snapshot = new MountedSnapshot({
@@ -263,6 +366,7 @@ export class DestinationTree {
       started: this.#started,
       touched: false,
       old: false,
+      isLocal: false,
     })
   }
 
@@ -304,6 +408,11 @@ export class DestinationTree {
     this.#manifestFiles.delete(snapshot)
     if (manifest !== undefined) this.#nodes.delete(manifest.nodeid)
   }
+}
+
+/** Of a snapshot that has no manifest yet. */
+function begunEntry(number: number): CatalogEntry {
+  return { number, name: snapshotName(number), manifestEtag: '', manifest: undefined, problem: undefined }
 }
 
 function isNode<K extends Node['kind']>(

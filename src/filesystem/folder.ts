@@ -19,6 +19,8 @@ export interface Folder {
   touched: boolean
   /** Nobody had looked into it between two refreshes: its listing is not kept up to date, and asked for again when it is wanted. */
   old: boolean
+  /** Made here, and not in the store unless something was published below it. */
+  isLocal: boolean
 }
 
 export interface Listing {

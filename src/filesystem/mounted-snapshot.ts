@@ -5,6 +5,7 @@ import { FuseError } from '../fuse/errno.ts'
 import type { CatalogEntry } from '../snapshot/catalog.ts'
 import { SnapshotError } from '../snapshot/errors.ts'
 import type { Tree } from '../snapshot/tree.ts'
+import type { WritableSnapshot } from '../snapshot/writable-tree.ts'
 
 /** Opens the file index of a snapshot; the `CatalogEntry` names the state that is meant. */
 export type OpenTree = (entry: CatalogEntry, repository: string, options: Abortable) => Promise<Tree>
@@ -28,10 +29,12 @@ export class MountedSnapshot {
   readonly slot: number
   readonly repository: string
   readonly parent: number
-  readonly entry: CatalogEntry
+  /** As it is published. */
+  entry: CatalogEntry
   readonly #openTree: OpenTree
   readonly #logger: Logger
   #tree: Tree | undefined
+  #working: WritableSnapshot | undefined
   #opening: Promise<Tree> | undefined
   #problem: SnapshotError | undefined
   /** Lookups of nodes of this slot that the kernel has not taken back. */
@@ -57,12 +60,24 @@ export class MountedSnapshot {
 
   /** The tree when it is open already. */
   get openedTree(): Tree | undefined {
-    return this.#tree
+    return this.#working?.tree ?? this.#tree
+  }
+
+  /** undefined: it is as it is published. */
+  get working(): WritableSnapshot | undefined {
+    return this.#working
+  }
+
+  /** From now on its tree is this one, which has the same inodes under the same numbers. What was open stays so: somebody may be about to read it. */
+  becomeWorking(working: WritableSnapshot): void {
+    this.#working = working
+    this.#problem = undefined
   }
 
   /** The tree, fetched and opened if need be. Rejects with `SnapshotError` when it is damaged, `StoreError` or `IndexCacheError` when it cannot be had. */
   tree({ signal }: Abortable): Tree | Promise<Tree> {
-    if (this.#tree !== undefined) return this.#tree
+    const opened = this.openedTree
+    if (opened !== undefined) return opened
     if (this.#problem !== undefined) return Promise.reject(this.#problem)
     if (this.#closed.signal.aborted) return Promise.reject(new FuseError('ESTALE'))
     this.#opening ??= this.#open()
@@ -109,6 +124,10 @@ export class MountedSnapshot {
   supersede(): void {
     this.#superseded = true
     this.#disposeIfUnused()
+  }
+
+  get isSuperseded(): boolean {
+    return this.#superseded
   }
 
   /** No node of this slot can be asked for any more. */

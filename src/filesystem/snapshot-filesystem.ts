@@ -3,6 +3,7 @@ import { CacheError } from '../cache/errors.ts'
 import { FuseError } from '../fuse/errno.ts'
 import type {
   Attributes,
+  ChangeOperations,
   DirectorySink,
   Entry,
   FuseOperations,
@@ -11,6 +12,7 @@ import type {
 } from '../fuse/operations.ts'
 import type { Attr, Kstatfs } from '../fuse/protocol.ts'
 import type { FileName, Inode, Tree } from '../snapshot/tree.ts'
+import type { WritableSnapshots } from '../snapshot/writable-tree.ts'
 import { attributesOf, FileType, folderSize, makeAttr, timestampOfMillis } from './attributes.ts'
 import type { DestinationTree } from './destination-tree.ts'
 import { DropBehind, type DropPages } from './drop-behind.ts'
@@ -20,6 +22,15 @@ import { inoOf, nodeidOf, slotOf } from './inode-number.ts'
 import { MountedSnapshot } from './mounted-snapshot.ts'
 import { readStretches } from './read-stretches.ts'
 import { ReadingOrder } from './reading-order.ts'
+import { SnapshotChanges } from './snapshot-changes.ts'
+import { then } from './then.ts'
+
+/** What a mount for writing has besides. */
+export interface WritingOptions {
+  readonly snapshots: WritableSnapshots
+  /** Throws when this server may not write any more. */
+  readonly check: () => void
+}
 
 export interface SnapshotFilesystemOptions {
   readonly tree: DestinationTree
@@ -29,6 +40,8 @@ export interface SnapshotFilesystemOptions {
   /** Owner of what is not part of a snapshot: who mounts. */
   readonly uid: number
   readonly gid: number
+  /** undefined: nothing can be changed. */
+  readonly writing?: WritingOptions | undefined
 }
 
 /** A published snapshot never changes: the kernel need not ask again (seconds). */
@@ -39,6 +52,9 @@ const briefly = 1
 const rootNodeid = 1
 const manifestName = 'jetbackup.index'
 const blockSize = 4096
+/** 1 PiB. */
+const unlimitedBlocks = 2 ** 38
+const unlimitedInodes = 2 ** 31
 
 /** Readdir's cookies: `.` and `..`, the manifest, then the entries of the index by position. */
 const Cookie = { here: 1, parent: 2, manifest: 3, firstEntry: 4 } as const
@@ -55,8 +71,9 @@ export class SnapshotFilesystem implements FuseOperations {
   readonly #dropBehind: DropBehind
   readonly #uid: number
   readonly #gid: number
+  readonly changes: ChangeOperations | undefined
 
-  constructor({ tree, source, dropPages, uid, gid }: SnapshotFilesystemOptions) {
+  constructor({ tree, source, dropPages, uid, gid, writing }: SnapshotFilesystemOptions) {
     this.#tree = tree
     this.#source = source
     this.#readingOrder = new ReadingOrder(source)
@@ -64,6 +81,21 @@ export class SnapshotFilesystem implements FuseOperations {
     this.#dropBehind = new DropBehind(dropPages)
     this.#uid = uid
     this.#gid = gid
+    this.changes =
+      writing &&
+      new SnapshotChanges({
+        tree,
+        ...writing,
+        reading: {
+          entryOf: (snapshot, inode) => this.#entryOf(snapshot, inode),
+          folderEntry: (parent, name) => {
+            const child = tree.folder(parent).listing?.children.get(name)
+            return child && this.#childEntry(child)
+          },
+          getattr: (nodeid, context) => this.getattr(nodeid, context),
+          read: (nodeid, offset, size, context) => this.read(nodeid, offset, size, context),
+        },
+      })
   }
 
   lookup(parent: number, name: string, { signal }: RequestContext): MaybePromise<Entry | undefined> {
@@ -92,7 +124,7 @@ export class SnapshotFilesystem implements FuseOperations {
     const snapshot = this.#snapshot(nodeid)
     if (this.#isRoot(snapshot, nodeid)) return { attr: this.#rootAttr(snapshot), attrValid: briefly }
     return then(this.#inode(nodeid, signal), ({ inode }) => ({
-      attr: attributesOf(inode, nodeid),
+      attr: this.#attrOf(snapshot, inode),
       attrValid: forever,
     }))
   }
@@ -121,8 +153,10 @@ export class SnapshotFilesystem implements FuseOperations {
       if (node.kind === 'object') return this.#readBlob(node.metadata, offset, size, signal)
       throw new FuseError(node.kind === 'folder' ? 'EISDIR' : 'EINVAL')
     }
-    return then(this.#inode(nodeid, signal), ({ tree, inode }) => {
+    return then(this.#inode(nodeid, signal), ({ snapshot, tree, inode }) => {
       if ((inode.mode & FileType.mask) !== FileType.file) throw new FuseError('EINVAL')
+      const staged = snapshot.working?.stagedContent(inode.ino)
+      if (staged !== undefined) return [staged.read(offset, size)]
       const length = Math.min(size, inode.size - offset)
       if (length <= 0) return []
       if (inode.object === undefined) return zeroPieces(length)
@@ -177,13 +211,15 @@ export class SnapshotFilesystem implements FuseOperations {
       bytes += entry.manifest?.jbfs?.bytes ?? 0
       inodes += (entry.manifest?.jbfs?.files ?? 0) + (entry.manifest?.jbfs?.folders ?? 0)
     }
+    // A store has no end that it tells of; tools that look for room before they write must find some.
+    const [freeBlocks, freeInodes] = this.changes === undefined ? [0, 0] : [unlimitedBlocks, unlimitedInodes]
     return {
       // Never 0, or `df` leaves the mount out.
-      blocks: Math.max(1, Math.ceil(bytes / blockSize)),
-      bfree: 0,
-      bavail: 0,
-      files: Math.max(1, inodes),
-      ffree: 0,
+      blocks: Math.max(1, Math.ceil(bytes / blockSize)) + freeBlocks,
+      bfree: freeBlocks,
+      bavail: freeBlocks,
+      files: Math.max(1, inodes) + freeInodes,
+      ffree: freeInodes,
       bsize: blockSize,
       namelen: 255,
       frsize: blockSize,
@@ -219,6 +255,8 @@ export class SnapshotFilesystem implements FuseOperations {
     const tree = this.#snapshot(nodeid).openedTree
     const inode = tree?.inode(inoOf(nodeid))
     if (tree === undefined || inode === undefined) throw new FuseError('ESTALE')
+    const staged = this.#snapshot(nodeid).working?.stagedContent(inode.ino)
+    if (staged !== undefined) return staged.seek(offset, want)
     const extents = inode.sparse ? tree.extents(inode.ino, offset) : undefined
     return seek(want, offset, inode.size, extents)
   }
@@ -261,9 +299,12 @@ export class SnapshotFilesystem implements FuseOperations {
     return this.#entryOf(snapshot, inode)
   }
 
-  #entryOf({ slot }: MountedSnapshot, inode: Inode): Entry {
-    const attr = attributesOf(inode, nodeidOf(slot, inode.ino))
-    return { attr, attrValid: forever, entryValid: forever }
+  #entryOf(snapshot: MountedSnapshot, inode: Inode): Entry {
+    return { attr: this.#attrOf(snapshot, inode), attrValid: forever, entryValid: forever }
+  }
+
+  #attrOf({ slot, working }: MountedSnapshot, inode: Inode): Attr {
+    return attributesOf(inode, nodeidOf(slot, inode.ino), working?.stagedContent(inode.ino)?.blocks)
   }
 
   #manifestEntry(snapshot: MountedSnapshot): Entry | undefined {
@@ -272,7 +313,9 @@ export class SnapshotFilesystem implements FuseOperations {
   }
 
   /** The folder itself as the manifest tells, so that a repository can be listed without any index. */
-  #rootAttr({ slot, entry }: MountedSnapshot): Attr {
+  #rootAttr({ slot, entry, working }: MountedSnapshot): Attr {
+    const top = working?.tree.inode(working.tree.root)
+    if (top !== undefined) return attributesOf(top, nodeidOf(slot, top.ino))
     const created = { seconds: entry.manifest?.created ?? 0, nanoseconds: 0 }
     const root = entry.manifest?.jbfs?.root
     return makeAttr({
@@ -296,7 +339,7 @@ export class SnapshotFilesystem implements FuseOperations {
       const changed = timestampOfMillis(node.listing?.changed ?? node.started)
       return makeAttr({
         ...common,
-        mode: FileType.folder | 0o555,
+        mode: FileType.folder | (this.changes === undefined ? 0o555 : 0o755),
         // 1 tells tools that the links do not count the sub-folders; before it is listed nobody knows them.
         nlink: 1,
         size: folderSize,
@@ -366,11 +409,15 @@ export class SnapshotFilesystem implements FuseOperations {
     return snapshot.problem?.code === 'foreign' ? undefined : snapshot.tree({ signal })
   }
 
-  #inode(nodeid: number, signal: AbortSignal): MaybePromise<{ tree: Tree; inode: Inode }> {
-    return then(this.#treeOf(this.#snapshot(nodeid), signal), (tree) => {
+  #inode(
+    nodeid: number,
+    signal: AbortSignal,
+  ): MaybePromise<{ snapshot: MountedSnapshot; tree: Tree; inode: Inode }> {
+    const snapshot = this.#snapshot(nodeid)
+    return then(this.#treeOf(snapshot, signal), (tree) => {
       const inode = tree?.inode(inoOf(nodeid))
       if (tree === undefined || inode === undefined) throw new FuseError('ESTALE')
-      return { tree, inode }
+      return { snapshot, tree, inode }
     })
   }
 }
@@ -380,6 +427,7 @@ const fileAttributes = new Map<string, (snapshot: MountedSnapshot, inode: Inode)
   ['user.jbfs.object', (_, { object }) => object?.id],
   ['user.jbfs.sha256', (_, { object }) => object?.sha256.toString('hex')],
   ['user.jbfs.snapshot', ({ entry }) => entry.name],
+  ['user.jbfs.state', ({ working }, { ino }) => working?.stateOf(ino) ?? 'published'],
 ])
 
 /** `user.jbfs.*` of a snapshot's folder, which has them even when its index cannot be opened. */
@@ -397,7 +445,9 @@ function bytesOf(text: string | undefined): Buffer | undefined {
 }
 
 /** `ls -l` asks every snapshot of a repository for its ACL: that alone must not fetch its index. */
-function hasNoXattrs({ entry }: MountedSnapshot): boolean {
+function hasNoXattrs({ entry, working }: MountedSnapshot): boolean {
+  // What is being changed may have some that its manifest does not know of.
+  if (working !== undefined) return false
   return entry.problem !== undefined || entry.manifest?.jbfs?.root.xattrs === 0
 }
 
@@ -413,6 +463,3 @@ function addHere(sink: DirectorySink, cookie: number, here: number, parent: numb
 }
 
 /** Goes on with a value at once when it is there already: a turn of the event loop costs more than most answers. */
-function then<T, U>(value: MaybePromise<T>, next: (value: T) => MaybePromise<U>): MaybePromise<U> {
-  return value instanceof Promise ? value.then(next) : next(value)
-}

@@ -1,6 +1,8 @@
 import { DirentPacker } from './dirent.ts'
+import { changeRows } from './dispatch-changes.ts'
+import { openRows } from './dispatch-open.ts'
+import { type DispatchContext, mapAnswer, type Row, servedRow } from './dispatch-row.ts'
 import { Errno, type ErrnoName, FuseError } from './errno.ts'
-import type { FuseOperations, MaybePromise } from './operations.ts'
 import {
   BatchForgetIn,
   ForgetIn,
@@ -14,39 +16,10 @@ import {
   LseekOut,
   Opcode,
   type OpcodeName,
-  OpenFlag,
-  OpenOut,
   ReadIn,
   Seek,
 } from './protocol.ts'
 import type { ReplyBuilder } from './reply.ts'
-import type { Request } from './request.ts'
-
-/** What rows need of the session they are served in. */
-export interface DispatchContext {
-  readonly operations: FuseOperations
-  /** Seconds for which an absent name is remembered. */
-  readonly negativeValid: number
-  /** The kernel agreed to do without OPEN and OPENDIR (since Linux 5.1). */
-  readonly handleless: boolean
-  init(request: Request): void
-  interrupt(unique: number): void
-  /** A buffer of at least `size` bytes, the request's own until its reply is sent. */
-  slab(size: number): Buffer
-}
-
-/**
- * How one opcode is served: `call` reads the request and asks the filesystem; `encode` makes the reply of what it answered.
- * A row without `call` is refused with `refusal`; one without `encode` gets no reply at all.
- */
-export interface Row<V = unknown> {
-  readonly name: OpcodeName
-  readonly refusal: ErrnoName
-  call?(context: DispatchContext, request: Request): MaybePromise<V>
-  encode?(reply: ReplyBuilder, value: V, request: Request, context: DispatchContext): readonly Uint8Array[]
-  /** The kernel did not get the reply: forgets the lookups it would have counted. */
-  takeBack?(context: DispatchContext, value: V): void
-}
 
 const rows = new Map<number, Row>()
 
@@ -55,13 +28,17 @@ export function rowOf(opcode: number): Row | undefined {
   return rows.get(opcode)
 }
 
+function add(row: Row): void {
+  rows.set(Opcode[row.name], row)
+}
+
 function row<V>(name: OpcodeName, serve: Pick<Row<V>, 'call' | 'encode' | 'takeBack'>): void {
-  rows.set(Opcode[name], { name, refusal: 'EIO', ...serve } as Row)
+  add(servedRow(name, serve))
 }
 
 /** Opcodes that jbfs does not serve. ENOSYS makes the kernel do without and, for most, never ask again. */
 function refuse(refusal: ErrnoName, ...names: OpcodeName[]): void {
-  for (const name of names) rows.set(Opcode[name], { name, refusal })
+  for (const name of names) add({ name, refusal })
 }
 
 row('INIT', { call: (context, request) => context.init(request) })
@@ -143,7 +120,7 @@ row<{ value: Uint8Array | undefined; size: number }>('GETXATTR', {
   call: ({ operations }, request) => {
     const { size } = request.body(GetxattrIn)
     const value = operations.getxattr(request.nodeid, request.name(GetxattrIn.size), request)
-    return value instanceof Promise ? value.then((value) => ({ value, size })) : { value, size }
+    return mapAnswer(value, (value) => ({ value, size }))
   },
   encode: (reply, { value, size }, { unique }) =>
     value === undefined ? reply.error(unique, Errno.ENODATA) : xattrReply(reply, unique, size, value),
@@ -153,7 +130,7 @@ row<{ names: readonly string[]; size: number }>('LISTXATTR', {
   call: ({ operations }, request) => {
     const { size } = request.body(GetxattrIn)
     const names = operations.listxattr(request.nodeid, request)
-    return names instanceof Promise ? names.then((names) => ({ names, size })) : { names, size }
+    return mapAnswer(names, (names) => ({ names, size }))
   },
   encode: (reply, { names, size }, { unique }) =>
     xattrReply(reply, unique, size, Buffer.from(names.map((name) => `${name}\0`).join(''), 'latin1')),
@@ -180,28 +157,9 @@ row('LSEEK', {
     offset === undefined ? reply.error(unique, Errno.ENXIO) : reply.struct(unique, LseekOut, { offset }),
 })
 
-function open(name: 'OPEN' | 'OPENDIR', openFlags: number): void {
-  row(name, {
-    call: ({ handleless }) => {
-      // Once is enough: the kernel then sends no OPEN or RELEASE for the whole life of the mount.
-      if (handleless) throw new FuseError('ENOSYS')
-    },
-    encode: (reply, _, { unique }) => reply.struct(unique, OpenOut, { fh: 0, openFlags, backingId: 0 }),
-  })
-}
-open('OPEN', OpenFlag.KEEP_CACHE)
-open('OPENDIR', OpenFlag.KEEP_CACHE | OpenFlag.CACHE_DIR)
+for (const row of openRows) add(row)
+for (const row of changeRows) add(row)
 
-function release(name: 'RELEASE' | 'RELEASEDIR'): void {
-  row(name, { call: () => {}, encode: (reply, _, { unique }) => reply.empty(unique) })
-}
-release('RELEASE')
-release('RELEASEDIR')
-
-refuse('ENOSYS', 'FLUSH', 'FSYNC', 'FSYNCDIR')
 refuse('ENOSYS', 'ACCESS', 'POLL', 'BMAP', 'STATX', 'GETLK', 'SETLK', 'SETLKW', 'DESTROY', 'NOTIFY_REPLY')
-refuse('ENOSYS', 'SETUPMAPPING', 'REMOVEMAPPING', 'SYNCFS', 'COPY_FILE_RANGE', 'COPY_FILE_RANGE_64')
+refuse('ENOSYS', 'SETUPMAPPING', 'REMOVEMAPPING', 'SYNCFS')
 refuse('ENOTTY', 'IOCTL')
-// The mount is `-o ro`, so the kernel refuses these itself; this is for whoever reaches the daemon all the same.
-refuse('EROFS', 'SETATTR', 'SYMLINK', 'MKNOD', 'MKDIR', 'UNLINK', 'RMDIR', 'RENAME', 'RENAME2', 'LINK')
-refuse('EROFS', 'WRITE', 'CREATE', 'TMPFILE', 'SETXATTR', 'REMOVEXATTR', 'FALLOCATE')

@@ -1,20 +1,22 @@
 import { DeviceChannel } from './device-channel.ts'
 import { mount, raiseReadAhead, unmount, watchForCrash } from './mount.ts'
+import { checksPermissions } from './mount-options.ts'
 import { Session } from './session.ts'
 import type { Mount, TransportOptions } from './transport.ts'
 
 /** jbfs speaks the FUSE protocol on /dev/fuse itself. */
 export async function mountOverKernel(options: TransportOptions): Promise<Mount> {
-  const { mountpoint, operations, logger, toErrno, negativeValid } = options
-  const fd = options.fuseFd ?? mount(options)
+  const { mountpoint, source, allowOther, operations, logger, toErrno, negativeValid } = options
+  const flags = { allowOther, changes: operations.changes !== undefined }
+  const fd = options.fuseFd ?? mount({ mountpoint, source, ...flags })
   const session = new Session({
     channel: new DeviceChannel(fd),
     operations,
     logger,
     toErrno,
     negativeValid,
-    // Nobody but the owner gets in otherwise, and to them no permission applies.
-    enforceAcls: options.allowOther,
+    // Where permissions hold, ACLs are part of them.
+    enforceAcls: checksPermissions(flags),
   })
   const done = session.run()
   done.catch(() => {})

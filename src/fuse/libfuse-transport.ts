@@ -41,6 +41,11 @@ export async function mountOverLibfuse(options: TransportOptions): Promise<Mount
       'refused',
       'the libfuse transport opens /dev/fuse itself: --fuse-fd needs --transport kernel',
     )
+  if (options.operations.changes !== undefined)
+    throw new MountError(
+      'refused',
+      'the libfuse transport is for reading only: a mount that can be changed needs --transport kernel',
+    )
   // fuse-native says of every failure only that there was one; libfuse opens the device with the rights of this user.
   requireDevice()
   const counts = new Map<string, number>()

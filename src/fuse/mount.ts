@@ -6,35 +6,26 @@ import type { Logger } from '../base/log.ts'
 import { mountAt } from '../base/mountinfo.ts'
 import { fusermountProgram, mountWithFusermount } from './fusermount.ts'
 import { complaintOf, MountError } from './mount-error.ts'
-import { fsnameOf } from './mount-options.ts'
+import { fsnameOf, type MountFlags, mountFlags } from './mount-options.ts'
 import { noDevice } from './no-fuse.ts'
 
-export interface MountRequest {
+export interface MountRequest extends MountFlags {
   readonly mountpoint: string
   readonly source: string
-  readonly allowOther: boolean
 }
-
-/** Backups come from elsewhere: their setuid bits and device nodes are shown, never honoured. */
-const safeFlags = 'ro,nosuid,nodev'
 
 /** KiB the kernel reads ahead. With 100 ms a request: 2 MiB/s at its default of 128, 209 at 16,384 (native-notes/fuse.md). */
 const readAheadKib = 16_384
 
-/** Mounts, read-only, and returns the open /dev/fuse; the first request to be read from it is INIT. */
+/** Mounts, and returns the open /dev/fuse; the first request to be read from it is INIT. */
 export function mount(request: MountRequest): number {
   return isRoot() ? mountAsRoot(request) : mountWithFusermount(request.mountpoint, fusermountOptions(request))
 }
 
-function permissionFlags(allowOther: boolean): string {
-  // Only the mount's owner can enter without allow_other, and they hold the keys to all of it; anybody else gets what the
-  // permissions in the backup give them.
-  return allowOther ? ',allow_other,default_permissions' : ''
-}
-
-function mountAsRoot({ mountpoint, source, allowOther }: MountRequest): number {
+function mountAsRoot(request: MountRequest): number {
+  const { mountpoint, source } = request
   const fd = openDevice()
-  const options = `fd=${fd},rootmode=40000,user_id=0,group_id=0,${safeFlags}${permissionFlags(allowOther)}`
+  const options = `fd=${fd},rootmode=40000,user_id=0,group_id=0,${mountFlags(request)}`
   // The kernel looks `fd=N` up in the process that calls mount(2): the descriptor is inherited under its own number.
   const stdio: ('ignore' | 'pipe' | number)[] = ['ignore', 'ignore', 'pipe']
   while (stdio.length < fd) stdio.push('ignore')
@@ -51,8 +42,8 @@ function mountAsRoot({ mountpoint, source, allowOther }: MountRequest): number {
   )
 }
 
-function fusermountOptions({ source, allowOther }: MountRequest): string {
-  return `${safeFlags},subtype=jbfs,fsname=${fsnameOf(source)}${permissionFlags(allowOther)}`
+function fusermountOptions(request: MountRequest): string {
+  return `${mountFlags(request)},subtype=jbfs,fsname=${fsnameOf(request.source)}`
 }
 
 /** Throws `no-fuse`, with what to do, where this process may not open /dev/fuse. */

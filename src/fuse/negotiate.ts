@@ -12,7 +12,7 @@ const pageSize = 4096
 const maxBackground = 64
 
 /**
- * What a mount for reading asks for; every bit is explained in `native-notes/fuse.md`. Not among them: READDIRPLUS_AUTO, with which
+ * What every mount asks for; each bit is explained in `native-notes/fuse.md`. Not among them: READDIRPLUS_AUTO, with which
  * only the first part of a listing comes with attributes (`ls -l` on 20,000 files then makes 20,000 LOOKUPs).
  */
 const wanted =
@@ -20,30 +20,36 @@ const wanted =
   InitFlag.BIG_WRITES |
   InitFlag.DO_READDIRPLUS |
   InitFlag.ASYNC_DIO |
-  InitFlag.NO_OPEN_SUPPORT |
   InitFlag.PARALLEL_DIROPS |
   InitFlag.ABORT_ERROR |
   InitFlag.MAX_PAGES |
-  InitFlag.CACHE_SYMLINKS |
-  InitFlag.NO_OPENDIR_SUPPORT
+  InitFlag.CACHE_SYMLINKS
 
 /** With both, a mount needs no OPEN and no OPENDIR. */
 export const handlelessFlags = InitFlag.NO_OPEN_SUPPORT | InitFlag.NO_OPENDIR_SUPPORT
 
+/** What cannot be changed needs no handles; what can be changed must hear of each OPEN and RELEASE. */
+const wantedForReading = handlelessFlags
+const wantedForChanges = InitFlag.ATOMIC_O_TRUNC | InitFlag.HANDLE_KILLPRIV_V2
+
 export interface Wishes {
   /** Have the kernel enforce the ACLs in `system.posix_acl_*`, and with them all permissions. */
   readonly enforceAcls: boolean
+  /** The filesystem can be changed. */
+  readonly changes: boolean
 }
 
 /** The answer to INIT: what we want of what the kernel offers. */
-export function negotiate(offer: InitIn, { enforceAcls }: Wishes): InitOut {
+export function negotiate(offer: InitIn, { enforceAcls, changes }: Wishes): InitOut {
   const minor = Math.min(offer.minor, protocolMinor)
+  const flags =
+    wanted | (changes ? wantedForChanges : wantedForReading) | (enforceAcls ? InitFlag.POSIX_ACL : 0)
   return {
     major: protocolMajor,
     minor,
     maxReadahead: offer.maxReadahead,
     // A kernel of a newer major takes only our number from this reply and asks again.
-    flags: (enforceAcls ? wanted | InitFlag.POSIX_ACL : wanted) & offer.flags,
+    flags: flags & offer.flags,
     maxBackground,
     congestionThreshold: (maxBackground * 3) / 4,
     maxWrite: maxTransfer,

@@ -65,6 +65,7 @@ export type OpcodeName = keyof typeof Opcode
 /** Bits of `InitOut.flags`. */
 export const InitFlag = {
   ASYNC_READ: 1 << 0,
+  ATOMIC_O_TRUNC: 1 << 3,
   BIG_WRITES: 1 << 5,
   DO_READDIRPLUS: 1 << 13,
   ASYNC_DIO: 1 << 15,
@@ -75,6 +76,7 @@ export const InitFlag = {
   MAX_PAGES: 1 << 22,
   CACHE_SYMLINKS: 1 << 23,
   NO_OPENDIR_SUPPORT: 1 << 24,
+  HANDLE_KILLPRIV_V2: 1 << 28,
 } as const
 
 /** Codes in the `error` field of a message that the daemon sends unasked (enum fuse_notify_code). */
@@ -85,6 +87,34 @@ export const OpenFlag = { KEEP_CACHE: 2, CACHE_DIR: 8 } as const
 
 /** `whence` of LSEEK. */
 export const Seek = { DATA: 3, HOLE: 4 } as const
+
+/** Bit of `OpenIn.openFlags` and `CreateIn.openFlags` (FUSE_OPEN_KILL_SUIDGID). */
+export const OpenInFlag = { KILL_SUIDGID: 1 } as const
+
+/** Bit of `WriteIn.writeFlags` (FUSE_WRITE_KILL_SUIDGID). */
+export const WriteFlag = { KILL_SUIDGID: 4 } as const
+
+/** Bits of `SetattrIn.valid` (FATTR_…): which fields are to be set. */
+export const SetattrValid = {
+  MODE: 1 << 0,
+  UID: 1 << 1,
+  GID: 1 << 2,
+  SIZE: 1 << 3,
+  ATIME: 1 << 4,
+  MTIME: 1 << 5,
+  ATIME_NOW: 1 << 7,
+  MTIME_NOW: 1 << 8,
+  KILL_SUIDGID: 1 << 11,
+} as const
+
+/** `Rename2In.flags` (RENAME_… of `linux/fs.h`). */
+export const RenameFlag = { NOREPLACE: 1, EXCHANGE: 2, WHITEOUT: 4 } as const
+
+/** Bits of `FallocateIn.mode` (FALLOC_FL_… of `linux/falloc.h`). */
+export const FallocateFlag = { KEEP_SIZE: 1, PUNCH_HOLE: 2, ZERO_RANGE: 16 } as const
+
+/** `SetxattrIn.flags` (XATTR_… of `linux/xattr.h`). */
+export const SetxattrFlag = { CREATE: 1, REPLACE: 2 } as const
 
 /** The first bytes of every message from the kernel; names and payload follow the opcode's own struct. */
 export const InHeader = struct({
@@ -173,7 +203,83 @@ export const ReadIn = struct({
   padding: 'u32',
 })
 
+export const OpenIn = struct({ flags: 'u32', openFlags: 'u32' })
+
+/** Of CREATE and TMPFILE. */
+export const CreateIn = struct({ flags: 'u32', mode: 'u32', umask: 'u32', openFlags: 'u32' })
+
 export const OpenOut = struct({ fh: 'u64', openFlags: 'u32', backingId: 'i32' })
+
+export const ReleaseIn = struct({
+  fh: 'u64',
+  flags: 'u32',
+  releaseFlags: 'u32',
+  lockOwner: 'opaque64',
+})
+
+export const FlushIn = struct({ fh: 'u64', unused: 'u32', padding: 'u32', lockOwner: 'opaque64' })
+export const FsyncIn = struct({ fh: 'u64', fsyncFlags: 'u32', padding: 'u32' })
+
+/** The data follow. */
+export const WriteIn = struct({
+  fh: 'u64',
+  offset: 'u64',
+  size: 'u32',
+  writeFlags: 'u32',
+  lockOwner: 'opaque64',
+  flags: 'u32',
+  padding: 'u32',
+})
+/** Also of COPY_FILE_RANGE, which cannot tell of more than 32 bits. */
+export const WriteOut = struct({ size: 'u32', padding: 'u32' })
+
+export const SetattrIn = struct({
+  valid: 'u32',
+  padding: 'u32',
+  fh: 'u64',
+  size: 'u64',
+  lockOwner: 'opaque64',
+  atime: 'i64',
+  mtime: 'i64',
+  ctime: 'i64',
+  atimensec: 'u32',
+  mtimensec: 'u32',
+  ctimensec: 'u32',
+  mode: 'u32',
+  unused4: 'u32',
+  uid: 'u32',
+  gid: 'u32',
+  unused5: 'u32',
+})
+
+export const MknodIn = struct({ mode: 'u32', rdev: 'u32', umask: 'u32', padding: 'u32' })
+export const MkdirIn = struct({ mode: 'u32', umask: 'u32' })
+export const RenameIn = struct({ newdir: 'u64' })
+export const Rename2In = struct({ newdir: 'u64', flags: 'u32', padding: 'u32' })
+export const LinkIn = struct({ oldnodeid: 'u64' })
+
+export const FallocateIn = struct({
+  fh: 'u64',
+  offset: 'u64',
+  length: 'u64',
+  mode: 'u32',
+  padding: 'u32',
+})
+
+/** Of COPY_FILE_RANGE and COPY_FILE_RANGE_64. */
+export const CopyFileRangeIn = struct({
+  fhIn: 'u64',
+  offIn: 'u64',
+  nodeidOut: 'u64',
+  fhOut: 'u64',
+  offOut: 'u64',
+  len: 'u64',
+  flags: 'u64',
+})
+export const CopyFileRangeOut = struct({ bytesCopied: 'u64' })
+
+/** The short form (FUSE_COMPAT_SETXATTR_IN_SIZE), which the kernel sends unless INIT asks for SETXATTR_EXT. */
+export const SetxattrIn = struct({ size: 'u32', flags: 'u32' })
 
 export const GetxattrIn = struct({ size: 'u32', padding: 'u32' })
 export const GetxattrOut = struct({ size: 'u32', padding: 'u32' })

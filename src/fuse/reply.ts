@@ -1,6 +1,6 @@
 import { encodeEntry, nanoseconds } from './dirent.ts'
 import type { Attributes, Entry } from './operations.ts'
-import { AttrOut, EntryOut, OutHeader } from './protocol.ts'
+import { AttrOut, EntryOut, OpenOut, OutHeader } from './protocol.ts'
 import type { Fields, FieldsOf, Struct } from './struct.ts'
 
 /** Room for the header and the largest struct that a reply carries (entry + open, 144 bytes). */
@@ -34,6 +34,13 @@ export class ReplyBuilder {
   entry(unique: number, entry: Entry): readonly Uint8Array[] {
     encodeEntry(this.#view, OutHeader.size, entry)
     return [this.#head(unique, OutHeader.size + EntryOut.size, 0)]
+  }
+
+  /** The answer to CREATE and TMPFILE. */
+  created(unique: number, entry: Entry, open: FieldsOf<typeof OpenOut>): readonly Uint8Array[] {
+    encodeEntry(this.#view, OutHeader.size, entry)
+    OpenOut.encode(this.#view, OutHeader.size + EntryOut.size, open)
+    return [this.#head(unique, OutHeader.size + EntryOut.size + OpenOut.size, 0)]
   }
 
   /** Nodeid 0: the kernel remembers for `seconds` that there is no such name. */

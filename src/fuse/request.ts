@@ -1,9 +1,11 @@
 import { FuseError } from './errno.ts'
-import type { RequestContext } from './operations.ts'
+import type { ChangeContext } from './operations.ts'
 import { InHeader } from './protocol.ts'
 import type { Fields, Struct } from './struct.ts'
 
 const maxNameLength = 255
+/** PATH_MAX of `linux/limits.h`, less the NUL. */
+const maxTargetLength = 4095
 /** `total_extlen` counts in words of 8 bytes. */
 const extensionUnit = 8
 
@@ -13,13 +15,15 @@ export class InterruptedError extends Error {
 }
 
 /**
- * One message from the kernel. Its bytes lie in the channel's buffer and are gone when the handler returns: `body` and `names`
- * are read at once and copied by that.
+ * One message from the kernel. Its bytes lie in the channel's buffer and are gone when the handler returns: structs and names
+ * are read at once and copied by that; of `bytesAt` whoever keeps them makes a copy before.
  */
-export class Request implements RequestContext {
+export class Request implements ChangeContext {
   readonly opcode: number
   readonly unique: number
   readonly nodeid: number
+  readonly uid: number
+  readonly gid: number
   readonly #view: DataView
   readonly #message: Buffer
   /** End of the opcode's own bytes; extensions lie behind it. */
@@ -34,6 +38,8 @@ export class Request implements RequestContext {
     this.opcode = header.opcode
     this.unique = header.unique
     this.nodeid = header.nodeid
+    this.uid = header.uid
+    this.gid = header.gid
     this.#end = message.length - header.totalExtlen * extensionUnit
   }
 
@@ -67,11 +73,39 @@ export class Request implements RequestContext {
 
   /** The NUL-terminated name behind the header and `bodySize` further bytes. */
   name(bodySize = 0): string {
-    const start = InHeader.size + bodySize
+    return this.#string(InHeader.size + bodySize, maxNameLength).text
+  }
+
+  /** Two names, one behind the other. */
+  names(bodySize: number): [string, string] {
+    const first = this.#string(InHeader.size + bodySize, maxNameLength)
+    return [first.text, this.#string(first.end, maxNameLength).text]
+  }
+
+  /** A name, and what a symlink of that name points to. */
+  nameAndTarget(): [string, string] {
+    const name = this.#string(InHeader.size, maxNameLength)
+    return [name.text, this.#string(name.end, maxTargetLength).text]
+  }
+
+  /** A name and `length` bytes behind it, which are a view of the message. */
+  nameAndBytes(bodySize: number, length: number): [string, Buffer] {
+    const name = this.#string(InHeader.size + bodySize, maxNameLength)
+    return [name.text, this.bytesAt(name.end, length)]
+  }
+
+  /** A view of the message. */
+  bytesAt(at: number, length: number): Buffer {
+    if (at + length > this.#end) throw new FuseError('EINVAL')
+    return this.#message.subarray(at, at + length)
+  }
+
+  /** `end` is behind its NUL. */
+  #string(start: number, maxLength: number): { text: string; end: number } {
     const end = this.#message.indexOf(0, start)
     if (start > this.#end || end === -1 || end >= this.#end) throw new FuseError('EINVAL')
     // The kernel passes on longer names than any file system has.
-    if (end - start > maxNameLength) throw new FuseError('ENAMETOOLONG')
-    return this.#message.toString('latin1', start, end)
+    if (end - start > maxLength) throw new FuseError('ENAMETOOLONG')
+    return { text: this.#message.toString('latin1', start, end), end: end + 1 }
   }
 }

@@ -2,7 +2,8 @@ import { isAbort } from '../base/abort.ts'
 import { messageOf } from '../base/errors.ts'
 import type { Logger } from '../base/log.ts'
 import type { FuseChannel } from './channel.ts'
-import { type DispatchContext, type Row, rowOf } from './dispatch.ts'
+import { rowOf } from './dispatch.ts'
+import type { DispatchContext, Row } from './dispatch-row.ts'
 import { Errno } from './errno.ts'
 import { handlelessFlags, negotiate, type Wishes } from './negotiate.ts'
 import type { FuseOperations } from './operations.ts'
@@ -18,7 +19,7 @@ import {
 import { ReplyBuilder } from './reply.ts'
 import { Request } from './request.ts'
 
-export interface SessionOptions extends Wishes {
+export interface SessionOptions extends Omit<Wishes, 'changes'> {
   readonly channel: FuseChannel
   readonly operations: FuseOperations
   readonly logger: Logger
@@ -49,7 +50,7 @@ export class Session implements DispatchContext {
 
   constructor({ channel, operations, logger, toErrno, negativeValid, enforceAcls }: SessionOptions) {
     this.#channel = channel
-    this.#wishes = { enforceAcls }
+    this.#wishes = { enforceAcls, changes: operations.changes !== undefined }
     this.operations = operations
     this.negativeValid = negativeValid
     this.#logger = logger

@@ -1,14 +1,10 @@
 import { type BigIntStats, constants } from 'node:fs'
 import type { FileHandle } from 'node:fs/promises'
 import { codeOf } from '../base/errors.ts'
-import { lseekData, lseekHole } from '../base/libc.ts'
-import type { ByteRange } from '../store/object-store.ts'
+import type { OpenContent } from '../snapshot/content-store.ts'
+import { dataRanges } from '../store/data-ranges.ts'
 import { openLongPath } from './open-long-path.ts'
 import { readable } from './readable.ts'
-import type { OpenContent } from './source.ts'
-
-/** st_blocks counts in these (stat(2)). */
-const sectorSize = 512n
 
 /** What open(2) says of a name that has become that of nothing, of a symlink, or of a socket. */
 const replacedErrors = ['ENOENT', 'ENOTDIR', 'ELOOP', 'ENXIO']
@@ -38,8 +34,7 @@ export async function openFound(at: Buffer, found: BigIntStats): Promise<OpenCon
 /** The ranges of data in it are looked for; there are none in a file that is one hole. */
 function contentOf(handle: FileHandle, at: Buffer, found: BigIntStats): OpenContent {
   const size = Number(found.size)
-  const mayHaveHoles = found.blocks * sectorSize < found.size
-  const ranges = mayHaveHoles ? dataRanges(handle.fd, size) : [{ offset: 0, length: size }]
+  const ranges = dataRanges(handle.fd, { size, blocks: Number(found.blocks) })
   return {
     path: `/proc/self/fd/${handle.fd}`,
     ranges,
@@ -48,18 +43,6 @@ function contentOf(handle: FileHandle, at: Buffer, found: BigIntStats): OpenCont
     isUnchanged: () => readable(at, async () => isSame(found, await handle.stat({ bigint: true }))),
     [Symbol.asyncDispose]: () => handle.close(),
   }
-}
-
-function dataRanges(fd: number, size: number): ByteRange[] {
-  const ranges: ByteRange[] = []
-  for (let end = 0; end < size; ) {
-    const offset = lseekData(fd, end)
-    if (offset === undefined) break
-    end = Math.min(size, lseekHole(fd, offset) ?? size)
-    if (end <= offset) break
-    ranges.push({ offset, length: end - offset })
-  }
-  return ranges
 }
 
 function isSame(a: BigIntStats, b: BigIntStats): boolean {

@@ -6,21 +6,20 @@ import type { Logger } from '../base/log.ts'
 import { Semaphore } from '../base/semaphore.ts'
 import { largestSnapshotNumber, snapshotName } from '../destination/layout.ts'
 import { type CatalogEntry, listSnapshots } from '../snapshot/catalog.ts'
+import { ContentStore, extentsOf } from '../snapshot/content-store.ts'
 import { SnapshotError } from '../snapshot/errors.ts'
 import { displayFileName } from '../snapshot/file-name.ts'
-import { openSnapshotIndex } from '../snapshot/index-file.ts'
+import { learnObjects } from '../snapshot/learn-objects.ts'
 import { largestManifest, type RootAttributes } from '../snapshot/manifest.ts'
 import { ObjectIds } from '../snapshot/object-id.ts'
 import { publishSnapshot } from '../snapshot/publish.ts'
 import type { Extent } from '../snapshot/tree.ts'
 import { WorkingIndex } from '../snapshot/working-index.ts'
 import { writeIndex } from '../snapshot/write-index.ts'
-import { StoreError } from '../store/errors.ts'
 import type { ObjectStore } from '../store/object-store.ts'
-import { ContentStore } from './content-store.ts'
 import { ImportError } from './errors.ts'
 import { ManifestDraft } from './manifest-draft.ts'
-import type { ImportSource, OpenContent, SourceContent, SourceEntry } from './source.ts'
+import type { ImportSource, SourceContent, SourceEntry } from './source.ts'
 import { makeTemporaryFolder } from './temporary-folder.ts'
 
 export interface ImportOptions extends Abortable {
@@ -88,7 +87,7 @@ export async function importSnapshot(options: ImportOptions): Promise<ImportResu
       ids: new ObjectIds(),
       zerosAreHoles: source.losesHoles,
     })
-    await reuseObjects(contents, options, others, signal)
+    await learnObjects(contents, { ...options, signal }, others)
     const draft = new ManifestDraft(logger)
     const filling = new Filling(working, contents, draft, options)
     await filling.run(source, signal)
@@ -288,15 +287,6 @@ class Filling {
   }
 }
 
-function extentsOf(ranges: OpenContent['ranges']): Extent[] {
-  let objectOffset = 0
-  return ranges.map(({ offset, length }) => {
-    const extent = { offset, length, objectOffset }
-    objectOffset += length
-    return extent
-  })
-}
-
 function displayPath(path: SourceEntry['path']): string {
   return path.map(displayFileName).join('/')
 }
@@ -318,32 +308,11 @@ function refuseTaken({ number, repository }: ImportOptions, others: readonly Cat
     )
 }
 
-/** What the repository's own snapshots have is not sent again; one whose index cannot be read is passed over. */
-async function reuseObjects(
-  contents: ContentStore,
-  { store, repository, cacheDir, logger }: ImportOptions,
-  others: readonly CatalogEntry[],
-  signal: AbortSignal,
-): Promise<void> {
-  for (const entry of others.filter(({ problem }) => problem === undefined)) {
-    try {
-      using tree = await openSnapshotIndex({ store, repository, entry, cacheDir, logger, signal })
-      for (const object of tree.objects()) contents.know(object)
-    } catch (error) {
-      if (!(error instanceof SnapshotError || error instanceof StoreError)) throw error
-      logger.warn(
-        { snapshot: repository + entry.name, error: messageOf(error) },
-        'its files cannot be reused',
-      )
-    }
-  }
-}
-
 /** With a number that was not asked for, another import may take it first: then the next one is tried. */
 async function publish(
   { number }: ImportOptions,
   others: readonly CatalogEntry[],
-  attempt: (number: number) => Promise<void>,
+  attempt: (number: number) => Promise<unknown>,
 ): Promise<number> {
   const greatest = others.reduce((greatest, other) => Math.max(greatest, other.number), 0)
   for (let next = number ?? greatest + 1; ; next++) {

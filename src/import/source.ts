@@ -1,6 +1,6 @@
+import type { OpenContent } from '../snapshot/content-store.ts'
 import type { FileName } from '../snapshot/tree.ts'
 import type { NewInode } from '../snapshot/working-index.ts'
-import type { FileSource } from '../store/object-store.ts'
 
 /** What can be made a snapshot of: a folder or an archive. */
 export interface ImportSource extends AsyncDisposable {
@@ -28,12 +28,4 @@ export interface SourceContent {
   open(): Promise<OpenContent | undefined>
   /** The entry as it is now, after a change. */
   again(): Promise<SourceEntry>
-}
-
-/** A file as it was found, open. Its `ranges` are where it has data, and no holes. Its `path` stands for the open file, whatever becomes of its name, until it is disposed of. */
-export interface OpenContent extends FileSource, AsyncDisposable {
-  /** Fills `into`, or its beginning, with what is at `offset`; resolves with how many bytes, 0 at the end. Rejects with `bad-source`. */
-  read(into: Buffer, offset: number): Promise<number>
-  /** Whether it is still as it was found. */
-  isUnchanged(): Promise<boolean>
 }

@@ -8,6 +8,7 @@ import type { StoreError } from '../store/errors.ts'
 import type { ObjectReader } from '../store/object-store.ts'
 import { type Amount, Tally } from './amount.ts'
 import { freshIndexes } from './fresh-index.ts'
+import { isNamed } from './is-named.ts'
 import { listIndexes, listObjects } from './listing.ts'
 import { objectProblems } from './object-problems.ts'
 import { type Problem, snapshotProblem } from './problem.ts'
@@ -55,7 +56,7 @@ export interface CheckedRepository {
   readonly unreferred: Amount
   /** Whether all snapshots could be read, so that what is `unreferred` is left over. */
   readonly isComplete: boolean
-  /** File indexes without a snapshot. */
+  /** File indexes that no snapshot names. */
   readonly orphanedIndexes: Amount
   /** Keys in `files/` that are no object's. */
   readonly otherKeys: number
@@ -85,8 +86,7 @@ export async function checkRepository(options: CheckOptions): Promise<CheckResul
   const now = await listSnapshots(reader, repository, { signal, known: entries })
   const indexes = await listIndexes(reader, repository, { signal })
   const orphanedIndexes = new Tally()
-  for (const { number, size } of indexes)
-    if (!now.some((entry) => entry.number === number)) orphanedIndexes.add(size)
+  for (const index of indexes) if (!isNamed(index, repository, now)) orphanedIndexes.add(index.size)
   const changed = [
     ...entries.filter((entry) => !now.includes(entry)),
     ...now.filter(({ number }) => !entries.some((entry) => entry.number === number)),

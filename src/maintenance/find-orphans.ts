@@ -10,6 +10,7 @@ import { type AgeRule, ageOf } from './age.ts'
 import { type Amount, Tally } from './amount.ts'
 import { freshIndexes } from './fresh-index.ts'
 import { IdTable } from './id-table.ts'
+import { isNamed } from './is-named.ts'
 import { type ListedIndex, listIndexes, listObjects } from './listing.ts'
 import { Orphans } from './orphans.ts'
 
@@ -39,7 +40,7 @@ export interface FoundOrphans {
   /** The snapshots that were looked at. */
   readonly snapshots: readonly CatalogEntry[]
   readonly objects: Orphans
-  /** File indexes without a manifest. */
+  /** File indexes that no manifest names. */
   readonly indexes: readonly ListedIndex[]
   /** What no snapshot refers to, and is not old enough. */
   readonly kept: { readonly young: Amount; readonly future: Amount }
@@ -84,7 +85,7 @@ export async function findOrphans(options: FindOrphansOptions): Promise<FoundOrp
   }
   const indexes: ListedIndex[] = []
   for (const index of await listIndexes(store, repository, { signal })) {
-    if (snapshots.some(({ number }) => number === index.number)) continue
+    if (isNamed(index, repository, snapshots)) continue
     const age = ageOf(index.modified / 1000, rule)
     if (age === 'old') indexes.push(index)
     else (age === 'young' ? young : future).add(index.size)

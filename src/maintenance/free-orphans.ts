@@ -6,6 +6,7 @@ import { listSnapshots } from '../snapshot/catalog.ts'
 import type { ObjectStore } from '../store/object-store.ts'
 import { Tally } from './amount.ts'
 import { eachReference, type FoundOrphans } from './find-orphans.ts'
+import { isNamed } from './is-named.ts'
 
 export interface FreeOptions extends Abortable {
   /** That of a lease: nobody else publishes meanwhile, as far as writers keep to it. */
@@ -58,12 +59,13 @@ export async function freeOrphans(
     for (const { size } of left) freed.objects.add(size)
     onProgress(freed)
   }
-  for (const { key, number, size, etag } of indexes) {
+  for (const index of indexes) {
+    const { key, size, etag } = index
     // A publish first replaces the index that another one has left, and then puts the manifest.
     const isAsFound = (await store.head(key, { signal }))?.etag === etag
     const reason = await readManifestsAgain()
     if (reason !== undefined) return reason
-    if (!isAsFound || known.some((entry) => entry.number === number)) continue
+    if (!isAsFound || isNamed(index, repository, known)) continue
     await store.delete([key], { signal })
     freed.indexes.add(size)
     onProgress(freed)

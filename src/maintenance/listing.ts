@@ -1,5 +1,5 @@
 import type { Abortable } from '../base/abort.ts'
-import { exportPrefix, filesPrefix, parseSnapshotName } from '../destination/layout.ts'
+import { exportPrefix, filesPrefix, parseIndexName } from '../destination/layout.ts'
 import { isObjectId } from '../snapshot/object-id.ts'
 import type { ObjectMetadata, ObjectReader } from '../store/object-store.ts'
 
@@ -39,7 +39,7 @@ export interface ListedIndex extends ObjectMetadata {
   readonly number: number
 }
 
-/** The file indexes of a repository, whether they have a manifest or not. */
+/** The file indexes of a repository, whether a manifest names them or not. */
 export async function listIndexes(
   store: ObjectReader,
   repository: string,
@@ -49,7 +49,7 @@ export async function listIndexes(
   const found: ListedIndex[] = []
   for await (const { objects } of store.list(prefix, options))
     for (const object of objects) {
-      const number = parseSnapshotName(object.key.slice(prefix.length))
+      const number = parseIndexName(object.key.slice(prefix.length))
       if (number !== undefined) found.push({ ...object, number })
     }
   return found

@@ -2,7 +2,7 @@ import type { Abortable } from '../base/abort.ts'
 import { messageOf } from '../base/errors.ts'
 import { Semaphore } from '../base/semaphore.ts'
 import {
-  indexKey,
+  indexKeys,
   manifestKey,
   parseSnapshotName,
   snapshotName,
@@ -101,7 +101,7 @@ async function readEntry(
   try {
     const manifest = parseManifest(body.bytes)
     if (manifest.jbfs === undefined) return { ...entry, manifest, problem: foreign(repository, name) }
-    const isOwn = manifest.jbfs.index.key === indexKey('', number)
+    const isOwn = indexKeys('', number).some((key) => key === manifest.jbfs?.index.key)
     return isOwn
       ? { ...entry, manifest, problem: undefined }
       : problem('bad-manifest', ': its manifest names a file index that is not its own')

@@ -29,3 +29,35 @@ export class IndexCacheError extends JbfsError<IndexCacheErrorCode> {
 export class SnapshotError extends JbfsError<SnapshotErrorCode> {
   override readonly name = 'SnapshotError'
 }
+
+/**
+ * Why a tree cannot be changed so: `name-taken` · `no-name` there is none of that name · `not-empty` a folder with entries · `is-folder`, `no-folder` it is
+ * one, or is none · `into-itself` a folder would lie in itself · `not-permitted` Linux does not allow it for this kind of file · `no-attribute` ·
+ * `attribute-taken` · `too-large` larger than a file can be · `not-possible` the kind of change is unknown here · `bad-place` nothing like this can lie there ·
+ * `other-snapshot` only within one snapshot · `staging-full` no room to keep what is written · `staging-failed` it cannot be kept for another reason.
+ */
+export type ChangeErrorCode =
+  | 'name-taken'
+  | 'no-name'
+  | 'not-empty'
+  | 'is-folder'
+  | 'no-folder'
+  | 'into-itself'
+  | 'not-permitted'
+  | 'no-attribute'
+  | 'attribute-taken'
+  | 'too-large'
+  | 'not-possible'
+  | 'bad-place'
+  | 'other-snapshot'
+  | 'staging-full'
+  | 'staging-failed'
+
+/** An ordinary answer to who wants to change something, and no fault. */
+export class ChangeError extends JbfsError<ChangeErrorCode> {
+  override readonly name = 'ChangeError'
+
+  constructor(code: ChangeErrorCode, message: string = code, options?: ErrorOptions) {
+    super(code, message, options)
+  }
+}

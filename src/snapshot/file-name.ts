@@ -15,15 +15,20 @@ export function fileNameOfText(text: string): FileName | undefined {
   return fileNameOfBytes(Buffer.from(text, 'utf8'))
 }
 
+/** The text of a name, such as a part of an object key; undefined for one that is not UTF-8, which no key can hold. */
+export function textOfFileName(name: FileName): string | undefined {
+  const bytes = bytesOfFileName(name)
+  const text = bytes.toString('utf8')
+  return Buffer.from(text, 'utf8').equals(bytes) ? text : undefined
+}
+
 export function bytesOfFileName(name: FileName): Buffer {
   return Buffer.from(name, 'latin1')
 }
 
 /** For messages: as text where the bytes are UTF-8, else with the others as `\xNN`; control characters too. */
 export function displayFileName(name: FileName): string {
-  const bytes = bytesOfFileName(name)
-  const text = bytes.toString('utf8')
-  const shown = Buffer.from(text, 'utf8').equals(bytes) ? text : name
+  const shown = textOfFileName(name) ?? name
   const from = shown === name ? 0x7f : 0x80
   return [...shown]
     .map((character) => {

@@ -3,6 +3,7 @@ import { createReadStream, createWriteStream, rmSync } from 'node:fs'
 import { mkdir, open, rename, rm, stat, utimes } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
+import { setTimeout as delay } from 'node:timers/promises'
 import { constants, createZstdDecompress } from 'node:zlib'
 import type { Abortable } from '../base/abort.ts'
 import { codeOf, messageOf } from '../base/errors.ts'
@@ -28,8 +29,10 @@ export interface OpenIndexOptions extends Abortable {
   readonly logger: Logger
 }
 
-/** A publish puts the index, then the manifest: whoever reads between the two sees the old manifest with the new index, for a moment. */
-const staleRetries = 3
+/** Of two publishes the second one's index takes the place of that which the manifest before the first names: who has read that manifest is late. */
+const staleRetries = 4
+/** Milliseconds before the first of them, doubled each time: more than the two puts are apart, and no long wait for what is damaged for good. */
+const staleDelay = 100
 /** Tries of a download; each stands on the store's own retries. */
 const downloadTries = 3
 /** Binary logarithm of the memory that decompression may take: 8 MiB, which every decoder grants (RFC 8878 §3.1.1.1.2). */
@@ -41,18 +44,39 @@ const decompressedChunk = 1 << 20
  * Opens the file index of a snapshot: from the cache, or fetched, checked against the manifest's SHA-256, decompressed, validated row by row,
  * and kept. Rejects with `SnapshotError` (`no-index`, `bad-index`, `foreign`, …), `IndexCacheError` or `StoreError`.
  */
-export async function openSnapshotIndex(options: OpenIndexOptions): Promise<Tree> {
+export function openSnapshotIndex(options: OpenIndexOptions): Promise<Tree> {
+  return withCurrent(options, openFetched)
+}
+
+/** As `openSnapshotIndex`; resolves with the path at which the valid index is kept, an SQLite file. */
+export function keepSnapshotIndex(options: OpenIndexOptions): Promise<string> {
+  return withCurrent(options, async (current, reference) => {
+    await fetchIndex(current, reference)
+    return pathOf(current.cacheDir, reference)
+  })
+}
+
+/** Waits for the end of a publish that is under way, and reads what is published then. */
+async function withCurrent<T>(
+  options: OpenIndexOptions,
+  read: (options: OpenIndexOptions, reference: IndexReference) => Promise<T>,
+): Promise<T> {
   const { store, repository, signal } = options
   let { entry } = options
   for (let attempt = 0; ; attempt++) {
     if (entry.problem !== undefined) throw entry.problem
     const reference = entry.manifest?.jbfs?.index as IndexReference
     try {
-      return await openFetched({ ...options, entry }, reference)
+      return await read({ ...options, entry }, reference)
     } catch (error) {
-      if (!(error instanceof OtherBytes) || attempt === staleRetries) throw error
+      // A collector may have taken the index of the state before.
+      const isMissing = codeOf(error) === 'no-index'
+      if (!(isMissing || error instanceof OtherBytes) || attempt === staleRetries) throw error
       const current = await readSnapshot(store, repository, entry.number, { signal })
-      if (current === undefined || current.manifestEtag === entry.manifestEtag) throw error
+      if (current === undefined) throw error
+      const isSame = current.manifestEtag === entry.manifestEtag
+      if (isSame && isMissing) throw error
+      if (isSame) await delay(staleDelay * 2 ** attempt, undefined, { signal })
       entry = current
     }
   }
@@ -62,9 +86,11 @@ async function openFetched(options: OpenIndexOptions, reference: IndexReference)
   const path = pathOf(options.cacheDir, reference)
   const open = async (): Promise<Tree> => {
     await fetchIndex(options, reference)
-    return new IndexTree(path, options.repository, (error) => {
-      discard(path)
-      return bad(options, `was damaged after it was fetched, in ${path}, and will be fetched again`, error)
+    return IndexTree.open(path, options.repository, {
+      onDamage: (error) => {
+        discard(path)
+        return bad(options, `was damaged after it was fetched, in ${path}, and will be fetched again`, error)
+      },
     })
   }
   try {

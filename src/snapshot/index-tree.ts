@@ -20,6 +20,11 @@ const withObject = 'LEFT JOIN object ON object.id = inode.object'
 type Value = number | string | Uint8Array | null
 type Row = readonly Value[]
 
+export interface IndexTreeOptions {
+  readonly onDamage?: ((error: SnapshotError) => SnapshotError) | undefined
+  readonly isChanging?: boolean | undefined
+}
+
 /** A snapshot's tree, read in place from its validated file index. */
 export class IndexTree implements Tree {
   readonly root = rootIno as Ino
@@ -38,21 +43,17 @@ export class IndexTree implements Tree {
   readonly #hasXattrs: boolean
 
   /**
-   * Opens the index at `path`; `repository` is the prefix of its objects' keys. Throws SQLite's own error when it is none. What a read throws
-   * is what `onDamage` makes of it.
+   * Reads the tables of `database`, which is the tree's from now on; `repository` is the prefix of its objects' keys. What a read throws is what `onDamage`
+   * makes of it. `isChanging`: rows come and go.
    */
   constructor(
-    path: string,
+    database: DatabaseSync,
     repository: string,
-    onDamage: (error: SnapshotError) => SnapshotError = (error) => error,
+    { onDamage = (error) => error, isChanging = false }: IndexTreeOptions = {},
   ) {
     this.#onDamage = onDamage
     this.#repository = repository
-    const url = pathToFileURL(path)
-    // Nobody changes it: SQLite need not lock, nor look for a journal.
-    url.search = 'immutable=1'
-    this.#database = new DatabaseSync(url, { readOnly: true, enableForeignKeyConstraints: false })
-    this.#database.exec('PRAGMA trusted_schema = OFF; PRAGMA cache_size = -8192')
+    this.#database = database
     const prepare = (sql: string): StatementSync => {
       const statement = this.#database.prepare(sql)
       statement.setReturnArrays(true)
@@ -80,7 +81,17 @@ export class IndexTree implements Tree {
        WHERE inode.ino > ? ORDER BY inode.ino LIMIT ?`,
     )
     this.#objects = prepare('SELECT lower(hex(id)), size, hex(sha256) FROM object ORDER BY id')
-    this.#hasXattrs = this.#database.prepare('SELECT 1 FROM xattr LIMIT 1').get() !== undefined
+    this.#hasXattrs = isChanging || this.#database.prepare('SELECT 1 FROM xattr LIMIT 1').get() !== undefined
+  }
+
+  /** Opens the file index at `path`, which nobody changes. Throws SQLite's own error when it is none. */
+  static open(path: string, repository: string, options?: IndexTreeOptions): IndexTree {
+    const url = pathToFileURL(path)
+    // SQLite need not lock, nor look for a journal.
+    url.search = 'immutable=1'
+    const database = new DatabaseSync(url, { readOnly: true, enableForeignKeyConstraints: false })
+    database.exec('PRAGMA trusted_schema = OFF; PRAGMA cache_size = -8192')
+    return new IndexTree(database, repository, options)
   }
 
   inode(ino: Ino): Inode | undefined {

@@ -1,4 +1,5 @@
 import { messageOf } from '../base/errors.ts'
+import { exportPrefix, parseIndexName } from '../destination/layout.ts'
 import { SnapshotError } from './errors.ts'
 import { formatVersion } from './schema.ts'
 import type { Timestamp } from './tree.ts'
@@ -164,11 +165,16 @@ function timestampOf(value: unknown): Timestamp {
   return { seconds: value.seconds, nanoseconds: value.nanoseconds }
 }
 
+function isIndexKey(key: string): boolean {
+  const prefix = exportPrefix('')
+  return key.startsWith(prefix) && parseIndexName(key.slice(prefix.length)) !== undefined
+}
+
 function indexOf(value: unknown): IndexReference {
   if (!isObject(value)) throw bad('its member jbfs.index is missing')
   const { key, encoding, size, rawSize, sha256 } = value
-  if (typeof key !== 'string' || !/^export\/snap\.\d+$/.test(key))
-    throw bad('jbfs.index.key is not export/snap.N')
+  if (typeof key !== 'string' || !isIndexKey(key))
+    throw bad('jbfs.index.key is not export/snap.N or export/snap.N.1')
   if (encoding !== 'zstd') throw bad('jbfs.index.encoding is not "zstd"')
   if (!isCount(size) || !isCount(rawSize)) throw bad('jbfs.index has no sizes')
   if (rawSize > Math.max(alwaysAllowed, largestRatio * size))

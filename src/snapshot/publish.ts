@@ -5,10 +5,11 @@ import { pipeline } from 'node:stream/promises'
 import { setTimeout as delay } from 'node:timers/promises'
 import { constants, createZstdCompress } from 'node:zlib'
 import type { Abortable } from '../base/abort.ts'
-import { indexKey, manifestKey, snapshotName } from '../destination/layout.ts'
+import { indexKeys, manifestKey, snapshotName } from '../destination/layout.ts'
 import { StoreError } from '../store/errors.ts'
-import type { FileSource, ObjectStore } from '../store/object-store.ts'
+import type { FileSource, ObjectKey, ObjectStore } from '../store/object-store.ts'
 import { defaultRetryPolicy, retryDelay } from '../store/with-retry.ts'
+import type { CatalogEntry } from './catalog.ts'
 import { SnapshotError } from './errors.ts'
 import {
   type JbfsMember,
@@ -31,6 +32,12 @@ export interface PublishOptions extends Abortable {
   readonly totals: Omit<JbfsMember, 'format' | 'index'>
   /** Members of a vendor's manifest to keep. */
   readonly base?: ManifestMembers | undefined
+  /** Etag of the manifest whose snapshot this is a new state of; undefined: the snapshot is new. */
+  readonly replaces?: string | undefined
+  /** Key of that state's index, relative to the repository: it is left alone. */
+  readonly replacesIndex?: string | undefined
+  /** Called with the manifest before it is put: so that who crashes then can tell later whether it was. */
+  readonly onManifest?: ((bytes: Buffer) => void) | undefined
   /** The last word before the snapshot can be seen: what it rejects with ends the publish. */
   readonly beforeManifest?: (() => Promise<void>) | undefined
 }
@@ -42,12 +49,13 @@ const compressionLevel = 3
 const putTries = 4
 
 /**
- * Makes a new snapshot visible: its index, then, as the last thing, its manifest. Rejects with `snapshot-exists` when there is such a snapshot, and with
- * `bad-index` or `bad-manifest` when readers would refuse what is to be published.
+ * Makes a snapshot, or a new state of one, visible: its index, then, as the last thing, its manifest, whose etag it resolves with. Rejects with `snapshot-exists` when
+ * there is such a snapshot, or no longer the state that is to be replaced, and with `bad-index` or `bad-manifest` when readers would refuse what is
+ * to be published. Until its second put the old state is there, whole.
  * An index without a manifest is what an interrupted publish left: it is replaced. Of two publishes of one number at a time at most one succeeds
  * (`native-notes/format.md` §6). An abort is heeded until the manifest is put: from then on the snapshot may be there.
  */
-export async function publishSnapshot(options: PublishOptions): Promise<void> {
+export async function publishSnapshot(options: PublishOptions): Promise<CatalogEntry> {
   const { store, repository, number, indexPath, signal } = options
   const compressed = `${indexPath}.zst`
   try {
@@ -60,44 +68,57 @@ export async function publishSnapshot(options: PublishOptions): Promise<void> {
     const jbfs = {
       format: formatVersion,
       ...options.totals,
-      index: { key: indexKey('', number), encoding: 'zstd', size, rawSize, sha256 } as const,
+      index: { key: indexKeyOf(options, ''), encoding: 'zstd', size, rawSize, sha256 } as const,
     }
     const manifest = serializeManifest({ ...options.manifest, jbfs }, options.base)
-    parseManifest(manifest)
+    const parsed = parseManifest(manifest)
     const etag = await putIndex(options, { path: compressed, ranges: [{ offset: 0, length: size }] })
     await options.beforeManifest?.()
     signal?.throwIfAborted()
-    await putManifest(options, manifest)
-    const index = await store.head(indexKey(repository, number))
+    options.onManifest?.(manifest)
+    const manifestEtag = await putManifest(options, manifest)
+    const index = await store.head(indexKeyOf(options))
     if (index?.etag !== etag) {
       // Another publish took ours for what an interrupted one had left.
-      await store.delete([manifestKey(repository, number)])
+      if (options.replaces === undefined) await store.delete([manifestKey(repository, number)])
       throw exists(options)
     }
+    return { number, name: snapshotName(number), manifestEtag, manifest: parsed, problem: undefined }
   } finally {
     await rm(compressed, { force: true })
   }
 }
 
+function indexKeyOf(
+  { number, replacesIndex, ...options }: PublishOptions,
+  repository = options.repository,
+): ObjectKey {
+  const [first, second] = indexKeys(repository, number)
+  return replacesIndex === indexKeys('', number)[0] ? second : first
+}
+
 /** Resolves with the index's etag. */
 async function putIndex(options: PublishOptions, source: FileSource): Promise<string> {
   const { store, repository, number, signal } = options
-  const key = indexKey(repository, number)
+  const key = indexKeyOf(options)
   return trying(options, { signal }, async () => {
     const left = await store.head(key, { signal })
-    if ((await store.head(manifestKey(repository, number), { signal })) !== undefined) throw exists(options)
+    const present = await store.head(manifestKey(repository, number), { signal })
+    if (present?.etag !== options.replaces) throw exists(options)
     const condition = left === undefined ? ({ ifNoneMatch: '*' } as const) : { ifMatch: left.etag }
     return (await store.put(key, source, { ...condition, signal })).etag
   })
 }
 
-async function putManifest(options: PublishOptions, manifest: Buffer): Promise<void> {
-  const { store, repository, number } = options
+async function putManifest(options: PublishOptions, manifest: Buffer): Promise<string> {
+  const { store, repository, number, replaces } = options
   const key = manifestKey(repository, number)
-  await trying(options, {}, async (attempt) => {
+  return trying(options, {}, async (attempt) => {
     // The put before may have been done although it seemed to fail.
-    const isDone = attempt > 1 && (await store.get(key))?.bytes.equals(manifest)
-    if (!isDone) await store.put(key, manifest, { ifNoneMatch: '*' })
+    const done = attempt > 1 ? await store.get(key) : undefined
+    if (done?.bytes.equals(manifest)) return done.etag
+    const condition = replaces === undefined ? ({ ifNoneMatch: '*' } as const) : { ifMatch: replaces }
+    return (await store.put(key, manifest, condition)).etag
   })
 }
 

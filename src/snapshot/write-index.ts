@@ -16,11 +16,11 @@ export interface IndexTotals {
  * files in byte order, then its sub-folders, each with all below it), entries in that order, links counted. What no entry names is left out.
  * The working index stays as it is, and may be added to. Blocks for about six seconds a million inodes.
  */
-export function writeIndex(working: WorkingIndex, path: string): IndexTotals {
+export function writeIndex({ database }: Pick<WorkingIndex, 'database'>, path: string): IndexTotals {
   createEmpty(path)
-  const database = working.database
-  // ATTACH is not possible inside the transaction that the working index always has open.
-  database.exec('COMMIT')
+  // ATTACH is not possible inside the transaction that the index of an import always has open.
+  const isFilling = database.isTransaction
+  if (isFilling) database.exec('COMMIT')
   try {
     database.prepare('ATTACH ? AS final').run(path)
     try {
@@ -33,7 +33,7 @@ export function writeIndex(working: WorkingIndex, path: string): IndexTotals {
       database.exec('DETACH final')
     }
   } finally {
-    database.exec('BEGIN')
+    if (isFilling) database.exec('BEGIN')
   }
   return complete(path)
 }

@@ -5,11 +5,17 @@ import { dirname, join } from 'node:path'
 import test, { type TestFn } from 'ava'
 import { silentLogger } from '../../src/base/log.ts'
 import {
+  type Answers,
   askStatus,
   controlSocketPath,
   removeControlSocket,
   startControlSocket,
 } from '../../src/daemon/control-socket.ts'
+
+/** What a daemon answers that is asked for nothing but its status. */
+function answering(status: () => object): Answers {
+  return { status: async () => status(), publish: async () => ({}) }
+}
 
 interface Context {
   readonly folder: string
@@ -26,7 +32,11 @@ it.afterEach.always((t) => rmSync(t.context.folder, { recursive: true, force: tr
 it('a daemon is asked for its status as often as one likes', async (t) => {
   const { path } = t.context
   let asked = 0
-  await using _control = await startControlSocket(path, () => ({ asked: ++asked }), silentLogger)
+  await using _control = await startControlSocket(
+    path,
+    answering(() => ({ asked: ++asked })),
+    silentLogger,
+  )
   t.deepEqual(await askStatus(path), { asked: 1 })
   const answers = await Promise.all([askStatus(path), askStatus(path)])
   t.is(answers.length, 2)
@@ -36,7 +46,11 @@ it('a daemon is asked for its status as often as one likes', async (t) => {
 it('only its user reaches the socket, and nothing stays behind', async (t) => {
   const { path } = t.context
   {
-    await using _control = await startControlSocket(path, () => ({}), silentLogger)
+    await using _control = await startControlSocket(
+      path,
+      answering(() => ({})),
+      silentLogger,
+    )
     t.is(statSync(dirname(path)).mode & 0o777, 0o700)
   }
   t.false(existsSync(dirname(path)))
@@ -45,9 +59,17 @@ it('only its user reaches the socket, and nothing stays behind', async (t) => {
 
 it('the folder stays while another mount has its socket there', async (t) => {
   const other = controlSocketPath(dirname(t.context.path), '/mnt/other')
-  await using _other = await startControlSocket(other, () => ({ other: true }), silentLogger)
+  await using _other = await startControlSocket(
+    other,
+    answering(() => ({ other: true })),
+    silentLogger,
+  )
   {
-    await using _control = await startControlSocket(t.context.path, () => ({}), silentLogger)
+    await using _control = await startControlSocket(
+      t.context.path,
+      answering(() => ({})),
+      silentLogger,
+    )
   }
   t.deepEqual(await askStatus(other), { other: true })
 })
@@ -56,14 +78,26 @@ it('what a dead daemon has left is replaced', async (t) => {
   const { path } = t.context
   mkdirSync(dirname(path))
   writeFileSync(path, '')
-  await using _control = await startControlSocket(path, () => ({ fresh: true }), silentLogger)
+  await using _control = await startControlSocket(
+    path,
+    answering(() => ({ fresh: true })),
+    silentLogger,
+  )
   t.deepEqual(await askStatus(path), { fresh: true })
 })
 
 it('a daemon that ends leaves the socket of its successor alone', async (t) => {
   const { path } = t.context
-  const first = await startControlSocket(path, () => ({ first: true }), silentLogger)
-  await using _second = await startControlSocket(path, () => ({ second: true }), silentLogger)
+  const first = await startControlSocket(
+    path,
+    answering(() => ({ first: true })),
+    silentLogger,
+  )
+  await using _second = await startControlSocket(
+    path,
+    answering(() => ({ second: true })),
+    silentLogger,
+  )
   await first[Symbol.asyncDispose]()
   t.deepEqual(await askStatus(path), { second: true })
 })
@@ -85,7 +119,11 @@ it('a daemon that does not answer, or answers in half, is an error and not a wai
 
 it('a question that is no question gets an error, and endless ones are cut off', async (t) => {
   const { path } = t.context
-  await using _control = await startControlSocket(path, () => ({ secret: 1 }), silentLogger)
+  await using _control = await startControlSocket(
+    path,
+    answering(() => ({ secret: 1 })),
+    silentLogger,
+  )
   t.regex(await say(path, 'hello\n'), /"error"/)
   t.regex(await say(path, '{"ask":"all"}\n'), /"error"/)
   t.is(await say(path, 'x'.repeat(100_000)), '')
@@ -96,14 +134,18 @@ it('a status that fails is an error for who asks, not for the daemon', async (t)
   const status = (): object => {
     throw new Error('not now')
   }
-  await using _control = await startControlSocket(path, status, silentLogger)
+  await using _control = await startControlSocket(path, answering(status), silentLogger)
   t.deepEqual(await askStatus(path), { error: 'not now' })
 })
 
 it('a path too long for a socket is refused in words', async (t) => {
   const path = join(t.context.folder, 'x'.repeat(100), 'a.sock')
   await t.throwsAsync(
-    startControlSocket(path, () => ({}), silentLogger),
+    startControlSocket(
+      path,
+      answering(() => ({})),
+      silentLogger,
+    ),
     { message: /too long/ },
   )
 })

@@ -6,6 +6,8 @@ const withRefresh = (refreshSeconds: number): MountOptions =>
   mountOptions({
     destination: parseDestination('/backups'),
     mountpoint: '/mnt',
+    stateDir: '/state',
+    writer: 'jbfs test',
     cacheDir: '/cache',
     controlSocket: '/run/socket',
     refreshSeconds,

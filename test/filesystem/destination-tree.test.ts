@@ -191,3 +191,23 @@ test('of two things with one name the first is shown, the same one after each re
   t.is(tree.node((first[2] as number[])[0] as number)?.nodeid, (first[2] as number[])[0])
   t.is(warnings.filter((warning) => /one name/.test(warning)).length, 3)
 })
+
+test('what is listed again after a publish is not the answer of a listing that began before it', async (t) => {
+  const { reader, tree, filesystem } = memoryDestination({ 'account/a': '' })
+  const account = (await entryAt(filesystem, 'account'))?.attr.ino as number
+  await namesIn(filesystem, account)
+  await tree.refresh({ all: false })
+  await tree.refresh({ all: false })
+  const gate = Promise.withResolvers<void>()
+  reader.listed.length = 0
+  reader.beforeList = (prefix) => (prefix === 'account/' ? gate.promise : undefined)
+  const looking = entryAt(filesystem, 'account/a')
+  while (!reader.listed.includes('account/')) await new Promise((resolve) => setImmediate(resolve))
+  const relisting = tree.relist('account/')
+  gate.resolve()
+  await Promise.all([looking, relisting])
+  t.deepEqual(
+    reader.listed.filter((prefix) => prefix === 'account/'),
+    ['account/', 'account/'],
+  )
+})

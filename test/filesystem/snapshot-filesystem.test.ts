@@ -33,7 +33,7 @@ async function oneSnapshot(t: ExecutionContext): Promise<MemoryDestination & { s
   })
   const destination = memoryDestination(
     { 'account/snap.1/jetbackup.index': manifestText(7), 'account/note': 'text' },
-    { openTree: async () => new IndexTree(path, 'account/') },
+    { openTree: async () => IndexTree.open(path, 'account/') },
   )
   t.teardown(() => destination.tree.close())
   const entry = await entryAt(destination.filesystem, 'account/snap.1')

@@ -3,7 +3,6 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { fusermountProgram, mountWithFusermount } from '../../src/fuse/fusermount.ts'
-import { fsnameOf } from '../../src/fuse/mount-options.ts'
 
 function folderWith(t: ExecutionContext, name: string, script: string): string {
   const folder = mkdtempSync(join(tmpdir(), 'jbfs-fusermount-'))
@@ -55,8 +54,4 @@ test('a user who has no right to /dev/fuse is told what to do', (t) => {
     code: 'no-fuse',
     message: /^cannot open \/dev\/fuse: no permission: run this as root, or allow it to this user \(/,
   })
-})
-
-test('a comma in a source begins no other option', (t) => {
-  t.is(fsnameOf('s3://a,b\\c'), 's3://a\\,b\\\\c')
 })

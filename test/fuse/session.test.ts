@@ -1,9 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'ava'
-import { silentLogger } from '../../src/base/log.ts'
 import { Errno, FuseError } from '../../src/fuse/errno.ts'
-import type { FuseOperations } from '../../src/fuse/operations.ts'
 import {
   AttrOut,
   BatchForgetIn,
@@ -21,66 +19,14 @@ import {
   Opcode,
   ReadIn,
 } from '../../src/fuse/protocol.ts'
-import { Session } from '../../src/fuse/session.ts'
-import { cString, decode, encode, KernelDouble } from '../support/kernel-double.ts'
-
-const attr = (ino: number, mode = 0o100644, size = 5) => ({
-  ino,
-  size,
-  blocks: 1,
-  atime: 0,
-  mtime: -5,
-  ctime: 0,
-  atimensec: 0,
-  mtimensec: 999_999_999,
-  ctimensec: 0,
-  mode,
-  nlink: 1,
-  uid: 0,
-  gid: 0,
-  rdev: 0,
-  blksize: 4096,
-  flags: 0,
-})
-const entry = (ino: number) => ({ attr: attr(ino), attrValid: 1.5, entryValid: 2 ** 31 })
-
-const nothing: FuseOperations = {
-  lookup: () => undefined,
-  forget: () => {},
-  getattr: (nodeid) => ({ attr: attr(nodeid), attrValid: 1 }),
-  readlink: () => 'target',
-  read: () => [],
-  readdir: () => {},
-  statfs: () => {
-    throw new FuseError('EIO')
-  },
-  getxattr: () => undefined,
-  listxattr: () => [],
-  lseek: () => undefined,
-}
-
-function mounted(operations: Partial<FuseOperations>): {
-  kernel: KernelDouble
-  session: Session
-  done: Promise<void>
-} {
-  const kernel = new KernelDouble()
-  const session = new Session({
-    channel: kernel,
-    operations: { ...nothing, ...operations },
-    logger: silentLogger,
-    toErrno: (error) => (error instanceof FuseError ? Errno[error.code] : Errno.EIO),
-    negativeValid: 7,
-    enforceAcls: false,
-  })
-  return { kernel, session, done: session.run() }
-}
+import { cString, decode, encode } from '../support/kernel-double.ts'
+import { attr, entry, served } from '../support/served.ts'
 
 const read = (offset: number, size: number): Buffer =>
   encode(ReadIn, { fh: 0, offset, size, readFlags: 0, lockOwner: 0n, flags: 0, padding: 0 })
 
 test('INIT is answered with what is wanted of what is offered', async (t) => {
-  const { kernel, session } = mounted({})
+  const { kernel, session } = served({})
   const reply = decode(InitOut, (await kernel.init()).body)
   t.is(reply.major, 7)
   t.is(reply.minor, 45)
@@ -102,21 +48,21 @@ test('every flag that INIT asks for has its reason in the notes', (t) => {
 })
 
 test('an old kernel that cannot do without OPEN has it answered', async (t) => {
-  const { kernel } = mounted({})
+  const { kernel } = served({})
   await kernel.init(InitFlag.DO_READDIRPLUS)
   t.is((await kernel.request('OPEN', 2, Buffer.alloc(8))).error, 0)
   t.is((await kernel.request('OPENDIR', 2, Buffer.alloc(8))).error, 0)
 })
 
 test('a new kernel is told to do without OPEN', async (t) => {
-  const { kernel } = mounted({})
+  const { kernel } = served({})
   await kernel.init()
   t.is((await kernel.request('OPEN', 2, Buffer.alloc(8))).error, -Errno.ENOSYS)
 })
 
 test('LOOKUP hands names over as bytes and replies with an entry', async (t) => {
   const names: string[] = []
-  const { kernel } = mounted({
+  const { kernel } = served({
     lookup: (_, name) => {
       names.push(name)
       return entry(0x2_0000_0005)
@@ -134,21 +80,21 @@ test('LOOKUP hands names over as bytes and replies with an entry', async (t) => 
 })
 
 test('an absent name is an entry with nodeid 0, to be remembered', async (t) => {
-  const { kernel } = mounted({})
+  const { kernel } = served({})
   const { error, body } = await kernel.request('LOOKUP', 1, cString('absent'))
   t.is(error, 0)
   t.like(decode(EntryOut, body), { nodeid: 0, entryValid: 7 })
 })
 
 test('a name of more than 255 bytes is too long', async (t) => {
-  const { kernel } = mounted({})
+  const { kernel } = served({})
   t.is((await kernel.request('LOOKUP', 1, cString('x'.repeat(256)))).error, -Errno.ENAMETOOLONG)
   t.is((await kernel.request('LOOKUP', 1, cString('x'.repeat(255)))).error, 0)
 })
 
 test('extensions behind a name are not part of it', async (t) => {
   const names: string[] = []
-  const { kernel } = mounted({ lookup: (_, name) => void names.push(name) })
+  const { kernel } = served({ lookup: (_, name) => void names.push(name) })
   const body = Buffer.concat([cString('ab'), Buffer.from('0800000020000000', 'hex')])
   const header = encode(InHeader, {
     len: 40 + body.length,
@@ -166,7 +112,7 @@ test('extensions behind a name are not part of it', async (t) => {
 })
 
 test('messages that are too short are refused, and the session goes on', async (t) => {
-  const { kernel } = mounted({})
+  const { kernel } = served({})
   kernel.deliver(Buffer.alloc(12))
   t.is((await kernel.request('READ', 2, Buffer.alloc(8))).error, -Errno.EINVAL)
   t.is((await kernel.request('LOOKUP', 1, Buffer.from('no end'))).error, -Errno.EINVAL)
@@ -174,7 +120,7 @@ test('messages that are too short are refused, and the session goes on', async (
 })
 
 test('READ sends the pieces as they are, one reply for each request', async (t) => {
-  const { kernel } = mounted({
+  const { kernel } = served({
     read: (_, offset, size) =>
       Promise.resolve([Buffer.alloc(2, 'a'), Buffer.alloc(size - 2, String(offset))]),
   })
@@ -190,7 +136,7 @@ test('READ sends the pieces as they are, one reply for each request', async (t) 
 })
 
 test('whatever an operation throws, there is exactly one reply', async (t) => {
-  const { kernel } = mounted({
+  const { kernel } = served({
     getattr: () => {
       throw new Error('sync')
     },
@@ -206,7 +152,7 @@ test('whatever an operation throws, there is exactly one reply', async (t) => {
 
 test('INTERRUPT aborts the request it names, which is answered with EINTR; others go on', async (t) => {
   const aborted: number[] = []
-  const { kernel } = mounted({
+  const { kernel } = served({
     read: (nodeid, _offset, _size, { signal }) =>
       new Promise((resolve, reject) => {
         if (nodeid === 3) setImmediate(() => resolve([Buffer.from('x')]))
@@ -229,7 +175,7 @@ test('INTERRUPT aborts the request it names, which is answered with EINTR; other
 
 test('FORGET and BATCH_FORGET are passed on and not answered', (t) => {
   const forgotten: [number, number][] = []
-  const { kernel } = mounted({ forget: (nodeid, lookups) => void forgotten.push([nodeid, lookups]) })
+  const { kernel } = served({ forget: (nodeid, lookups) => void forgotten.push([nodeid, lookups]) })
   kernel.tell('FORGET', 5, encode(ForgetIn, { nlookup: 3 }))
   kernel.tell(
     'BATCH_FORGET',
@@ -256,7 +202,7 @@ test('FORGET and BATCH_FORGET are passed on and not answered', (t) => {
 
 test('READDIR packs whole records of aligned length, no more than there is room for', async (t) => {
   const results: string[] = []
-  const { kernel } = mounted({
+  const { kernel } = served({
     readdir: (nodeid, cookie, sink) => {
       if (cookie === 0) sink.addHere('.', 1, nodeid)
       results.push(sink.add('abc', 2, entry(9)), sink.add('x'.repeat(255), 3, entry(10)))
@@ -271,7 +217,7 @@ test('READDIR packs whole records of aligned length, no more than there is room 
 
 test('READDIRPLUS counts lookups, but not those of the folder itself', async (t) => {
   const results: unknown[] = []
-  const { kernel } = mounted({
+  const { kernel } = served({
     readdir: (nodeid, _cookie, sink) => {
       results.push(sink.addHere('.', 1, nodeid), sink.add('abc', 2, entry(9)))
     },
@@ -283,7 +229,7 @@ test('READDIRPLUS counts lookups, but not those of the folder itself', async (t)
 })
 
 test('a reply that the kernel refuses becomes one error', async (t) => {
-  const { kernel } = mounted({ read: () => [Buffer.from('x')] })
+  const { kernel } = served({ read: () => [Buffer.from('x')] })
   kernel.fate = 'refused'
   t.is((await kernel.request('READ', 2, read(0, 1))).error, -Errno.EIO)
   t.is(kernel.replies.length, 1)
@@ -292,7 +238,7 @@ test('a reply that the kernel refuses becomes one error', async (t) => {
 test('lookups that the kernel never hears of are taken back', async (t) => {
   const forgotten: number[] = []
   let fails = false
-  const { kernel } = mounted({
+  const { kernel } = served({
     lookup: () => entry(7),
     readdir: (nodeid, _cookie, sink) => {
       sink.addHere('.', 1, nodeid)
@@ -322,7 +268,7 @@ test('lookups that the kernel never hears of are taken back', async (t) => {
 })
 
 test('xattrs: size first, then value; too small and absent have their own errors', async (t) => {
-  const { kernel } = mounted({
+  const { kernel } = served({
     getxattr: (_, name) => (name === 'user.a' ? Buffer.from('value') : undefined),
     listxattr: () => ['user.a', 'user.b'],
   })
@@ -335,7 +281,7 @@ test('xattrs: size first, then value; too small and absent have their own errors
 })
 
 test('LSEEK behind the end is ENXIO', async (t) => {
-  const { kernel } = mounted({
+  const { kernel } = served({
     lseek: (_, offset, want) => (offset < 10 ? (want === 'data' ? offset : 10) : undefined),
   })
   const ask = (offset: number, whence: number): Buffer =>
@@ -346,7 +292,7 @@ test('LSEEK behind the end is ENXIO', async (t) => {
 })
 
 test('writes are refused, unknown opcodes are not there', async (t) => {
-  const { kernel } = mounted({})
+  const { kernel } = served({})
   t.is((await kernel.request('MKDIR', 1, Buffer.alloc(8), cString('x'))).error, -Errno.EROFS)
   t.is((await kernel.request('WRITE', 1, Buffer.alloc(40))).error, -Errno.EROFS)
   t.is((await kernel.request('SETATTR', 1, Buffer.alloc(88))).error, -Errno.EROFS)
@@ -355,7 +301,7 @@ test('writes are refused, unknown opcodes are not there', async (t) => {
 })
 
 test('the end of the channel ends the session and aborts what still waits', async (t) => {
-  const { kernel, done } = mounted({
+  const { kernel, done } = served({
     read: (_nodeid, _offset, _size, { signal }) =>
       new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason))),
   })
@@ -367,7 +313,7 @@ test('the end of the channel ends the session and aborts what still waits', asyn
 })
 
 test('notifications carry the kernel’s layout', async (t) => {
-  const { kernel, session } = mounted({})
+  const { kernel, session } = served({})
   await session.invalidateEntry(1, 'snap.1')
   await session.invalidateInode(7)
   const [entryMessage, inodeMessage] = kernel.notifications as [Buffer, Buffer]
@@ -393,7 +339,7 @@ const golden = {
 
 test('golden messages of a real kernel are understood', (t) => {
   const asked: unknown[] = []
-  const { kernel } = mounted({
+  const { kernel } = served({
     lookup: (...[parent, name]) => void asked.push(['lookup', parent, name]),
     getattr: (nodeid) => {
       asked.push(['getattr', nodeid])

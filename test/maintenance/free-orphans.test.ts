@@ -1,8 +1,10 @@
 import test, { type ExecutionContext } from 'ava'
 import { silentLogger } from '../../src/base/log.ts'
-import { fileKey, indexKey, manifestKey } from '../../src/destination/layout.ts'
+import { fileKey, indexKey, indexKeys, manifestKey } from '../../src/destination/layout.ts'
+import { checkRepository } from '../../src/maintenance/check-repository.ts'
 import { type FoundOrphans, findOrphans } from '../../src/maintenance/find-orphans.ts'
 import { type FreeOptions, freeOrphans, nothingFreed } from '../../src/maintenance/free-orphans.ts'
+import { type CatalogEntry, readSnapshot } from '../../src/snapshot/catalog.ts'
 import type { ObjectStore } from '../../src/store/object-store.ts'
 import { emptyStore } from '../snapshot/publish-sample.ts'
 import { temporaryFolder } from '../snapshot/write-tree.ts'
@@ -100,4 +102,51 @@ test('it may be interrupted between any two requests, and goes on another time',
   await freeOrphans(rest, freed, options)
   t.is(freed.objects.count, orphans.length)
   t.deepEqual(await keysOf(store), [indexKey('a/', 1), fileKey('a/', needed), manifestKey('a/', 1)].sort())
+})
+
+test('of the two places of an index the one that the manifest does not name is left over', async (t) => {
+  const { store, folder, options } = await prepare(t)
+  const [first, second] = indexKeys(repository, 1)
+  const before = await readSnapshot(store, repository, 1)
+  const publishAgain = (over: CatalogEntry | undefined): Promise<void> =>
+    publishContents(store, folder, { repository, number: 1, contents: { [needed]: 'needed' }, over })
+  await publishAgain(before)
+  t.is((await readSnapshot(store, repository, 1))?.manifest?.jbfs?.index.key, 'export/snap.1.1')
+  const find = async (grace: number): Promise<FoundOrphans> => {
+    const rule = { now: Date.now() / 1000 + 10, grace }
+    return (await findOrphans({ ...options, repository, rule, onProgress: () => {} })) as FoundOrphans
+  }
+  t.deepEqual((await find(3600)).indexes, [])
+  const found = await find(5)
+  t.deepEqual(found.indexes.map(({ key }) => key).sort(), [first, indexKey(repository, 2)].sort())
+  {
+    const { checked } = await checkRepository({
+      ...options,
+      reader: store,
+      repository,
+      onProgress: () => {},
+    })
+    t.is(checked.orphanedIndexes.count, 2)
+  }
+  await freeOrphans(found, nothingFreed(), options)
+  t.is(await store.head(first), undefined)
+  t.not(await store.head(second), undefined)
+
+  await store.put(first, Buffer.from('left over by an interrupted publish'))
+  const late = await find(5)
+  t.deepEqual(
+    late.indexes.map(({ key }) => key),
+    [first],
+  )
+  // The state that is published meanwhile has its index there.
+  await publishAgain(await readSnapshot(store, repository, 1))
+  await freeOrphans(late, nothingFreed(), options)
+  const { checked } = await checkRepository({
+    ...options,
+    reader: store,
+    repository,
+    onProgress: () => {},
+  })
+  t.deepEqual(checked.snapshots, ['snap.1'])
+  t.is(checked.orphanedIndexes.count, 1)
 })

@@ -253,6 +253,16 @@ test('a publish between the manifest and the index is noticed, and the new state
   t.deepEqual(names(tree), ['a file with a longer name'])
 })
 
+test('who comes late, when the index of the state before is gone, opens the new state', async (t) => {
+  const prepared = await prepare(t)
+  const { store, folder } = prepared
+  const stale = await entryOf(store)
+  await publishSample(store, folder, 1, { fileName: 'new', over: stale })
+  await store.delete([indexKey(repository, 1)])
+  using tree = await open(prepared, { entry: stale })
+  t.deepEqual(names(tree), ['new'])
+})
+
 test('a manifest that is gone meanwhile does not hide what was wrong with the index', async (t) => {
   const prepared = await prepare(t)
   const stale = await entryOf(prepared.store)

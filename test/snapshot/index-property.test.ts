@@ -190,7 +190,7 @@ test('any tree comes back as it was, valid, and in reading order', async (t) => 
       })
       const validated = validateIndex(path)
       if (typeof validated === 'string') throw new Error(validated)
-      using tree = new IndexTree(path, '')
+      using tree = IndexTree.open(path, '')
       const plannedAt = new Map<string, Planned>()
       for (const each of planned) for (const at of each.names) plannedAt.set(`${at.folder}/${at.name}`, each)
       const places = new Map<number, number>([[1, 0]])

@@ -19,7 +19,7 @@ const root = 1 as Ino
 function open(path: string): IndexTree {
   const validated = validateIndex(path)
   if (typeof validated === 'string') throw new Error(validated)
-  return new IndexTree(path, 'account/')
+  return IndexTree.open(path, 'account/')
 }
 
 /** [name, ino] of a folder in the order of its entries. */

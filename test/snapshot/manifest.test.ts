@@ -17,6 +17,11 @@ test('a manifest comes back as it was', (t) => {
   t.true(bytes.toString().endsWith('}\n'))
 })
 
+test('an index lies at one of two keys', (t) => {
+  for (const key of ['export/snap.3', 'export/snap.3.1', 'export/snap.1.1'])
+    t.is(parseManifest(changed('index', { ...index, key })).jbfs?.index.key, key)
+})
+
 test('members that are not known are kept, in their place', (t) => {
   const base = { vendor: { deep: [1, null] }, created: 5, items: [], version: '5.3', suspended: true }
   const json = JSON.parse(serializeManifest(complete, base).toString()) as object
@@ -106,6 +111,12 @@ const wrongMembers: readonly (readonly [member: string, value: unknown])[] = [
   ['index', undefined],
   ['index', { ...index, key: '../../other' }],
   ['index', { ...index, key: 'files/6258c0a30008839f00001146' }],
+  ['index', { ...index, key: 'export/snap.3.2' }],
+  ['index', { ...index, key: 'export/snap.3.1.1' }],
+  ['index', { ...index, key: 'export/snap.03' }],
+  ['index', { ...index, key: 'export/snap.0' }],
+  ['index', { ...index, key: 'export/snap.3/../../other' }],
+  ['index', { ...index, key: 'other/export/snap.3' }],
   ['index', { ...index, key: 5 }],
   ['index', { ...index, encoding: 'gzip' }],
   ['index', { ...index, size: -1 }],

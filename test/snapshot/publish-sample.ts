@@ -1,5 +1,6 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { CatalogEntry } from '../../src/snapshot/catalog.ts'
 import type { JbfsMember, Manifest } from '../../src/snapshot/manifest.ts'
 import { publishSnapshot } from '../../src/snapshot/publish.ts'
 import { DirectoryStore } from '../../src/store/directory-store.ts'
@@ -31,14 +32,27 @@ export async function emptyStore(folder: string): Promise<DirectoryStore> {
 
 let written = 0
 
-/** Publishes a snapshot whose only file is called `fileName`. */
+/** Publishes a snapshot whose only file is called `fileName`; `over`: as a new state of that one. */
 export async function publishSample(
   store: ObjectStore,
   folder: string,
   number: number,
-  { fileName = 'file', created = manifest.created }: { fileName?: string; created?: number } = {},
-): Promise<void> {
+  {
+    fileName = 'file',
+    created = manifest.created,
+    over,
+  }: { fileName?: string; created?: number; over?: CatalogEntry } = {},
+): Promise<CatalogEntry> {
   const indexPath = join(folder, `index-${written++}`)
   writeTree(indexPath, (working) => working.addDentry(1, nameOf(fileName), working.addInode(fileInode())))
-  await publishSnapshot({ store, repository, number, indexPath, manifest: { ...manifest, created }, totals })
+  return publishSnapshot({
+    store,
+    repository,
+    number,
+    indexPath,
+    manifest: { ...manifest, created },
+    totals,
+    replaces: over?.manifestEtag,
+    replacesIndex: over?.manifest?.jbfs?.index.key,
+  })
 }

@@ -147,7 +147,7 @@ test('what readers would refuse is not published', async (t) => {
   const { store, folder } = await prepare(t)
   const indexPath = join(folder, 'index')
   writeTree(indexPath, () => {})
-  const publish = (given: object): Promise<void> =>
+  const publish = (given: object): Promise<unknown> =>
     publishSnapshot({ store, repository, number: 1, indexPath, manifest, totals, ...given })
   const items = Array(100_000).fill({ type: 'x', path: 'a folder of many', files: 0, size: 0 })
   await t.throwsAsync(publish({ manifest: { ...manifest, items } }), { code: 'bad-manifest' })
@@ -208,4 +208,24 @@ test('a publish whose index another one takes for left over takes its manifest b
   })
   await t.throwsAsync(publishSample(robbed, folder, 1), { code: 'snapshot-exists' })
   t.deepEqual(await listSnapshots(store, repository), [])
+})
+
+test('a writer that dies before the manifest of a new state leaves the old one whole, also for who comes then', async (t) => {
+  const { store, folder } = await prepare(t)
+  let over = await publishSample(store, folder, 1, { fileName: 'first' })
+  const dying = withPut(store, (key, body, options) =>
+    key === manifestKey(repository, 1)
+      ? Promise.reject(new Error('the process is gone'))
+      : store.put(key, body, options),
+  )
+  for (const [before, next] of [
+    ['first', 'second'],
+    ['second', 'third'],
+    ['third', 'fourth'],
+  ] as const) {
+    await t.throwsAsync(publishSample(dying, folder, 1, { fileName: 'never', over }))
+    t.deepEqual(await contents(store, folder), { 'snap.1': [before] })
+    over = await publishSample(store, folder, 1, { fileName: next, over })
+    t.deepEqual(await contents(store, folder), { 'snap.1': [next] })
+  }
 })

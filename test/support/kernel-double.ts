@@ -16,6 +16,8 @@ export class KernelDouble implements FuseChannel {
   readonly replies: Reply[] = []
   /** What becomes of a reply with a body: taken, no longer waited for, or refused. */
   fate: 'taken' | 'unwanted' | 'refused' = 'taken'
+  /** Who asks. */
+  caller = { uid: 0, gid: 0 }
   readonly #waiting = new Map<number, (reply: Reply) => void>()
   #handlers: ChannelHandlers | undefined
   #unique = 0
@@ -65,8 +67,7 @@ export class KernelDouble implements FuseChannel {
       opcode,
       unique,
       nodeid,
-      uid: 0,
-      gid: 0,
+      ...this.caller,
       pid: 1,
       totalExtlen: 0,
       padding: 0,
@@ -74,9 +75,11 @@ export class KernelDouble implements FuseChannel {
     this.deliver(Buffer.concat([header, body]))
   }
 
-  /** Hands raw bytes to the session, as if read from the device. */
+  /** Hands raw bytes to the session, as if read from the device: in a buffer that is overwritten as soon as it returns. */
   deliver(message: Buffer): void {
-    this.#handlers?.onMessage(message)
+    const buffer = Buffer.from(message)
+    this.#handlers?.onMessage(buffer)
+    buffer.fill('!')
   }
 
   init(flags = 0x73fffffb | 0): Promise<Reply> {

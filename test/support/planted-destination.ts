@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import { fileKey, indexKey, manifestKey } from '../../src/destination/layout.ts'
+import type { CatalogEntry } from '../../src/snapshot/catalog.ts'
 import { publishSnapshot } from '../../src/snapshot/publish.ts'
 import { type ObjectKey, type ObjectStore, objectKey } from '../../src/store/object-store.ts'
 import { manifest, totals } from '../snapshot/publish-sample.ts'
@@ -19,11 +20,16 @@ export type Contents = Readonly<Record<string, string>>
 
 let written = 0
 
-/** Puts objects, and publishes a snapshot with a file for each of them. */
+/** Puts objects, and publishes a snapshot with a file for each of them; `over`: as a new state of that one. */
 export async function publishContents(
   store: ObjectStore,
   folder: string,
-  { repository, number, contents }: { repository: string; number: number; contents: Contents },
+  {
+    repository,
+    number,
+    contents,
+    over,
+  }: { repository: string; number: number; contents: Contents; over?: CatalogEntry | undefined },
 ): Promise<void> {
   const indexPath = join(folder, `planted-${written++}`)
   writeTree(indexPath, (working) => {
@@ -35,7 +41,16 @@ export async function publishContents(
   })
   for (const [id, text] of Object.entries(contents))
     await store.put(fileKey(repository, id), Buffer.from(text))
-  await publishSnapshot({ store, repository, number, indexPath, manifest, totals })
+  await publishSnapshot({
+    store,
+    repository,
+    number,
+    indexPath,
+    manifest,
+    totals,
+    replaces: over?.manifestEtag,
+    replacesIndex: over?.manifest?.jbfs?.index.key,
+  })
 }
 
 /** The object ids of `plant`. */

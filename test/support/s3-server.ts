@@ -28,6 +28,10 @@ export interface S3Server extends AsyncDisposable {
   readonly dataDir: string
   /** Makes a bucket with a name of its own. */
   createBucket(): Promise<string>
+  /** Ends it by SIGKILL; a server that was not started here goes on. */
+  kill(): Promise<void>
+  /** Starts it again at the same address, with what it had kept; resolves when it answers. */
+  restart(): Promise<void>
   /** Somebody who may do nothing but what `permit` allows; undefined where a server has no such user. */
   readonly guest?: S3Guest | undefined
 }
@@ -62,16 +66,23 @@ export async function startS3Server(name: string): Promise<S3Server> {
   await mkdir(join(folder, 'versions'))
   const guestKeys = name === 'versitygw' ? await addGuest(folder) : undefined
   const port = await freePort()
-  const child = startProcess(name as S3ServerName, port, folder, keys)
-  const stop = async (): Promise<void> => {
+  let child = startProcess(name as S3ServerName, port, folder, keys)
+  const isRunning = (): boolean => child.exitCode === null && child.signalCode === null
+  const kill = async (): Promise<void> => {
     const closed = new Promise((resolve) => child.on('close', resolve))
-    if (child.exitCode === null && child.signalCode === null) {
-      child.kill('SIGKILL')
-      await closed
-    }
+    if (!isRunning()) return
+    child.kill('SIGKILL')
+    await closed
+  }
+  const stop = async (): Promise<void> => {
+    await kill()
     await rm(folder, { recursive: true, force: true, maxRetries: 5 })
   }
   const endpoint = `http://127.0.0.1:${port}`
+  const restart = async (): Promise<void> => {
+    if (!isRunning()) child = startProcess(name as S3ServerName, port, folder, keys)
+    await answering(endpoint, child)
+  }
   try {
     await answering(endpoint, child)
   } catch (error) {
@@ -81,7 +92,7 @@ export async function startS3Server(name: string): Promise<S3Server> {
   }
   const server = serverOf(name, endpoint, region, keys)
   const guest = guestKeys && guestOf(server, guestKeys)
-  return { ...server, dataDir, guest, [Symbol.asyncDispose]: stop }
+  return { ...server, dataDir, guest, kill, restart, [Symbol.asyncDispose]: stop }
 }
 
 interface Keys {
@@ -182,6 +193,8 @@ function givenServer(): S3Server {
   return {
     ...server,
     dataDir: '',
+    kill: async () => {},
+    restart: async () => {},
     async createBucket() {
       const bucket = await server.createBucket()
       buckets.push(bucket)
@@ -222,7 +235,7 @@ function serverOf(
   endpoint: string,
   region: string,
   keys: { accessKeyId: string; secretAccessKey: string },
-): Omit<S3Server, 'dataDir' | typeof Symbol.asyncDispose> {
+): Omit<S3Server, 'dataDir' | 'kill' | 'restart' | typeof Symbol.asyncDispose> {
   return {
     name,
     endpoint,

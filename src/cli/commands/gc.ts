@@ -3,7 +3,10 @@ import { resolve } from 'node:path'
 import type { ArgumentsCamelCase, Argv, CommandModule, InferredOptionTypes, Options } from 'yargs'
 import { parseDuration } from '../../base/duration.ts'
 import { startLogging } from '../../daemon/logging.ts'
+import { DestinationError } from '../../destination/errors.ts'
+import type { Destination } from '../../destination/parse-destination.ts'
 import { refuseReadOnly } from '../../destination/refuse-read-only.ts'
+import { unpublishedPlaces } from '../../staging/unpublished.ts'
 import { refuseMissingProfile } from '../aws-profile.ts'
 import { CliError } from '../errors.ts'
 import { interruption } from '../interruption.ts'
@@ -60,6 +63,8 @@ async function runGc(args: ArgumentsCamelCase<GcArguments>): Promise<void> {
   if (!isDry && !args.yes && !isAtTerminal())
     throw new CliError('usage', 'say --yes to delete objects, or --dry-run to see which there are')
   refuseMissingProfile(given, process.env)
+  const stateDir = resolve(args['state-dir'] ?? ownFolders().state)
+  if (!isDry) refuseUnpublished(given, stateDir)
   const { logger } = startLogging({ level: args['log-level'] ?? 'warn', readable: true })
   const { GarbageCollection } = await import('../maintenance/garbage-collection.ts')
   const { makeTemporaryFolder } = await import('../../import/temporary-folder.ts')
@@ -72,7 +77,7 @@ async function runGc(args: ArgumentsCamelCase<GcArguments>): Promise<void> {
       isDry,
       yes: args.yes,
       json: args.json,
-      stateDir: resolve(args['state-dir'] ?? ownFolders().state),
+      stateDir,
       temporary,
       logger,
       signal: interrupted.signal,
@@ -81,4 +86,17 @@ async function runGc(args: ArgumentsCamelCase<GcArguments>): Promise<void> {
   } finally {
     await rm(temporary, { recursive: true, force: true })
   }
+}
+
+/** What this server has stored and not published yet, no snapshot refers to. */
+function refuseUnpublished(given: Destination, stateDir: string): void {
+  const place = given.kind === 's3' ? `s3://${given.bucket}/${given.prefix}`.replace(/\/$/, '') : given.path
+  const isAt = (other: string): boolean =>
+    other === place || other.startsWith(`${place}/`) || place.startsWith(`${other}/`)
+  const unpublished = unpublishedPlaces(stateDir).find(isAt)
+  if (unpublished !== undefined)
+    throw new DestinationError(
+      'in-use',
+      `this server has written to ${unpublished} what is not published yet: mount it with --read-write and unmount it, then collect`,
+    )
 }

@@ -20,18 +20,33 @@ import {
   refuseInside,
   refuseOverlap,
 } from '../mountpoint.ts'
-import { destinationArgument, logLevelFlag, pathOf, sizeOf, storeFlags, storeFlagsOf } from '../options.ts'
+import {
+  destinationArgument,
+  logLevelFlag,
+  pathOf,
+  sizeOf,
+  stateDirFlag,
+  storeFlags,
+  storeFlagsOf,
+} from '../options.ts'
 import { print, warn } from '../output.ts'
 import { ownFolders } from '../own-folders.ts'
 import { typedDestination } from '../typed-destination.ts'
+import { version } from '../version.ts'
 
 const mountFlags = {
   foreground: { type: 'boolean', default: false, describe: 'do not go to the background' },
   'read-only': {
     type: 'boolean',
     default: mountDefaults.readOnly,
-    describe: 'the only mode there is: nothing is ever written to the destination',
+    describe: 'nothing is ever written to the destination',
   },
+  'read-write': {
+    type: 'boolean',
+    default: false,
+    describe: 'let backups be written there: an early version of it',
+  },
+  ...stateDirFlag,
   'allow-other': {
     type: 'boolean',
     default: mountDefaults.allowOther,
@@ -112,7 +127,9 @@ async function runMount(args: ArgumentsCamelCase<MountArguments>): Promise<void>
   const options = mountOptions({
     destination,
     mountpoint,
-    readOnly: args['read-only'],
+    readOnly: !args['read-write'],
+    stateDir: resolve(args['state-dir'] ?? folders.state),
+    writer: `jbfs ${version()}`,
     allowOther: args['allow-other'],
     transport: args.transport,
     memoryBytes: sizeOf('--memory', args.memory),
@@ -205,7 +222,9 @@ function backgroundArguments(options: MountOptions, config: string | undefined):
   return [
     'mount',
     '--foreground',
+    ...(options.readOnly ? [] : ['--read-write']),
     ...(options.allowOther ? ['--allow-other'] : []),
+    ...flag('state-dir', options.stateDir),
     ...flag('transport', options.transport),
     ...flag('memory', options.memoryBytes),
     ...flag('disk-cache', options.diskCacheBytes),

@@ -70,11 +70,19 @@ function rowsOf(status: MountStatus): string[][] {
     ...(status.cache.diskFault === undefined
       ? []
       : [['disk cache', `does not work as it should: ${printable(status.cache.diskFault)}`]]),
+    ...(status.writing === undefined ? [] : [['writing', writingText(status.writing)]]),
     ['snapshots', `${snapshots.length} seen, ${inState('open')} open`],
     ...snapshots
       .filter(({ problem }) => problem !== undefined)
       .map(({ state, problem = '' }) => [state, printable(problem)]),
   ]
+}
+
+function writingText({ files, bytes, snapshots, failures }: NonNullable<MountStatus['writing']>): string {
+  if (snapshots === 0) return 'all is published'
+  const left = `${snapshots} snapshots are not published, ${files} files not stored (${formatByteSize(bytes)})`
+  const [first] = failures
+  return first === undefined ? left : `${left}; ${printable(`${first.snapshot}: ${first.error}`)}`
 }
 
 /** `{ hits: 3, bytesRead: 2048 }` as `hits 3, bytes read 2.0 KiB`; what is nested goes by its path. Zeros are left out. */

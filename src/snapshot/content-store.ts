@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto'
 import { codeOf } from '../base/errors.ts'
 import { fileKey } from '../destination/layout.ts'
-import type { ObjectIds } from '../snapshot/object-id.ts'
-import type { NewObject } from '../snapshot/working-index.ts'
-import type { ByteRange, ObjectStore } from '../store/object-store.ts'
-import type { OpenContent } from './source.ts'
+import type { ByteRange, FileSource, ObjectStore } from '../store/object-store.ts'
+import type { ObjectIds } from './object-id.ts'
+import type { Extent } from './tree.ts'
+import type { NewObject } from './working-index.ts'
 
 /** Up to here a file is read once, hashed and sent from memory. */
 const memoryLimit = 4 << 20
@@ -14,6 +14,14 @@ const memoryLimit = 4 << 20
  */
 const pieceSize = 1 << 20
 const zeros = Buffer.alloc(pieceSize)
+
+/** A file as it was found, open. Its `ranges` are where it has data, and no holes. Its `path` stands for the open file, whatever becomes of its name, until it is disposed of. */
+export interface OpenContent extends FileSource, AsyncDisposable {
+  /** Fills `into`, or its beginning, with what is at `offset`; resolves with how many bytes, 0 at the end. */
+  read(into: Buffer, offset: number): Promise<number>
+  /** Whether it is still as it was found. */
+  isUnchanged(): Promise<boolean>
+}
 
 export interface ContentStoreOptions {
   readonly store: ObjectStore
@@ -137,4 +145,14 @@ async function digestOf(
       done += bytesRead
     }
   return { sha256: digest.digest(), ranges }
+}
+
+/** Where the bytes of an object lie in a file whose data is in these ranges. */
+export function extentsOf(ranges: readonly ByteRange[]): Extent[] {
+  let objectOffset = 0
+  return ranges.map(({ offset, length }) => {
+    const extent = { offset, length, objectOffset }
+    objectOffset += length
+    return extent
+  })
 }

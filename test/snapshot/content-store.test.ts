@@ -3,13 +3,13 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import test from 'ava'
 import { fileKey } from '../../src/destination/layout.ts'
-import { ContentStore } from '../../src/import/content-store.ts'
 import { ImportError } from '../../src/import/errors.ts'
-import type { OpenContent } from '../../src/import/source.ts'
+import type { OpenContent } from '../../src/snapshot/content-store.ts'
+import { ContentStore } from '../../src/snapshot/content-store.ts'
 import { ObjectIds } from '../../src/snapshot/object-id.ts'
 import type { ObjectStore } from '../../src/store/object-store.ts'
-import { emptyStore } from '../snapshot/publish-sample.ts'
-import { temporaryFolder } from '../snapshot/write-tree.ts'
+import { emptyStore } from './publish-sample.ts'
+import { temporaryFolder } from './write-tree.ts'
 
 const { signal } = new AbortController()
 const large = Buffer.alloc(5 << 20, 'large')

@@ -1,0 +1,139 @@
+import {
+  closeSync,
+  fstatSync,
+  fsyncSync,
+  ftruncateSync,
+  openSync,
+  readSync,
+  rmSync,
+  writeSync,
+} from 'node:fs'
+import { codeOf } from '../base/errors.ts'
+import { fallocate, lseekData, lseekHole, punchHole } from '../base/libc.ts'
+import type { AllocateKind, StagedContent } from '../snapshot/writable-tree.ts'
+import { dataRanges } from '../store/data-ranges.ts'
+import type { ByteRange } from '../store/object-store.ts'
+import { stagingFault } from './staging-fault.ts'
+
+/** For zeros where a file system has no holes. */
+const zeros = Buffer.alloc(1 << 20)
+
+/**
+ * The content of one file while it is not in the store, in a file of the staging folder. Everything is synchronous: between two calls the content is what the last
+ * one has made of it. Throws `ChangeError` (`staging-full`, `staging-failed`).
+ */
+export class StagedFile implements StagedContent {
+  readonly path: string
+  readonly #fd: number
+
+  /** Makes an empty one, or opens what is there. */
+  constructor(path: string, { isNew }: { readonly isNew: boolean }) {
+    this.path = path
+    this.#fd = kept(() => openSync(path, isNew ? 'w+' : 'r+', 0o600))
+  }
+
+  get size(): number {
+    return fstatSync(this.#fd).size
+  }
+
+  get blocks(): number {
+    return fstatSync(this.#fd).blocks
+  }
+
+  /** Where it has data. */
+  ranges(): ByteRange[] {
+    const stat = fstatSync(this.#fd)
+    return told(() => dataRanges(this.#fd, stat), [{ offset: 0, length: stat.size }])
+  }
+
+  read(offset: number, length: number): Uint8Array {
+    const bytes = Buffer.allocUnsafe(length)
+    return bytes.subarray(0, this.readInto(bytes, offset))
+  }
+
+  /** Returns how many bytes there were. */
+  readInto(bytes: Buffer, offset: number): number {
+    return kept(() => {
+      let filled = 0
+      while (filled < bytes.length) {
+        const count = readSync(this.#fd, bytes, filled, bytes.length - filled, offset + filled)
+        if (count === 0) break
+        filled += count
+      }
+      return filled
+    })
+  }
+
+  write(bytes: Uint8Array, offset: number): void {
+    kept(() => {
+      for (let done = 0; done < bytes.length; )
+        done += writeSync(this.#fd, bytes, done, bytes.length - done, offset + done)
+    })
+  }
+
+  resize(size: number): void {
+    kept(() => ftruncateSync(this.#fd, size))
+  }
+
+  allocate({ offset, length }: ByteRange, how: AllocateKind): void {
+    const size = this.size
+    const end = offset + length
+    if (how === 'punch' || how === 'zero' || how === 'zeroKeepingSize')
+      this.#clear(offset, Math.min(end, size))
+    // Only room on the disk: what has none is no fault, as nobody writes there before the store has it.
+    else kept(() => fallocate(this.#fd, offset, length))
+    if ((how === 'allocate' || how === 'zero') && end > size) this.resize(end)
+  }
+
+  seek(offset: number, want: 'data' | 'hole'): number | undefined {
+    const { size } = this
+    if (offset >= size) return undefined
+    return want === 'data'
+      ? told(() => lseekData(this.#fd, offset), offset)
+      : told(() => lseekHole(this.#fd, offset), size)
+  }
+
+  /** Returns when its bytes are on the disk. */
+  sync(): void {
+    kept(() => fsyncSync(this.#fd))
+  }
+
+  close(): void {
+    closeSync(this.#fd)
+  }
+
+  /** With its file. */
+  remove(): void {
+    this.close()
+    rmSync(this.path, { force: true })
+  }
+
+  #clear(offset: number, end: number): void {
+    if (end <= offset) return
+    try {
+      punchHole(this.#fd, offset, end - offset)
+    } catch (error) {
+      if (codeOf(error) !== 'ENOTSUP' && codeOf(error) !== 'no-koffi') throw stagingFault(error)
+      for (let at = offset; at < end; at += zeros.length)
+        this.write(zeros.subarray(0, Math.min(zeros.length, end - at)), at)
+    }
+  }
+}
+
+/** `unknown`: where nobody can tell of holes, all is data. */
+function told<T>(ask: () => T, unknown: T): T {
+  try {
+    return ask()
+  } catch (error) {
+    if (codeOf(error) === 'no-koffi') return unknown
+    throw stagingFault(error)
+  }
+}
+
+function kept<T>(work: () => T): T {
+  try {
+    return work()
+  } catch (error) {
+    throw stagingFault(error)
+  }
+}

@@ -1,0 +1,390 @@
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Abortable } from '../base/abort.ts'
+import { messageOf } from '../base/errors.ts'
+import type { Logger } from '../base/log.ts'
+import { Semaphore } from '../base/semaphore.ts'
+import { indexKeys, manifestKey, snapshotName } from '../destination/layout.ts'
+import { type CatalogEntry, listSnapshots, readSnapshot } from '../snapshot/catalog.ts'
+import { ContentStore } from '../snapshot/content-store.ts'
+import { SnapshotError } from '../snapshot/errors.ts'
+import { keepSnapshotIndex } from '../snapshot/index-file.ts'
+import { learnObjects } from '../snapshot/learn-objects.ts'
+import { ObjectIds } from '../snapshot/object-id.ts'
+import type { MadeInode, WritableSnapshots } from '../snapshot/writable-tree.ts'
+import type { ObjectStore } from '../store/object-store.ts'
+import { stagingFault } from './staging-fault.ts'
+import { WorkingSnapshot, type WorkingSnapshotOptions } from './working-snapshot.ts'
+
+export interface WorkingSnapshotsOptions {
+  /** Of this destination alone. */
+  readonly folder: string
+  readonly store: ObjectStore
+  /** Indexes of published snapshots are kept there. */
+  readonly cacheDir: string
+  /** Uploads at a time. */
+  readonly concurrency: number
+  readonly logger: Logger
+  /** As manifests name it. */
+  readonly writer: string
+  /** Called after each publish, and with undefined when one was removed. */
+  readonly onPublished: (repository: string, number: number, entry: CatalogEntry | undefined) => void
+  readonly times?: PublishTimes | undefined
+}
+
+/** Files and bytes that are not in the store. */
+export interface PendingTotals {
+  readonly files: number
+  readonly bytes: number
+  /** Snapshots with changes that readers do not see. */
+  readonly snapshots: number
+  readonly failures: readonly { readonly snapshot: string; readonly inode: number; readonly error: string }[]
+}
+
+/** When snapshots are published by themselves, in milliseconds. */
+export interface PublishTimes {
+  /** Without a change. */
+  readonly idle: number
+  /** Between two publishes while it goes on changing. */
+  readonly longest: number
+  readonly lookEvery: number
+  /** A publish that takes long comes less often: at most this part of the time goes into it. */
+  readonly share: number
+}
+
+export const defaultPublishTimes: PublishTimes = {
+  idle: 5_000,
+  longest: 60_000,
+  lookEvery: 1_000,
+  share: 1 / 10,
+}
+
+/** Of the folders that are being removed. */
+const goneSuffix = '.gone'
+
+/** The snapshots of a destination that are being changed, in the state directory; publishes them when they are left alone for a while. */
+export class WorkingSnapshots implements WritableSnapshots, AsyncDisposable {
+  readonly #options: WorkingSnapshotsOptions
+  readonly #snapshots = new Map<string, WorkingSnapshot>()
+  readonly #opening = new Map<string, Promise<WorkingSnapshot>>()
+  readonly #contents = new Map<string, Promise<ContentStore>>()
+  readonly #ids = new ObjectIds()
+  readonly #uploads: Semaphore
+  readonly #closed = new AbortController()
+  #lastFolder = 0
+
+  private constructor(options: WorkingSnapshotsOptions) {
+    this.#options = options
+    this.#uploads = new Semaphore(options.concurrency)
+  }
+
+  /** Takes up again what an earlier process has left in the folder. */
+  static async open(options: WorkingSnapshotsOptions): Promise<WorkingSnapshots> {
+    const snapshots = new WorkingSnapshots(options)
+    mkdirSync(options.folder, { recursive: true, mode: 0o700 })
+    try {
+      const names = readdirSync(options.folder)
+      for (const name of names.filter((name) => name.endsWith(goneSuffix)))
+        rmSync(join(options.folder, name), { recursive: true, force: true })
+      for (const name of names.filter((name) => /^\d+$/.test(name))) {
+        snapshots.#lastFolder = Math.max(snapshots.#lastFolder, Number(name))
+        await snapshots.#recover(join(options.folder, name))
+      }
+    } catch (error) {
+      await snapshots[Symbol.asyncDispose]()
+      throw error
+    }
+    void snapshots.#publishWhenIdle()
+    return snapshots
+  }
+
+  get(repository: string, number: number): WorkingSnapshot | undefined {
+    return this.#snapshots.get(keyOf(repository, number))
+  }
+
+  begun(repository: string): readonly number[] {
+    return [...this.#all]
+      .filter((snapshot) => snapshot.repository === repository && snapshot.baseEtag === undefined)
+      .map(({ number }) => number)
+  }
+
+  /** Prefixes of repositories with snapshots that were never published: nothing in the store speaks of them. */
+  repositories(): string[] {
+    return [...new Set([...this.#all].map(({ repository }) => repository))]
+  }
+
+  begin(repository: string, number: number, top: MadeInode): WorkingSnapshot {
+    const snapshot = this.#make(repository, (options) =>
+      WorkingSnapshot.begin(options, { repository, number, top }),
+    )
+    this.#snapshots.set(keyOf(repository, number), snapshot)
+    return snapshot
+  }
+
+  async change(
+    repository: string,
+    entry: CatalogEntry,
+    { signal }: Abortable = {},
+  ): Promise<WorkingSnapshot> {
+    const key = keyOf(repository, entry.number)
+    const present = this.#snapshots.get(key) ?? this.#opening.get(key)
+    if (present !== undefined) return present
+    const opening = this.#change(repository, entry, signal).finally(() => this.#opening.delete(key))
+    this.#opening.set(key, opening)
+    return opening
+  }
+
+  async renumber(repository: string, entry: CatalogEntry, number: number, options: Abortable): Promise<void> {
+    const { store, onPublished } = this.#options
+    const working = await this.change(repository, entry, options)
+    // Under both numbers until it is done: whoever lists the repository finds this one.
+    this.#snapshots.set(keyOf(repository, number), working)
+    try {
+      await working.renumber(number, options)
+    } catch (error) {
+      this.#snapshots.delete(keyOf(repository, number))
+      throw error
+    }
+    this.#snapshots.delete(keyOf(repository, entry.number))
+    await store.delete([manifestKey(repository, entry.number)])
+    await store.delete([...indexKeys(repository, entry.number)])
+    onPublished(repository, entry.number, undefined)
+  }
+
+  async remove(repository: string, entry: CatalogEntry): Promise<void> {
+    const { store, onPublished } = this.#options
+    const key = keyOf(repository, entry.number)
+    const working = this.#snapshots.get(key)
+    // Nobody is to publish it meanwhile.
+    this.#snapshots.delete(key)
+    try {
+      // The manifest first: without it nobody looks for the index.
+      await working?.settled()
+      if (entry.manifest !== undefined || working?.baseEtag !== undefined)
+        await store.delete([manifestKey(repository, entry.number)])
+      await store.delete([...indexKeys(repository, entry.number)])
+    } catch (error) {
+      if (working !== undefined) this.#snapshots.set(key, working)
+      throw error
+    }
+    if (working !== undefined) await this.#discard(working)
+    onPublished(repository, entry.number, undefined)
+  }
+
+  pending(): PendingTotals {
+    const failures: { snapshot: string; inode: number; error: string }[] = []
+    let files = 0
+    let bytes = 0
+    let snapshots = 0
+    for (const working of this.#all) {
+      if (!working.isPublished) snapshots++
+      for (const { ino, bytes: size, failure } of working.pending()) {
+        files++
+        bytes += size
+        if (failure !== undefined)
+          failures.push({ snapshot: nameOf(working), inode: ino, error: messageOf(failure) })
+      }
+    }
+    return { files, bytes, snapshots, failures }
+  }
+
+  /** Publishes all that has changed. Rejects with the first fault, after all were tried. */
+  async publish(options: Abortable = {}): Promise<void> {
+    const results = await Promise.allSettled([...this.#all].map((snapshot) => snapshot.publish(options)))
+    const failed = results.find((result) => result.status === 'rejected')
+    if (failed !== undefined) throw failed.reason
+  }
+
+  /** Stops; what is published leaves nothing behind, all else stays for the next mount. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closed.abort()
+    for (const snapshot of this.#all) {
+      if (snapshot.isPublished) await this.#discard(snapshot)
+      else await snapshot[Symbol.asyncDispose]()
+    }
+    this.#snapshots.clear()
+  }
+
+  async #discard(snapshot: WorkingSnapshot): Promise<void> {
+    await snapshot[Symbol.asyncDispose]()
+    // At once, or not: half of it could not be told from what is damaged.
+    const gone = snapshot.folder + goneSuffix
+    if (existsSync(snapshot.folder)) renameSync(snapshot.folder, gone)
+    rmSync(gone, { recursive: true, force: true })
+  }
+
+  async #change(
+    repository: string,
+    entry: CatalogEntry,
+    signal: AbortSignal | undefined,
+  ): Promise<WorkingSnapshot> {
+    const { store, cacheDir, logger } = this.#options
+    const index = await keepSnapshotIndex({ store, repository, entry, cacheDir, logger, signal })
+    const snapshot = this.#make(repository, (options) =>
+      WorkingSnapshot.change(options, { repository, entry, index }),
+    )
+    this.#snapshots.set(keyOf(repository, entry.number), snapshot)
+    return snapshot
+  }
+
+  async #recover(folder: string): Promise<void> {
+    const { store, logger } = this.#options
+    // Which repository it is of, only the folder itself knows.
+    const snapshot = WorkingSnapshot.recover(folder, (repository) => this.#optionsOf(repository, folder))
+    if (snapshot === undefined) {
+      logger.warn({ folder }, 'a working snapshot that was never begun whole is removed')
+      rmSync(folder, { recursive: true, force: true })
+      return
+    }
+    const { repository, number } = snapshot
+    const published = await readSnapshot(store, repository, number)
+    if (published === undefined && snapshot.baseEtag !== undefined && isEmpty(snapshot)) {
+      // Its removal was interrupted.
+      await store.delete([...indexKeys(repository, number)])
+      await this.#discard(snapshot)
+      return
+    }
+    if (!snapshot.meets(published)) {
+      await snapshot[Symbol.asyncDispose]()
+      throw new SnapshotError(
+        'snapshot-exists',
+        `${repository}${snapshotName(number)} was published by somebody else while changes of this server were waiting in ${folder}: look at both, and move that folder away`,
+      )
+    }
+    const { files, bytes } = totalsOf(snapshot)
+    logger.info(
+      { snapshot: nameOf(snapshot), files, bytes },
+      'changes of an earlier mount are taken up again',
+    )
+    this.#snapshots.set(keyOf(repository, number), snapshot)
+  }
+
+  /** One that is given another number is there under both. */
+  get #all(): ReadonlySet<WorkingSnapshot> {
+    return new Set(this.#snapshots.values())
+  }
+
+  get #times(): PublishTimes {
+    return this.#options.times ?? defaultPublishTimes
+  }
+
+  /** In a folder of its own, of which nothing stays when it cannot be made. */
+  #make(repository: string, make: (options: WorkingSnapshotOptions) => WorkingSnapshot): WorkingSnapshot {
+    const folder = join(this.#options.folder, String(++this.#lastFolder))
+    try {
+      return make(this.#optionsOf(repository, folder))
+    } catch (error) {
+      rmSync(folder, { recursive: true, force: true })
+      throw stagingFault(error)
+    }
+  }
+
+  #optionsOf(repository: string, folder: string): WorkingSnapshotOptions {
+    const { store, logger, writer, onPublished } = this.#options
+    return {
+      folder,
+      store,
+      contents: () => this.#contentsOf(repository),
+      uploads: this.#uploads,
+      logger,
+      writer,
+      onPublished: (entry) => onPublished(repository, entry.number, entry),
+    }
+  }
+
+  /** What the repository has is learned once, before the first upload. */
+  #contentsOf(repository: string): Promise<ContentStore> {
+    let contents = this.#contents.get(repository)
+    if (contents === undefined) {
+      contents = this.#learn(repository)
+      this.#contents.set(repository, contents)
+      contents.catch(() => this.#contents.delete(repository))
+    }
+    return contents
+  }
+
+  async #learn(repository: string): Promise<ContentStore> {
+    const { store, cacheDir, logger } = this.#options
+    const contents = new ContentStore({ store, repository, ids: this.#ids })
+    const signal = this.#closed.signal
+    const snapshots = await listSnapshots(store, repository, { signal })
+    await learnObjects(contents, { store, repository, cacheDir, logger, signal }, snapshots)
+    return contents
+  }
+
+  /** A change is seen by readers soon after it, and at the latest after a while. */
+  async #publishWhenIdle(): Promise<void> {
+    const { signal } = this.#closed
+    const { idle, longest, lookEvery } = this.#times
+    const seen = new Map<
+      WorkingSnapshot,
+      { changes: number; since: number; waiting: number; pause: number }
+    >()
+    for (;;) {
+      await delay(lookEvery, undefined, { signal, ref: false }).catch(() => {})
+      if (signal.aborted) return
+      for (const snapshot of this.#all) {
+        const now = performance.now()
+        const { changes } = snapshot.tree
+        const before = seen.get(snapshot)
+        if (snapshot.isPublished) {
+          seen.delete(snapshot)
+          continue
+        }
+        if (before?.changes !== changes) {
+          seen.set(snapshot, {
+            changes,
+            since: now,
+            waiting: before?.waiting ?? now,
+            pause: before?.pause ?? 0,
+          })
+          if (before === undefined || now - before.waiting < longest + before.pause) continue
+        } else if (now - before.since < idle + before.pause) continue
+        await this.#tryPublish(snapshot, now, seen)
+      }
+    }
+  }
+
+  async #tryPublish(
+    snapshot: WorkingSnapshot,
+    started: number,
+    seen: Map<WorkingSnapshot, { changes: number; since: number; waiting: number; pause: number }>,
+  ): Promise<void> {
+    try {
+      await snapshot.publish({ signal: this.#closed.signal })
+    } catch (error) {
+      if (this.#closed.signal.aborted) return
+      this.#options.logger.warn(
+        { snapshot: nameOf(snapshot), error: messageOf(error) },
+        'a snapshot could not be published; trying again',
+      )
+    }
+    const now = performance.now()
+    const { longest, share } = this.#times
+    const pause = Math.min(30 * longest, (now - started) / share)
+    seen.set(snapshot, { changes: snapshot.tree.changes, since: now, waiting: now, pause })
+  }
+}
+
+function keyOf(repository: string, number: number): string {
+  return repository + snapshotName(number)
+}
+
+function nameOf({ repository, number }: WorkingSnapshot): string {
+  return repository + snapshotName(number)
+}
+
+function isEmpty({ tree }: WorkingSnapshot): boolean {
+  for (const _ of tree.entries(tree.root, 0)) return false
+  return true
+}
+
+function totalsOf(snapshot: WorkingSnapshot): { files: number; bytes: number } {
+  let [files, bytes] = [0, 0]
+  for (const pending of snapshot.pending()) {
+    files++
+    bytes += pending.bytes
+  }
+  return { files, bytes }
+}

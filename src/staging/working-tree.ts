@@ -1,0 +1,525 @@
+import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite'
+import { codeOf } from '../base/errors.ts'
+import { ChangeError } from '../snapshot/errors.ts'
+import { bytesOfFileName } from '../snapshot/file-name.ts'
+import { IndexTree } from '../snapshot/index-tree.ts'
+import { largestIno, rootIno } from '../snapshot/schema.ts'
+import type { Dentry, Extent, FileName, Ino, Inode, ObjectRef, Timestamp } from '../snapshot/tree.ts'
+import type { NewObject } from '../snapshot/working-index.ts'
+import type { InodeChanges, MadeInode, TreePlace, WritableTree } from '../snapshot/writable-tree.ts'
+import { stagingFault } from './staging-fault.ts'
+import { readWorkingState, type WorkingState } from './working-schema.ts'
+
+const Type = { mask: 0o170000, folder: 0o040000, symlink: 0o120000 } as const
+const setgid = 0o2000
+/** Beside the file type, what chmod(2) sets. */
+const permissionBits = 0o7777
+
+/** st_size of a folder, as file systems of Linux have it. */
+export const folderSize = 4096
+
+/** What a file's content is after it was stored. */
+export interface StoredFile {
+  readonly size: number
+  /** undefined: no bytes at all, or one hole. */
+  readonly object: NewObject | undefined
+  /** undefined: there are no holes. */
+  readonly extents: readonly Extent[] | undefined
+}
+
+/**
+ * The namespace of a working snapshot: the tables of a file index that are changed in place, each change in a transaction of its own. Inode numbers are those
+ * of the index it was made of, and new ones behind them: they stay while it lives, and only what is published has new ones in reading order. A
+ * position is never used again in a folder, so that a listing that is under way goes on rightly.
+ */
+export class WorkingTree implements WritableTree {
+  readonly root = rootIno as Ino
+  readonly database: DatabaseSync
+  readonly #reader: IndexTree
+  readonly #statements = new Map<string, StatementSync>()
+  #lastIno: number
+  #lastPosition: number
+  #changes: number
+
+  /** `database`: of a working snapshot, which is the tree's from now on. */
+  constructor(database: DatabaseSync, { repository, changes }: WorkingState) {
+    this.database = database
+    this.#reader = new IndexTree(database, repository, { isChanging: true })
+    const largest = (sql: string): number => Number(database.prepare(sql).get()?.largest ?? 0)
+    this.#lastIno = largest('SELECT max(ino) AS largest FROM inode')
+    this.#lastPosition = largest('SELECT max(position) AS largest FROM dentry')
+    this.#changes = changes
+  }
+
+  get state(): WorkingState {
+    return readWorkingState(this.database) as WorkingState
+  }
+
+  /** Grows with every change. */
+  get changes(): number {
+    return this.#changes
+  }
+
+  inode(ino: Ino): Inode | undefined {
+    return this.#reader.inode(ino)
+  }
+
+  lookup(parent: Ino, name: FileName): Inode | undefined {
+    return this.#reader.lookup(parent, name)
+  }
+
+  entries(parent: Ino, position: number): Iterable<Dentry> {
+    return this.#reader.entries(parent, position)
+  }
+
+  parentOf(folder: Ino): Ino {
+    return this.#reader.parentOf(folder)
+  }
+
+  extents(ino: Ino, offset: number): Iterable<Extent> {
+    return this.#reader.extents(ino, offset)
+  }
+
+  xattr(ino: Ino, name: string): Buffer | undefined {
+    return this.#reader.xattr(ino, name)
+  }
+
+  xattrNames(ino: Ino): readonly string[] {
+    return this.#reader.xattrNames(ino)
+  }
+
+  filesAfter(ino: Ino, count: number): readonly Inode[] {
+    return this.#reader.filesAfter(ino, count)
+  }
+
+  objects(): Iterable<ObjectRef> {
+    return this.#reader.objects()
+  }
+
+  make(parent: Ino, name: FileName | undefined, made: MadeInode): Inode {
+    return this.#changing(() => {
+      const folder = this.#folder(parent)
+      if (name !== undefined) this.#refuseTaken(parent, name)
+      const isFolder = isFolderMode(made.mode)
+      const inherits = (folder.mode & setgid) !== 0
+      const mode = inherits && isFolder ? made.mode | setgid : made.mode
+      const ino = this.#insertInode({
+        mode,
+        nlink: isFolder ? 2 : name === undefined ? 0 : 1,
+        uid: made.uid,
+        gid: inherits ? folder.gid : made.gid,
+        rdev: made.rdev ?? 0,
+        target: made.target,
+        parent: isFolder ? parent : undefined,
+      })
+      if (name !== undefined) {
+        this.#insertDentry(parent, name, ino)
+        this.#touchFolder(parent, isFolder ? 1 : 0)
+      }
+      return this.#present(ino)
+    })
+  }
+
+  /** A copy of an inode of another snapshot, whose content both have from now on: an object never changes. Without a `name` it is nowhere. */
+  adopt(
+    parent: Ino,
+    name: FileName | undefined,
+    from: Inode,
+    extents: Iterable<Extent>,
+    xattrs: Iterable<readonly [string, Buffer]>,
+  ): Inode {
+    return this.#changing(() => {
+      this.#folder(parent)
+      if (name !== undefined) this.#refuseTaken(parent, name)
+      const { mode, uid, gid, rdev, target, mtime } = from
+      const nlink = name === undefined ? 0 : 1
+      const ino = this.#insertInode({ mode, nlink, uid, gid, rdev, target, mtime })
+      this.#setContent(ino, {
+        size: from.size,
+        object: from.object,
+        extents: from.sparse ? [...extents] : undefined,
+      })
+      for (const [xattr, value] of xattrs)
+        this.#run('INSERT INTO xattr VALUES (?, ?, ?)', ino, Buffer.from(xattr, 'latin1'), value)
+      if (name !== undefined) {
+        this.#insertDentry(parent, name, ino)
+        this.#touchFolder(parent, 0)
+      }
+      return this.#present(ino)
+    })
+  }
+
+  link(ino: Ino, parent: Ino, name: FileName): Inode {
+    return this.#changing(() => {
+      const inode = this.#present(ino)
+      if (isFolderMode(inode.mode)) throw new ChangeError('not-permitted')
+      this.#folder(parent)
+      this.#refuseTaken(parent, name)
+      this.#insertDentry(parent, name, ino)
+      this.#addLinks(ino, 1)
+      this.#touchFolder(parent, 0)
+      return this.#present(ino)
+    })
+  }
+
+  unlink(parent: Ino, name: FileName): Inode {
+    return this.#changing(() => {
+      const inode = this.#named(parent, name)
+      if (isFolderMode(inode.mode)) throw new ChangeError('is-folder')
+      this.#deleteDentry(parent, name)
+      this.#addLinks(inode.ino, -1)
+      this.#touchFolder(parent, 0)
+      return this.#present(inode.ino)
+    })
+  }
+
+  removeFolder(parent: Ino, name: FileName): void {
+    this.#changing(() => {
+      const inode = this.#named(parent, name)
+      this.#refuseFull(inode)
+      this.#deleteDentry(parent, name)
+      this.#removeLinks(inode.ino)
+      this.#touchFolder(parent, -1)
+    })
+  }
+
+  rename(from: TreePlace, to: TreePlace, how: 'replace' | 'keep' | 'exchange'): Inode | undefined {
+    return this.#changing(() => {
+      const moved = this.#named(from.parent, from.name)
+      this.#folder(to.parent)
+      const there = this.#reader.lookup(to.parent, to.name)
+      this.#refuseIntoItself(moved, to.parent)
+      if (how === 'exchange') {
+        if (there === undefined) throw new ChangeError('no-name')
+        if (there.ino === moved.ino) return undefined
+        this.#refuseIntoItself(there, from.parent)
+        this.#exchange(from, moved, to, there)
+        return undefined
+      }
+      if (there !== undefined) {
+        if (how === 'keep') throw new ChangeError('name-taken')
+        // Two names of one file: nothing is done, says rename(2).
+        if (there.ino === moved.ino) return undefined
+        this.#refuseReplacing(moved, there)
+      }
+      const isFolder = isFolderMode(moved.mode)
+      if (there !== undefined) {
+        this.#deleteDentry(to.parent, to.name)
+        if (isFolder) {
+          this.#removeLinks(there.ino)
+          this.#touchFolder(to.parent, -1)
+        } else this.#addLinks(there.ino, -1)
+      }
+      this.#deleteDentry(from.parent, from.name)
+      this.#insertDentry(to.parent, to.name, moved.ino)
+      if (isFolder) this.#run('UPDATE inode SET parent = ? WHERE ino = ?', to.parent, moved.ino)
+      this.#touchFolder(from.parent, isFolder ? -1 : 0)
+      this.#touchFolder(to.parent, isFolder ? 1 : 0)
+      this.#touch(moved.ino)
+      return there && this.#present(there.ino)
+    })
+  }
+
+  setAttributes(ino: Ino, changes: InodeChanges): Inode {
+    return this.#changing(() => {
+      const { mode } = this.#present(ino)
+      const time = now()
+      const set = (columns: string, ...values: SQLInputValue[]): void =>
+        this.#run(`UPDATE inode SET ${columns} WHERE ino = ?`, ...values, ino)
+      set('ctime = ?, ctime_ns = ?', time.seconds, time.nanoseconds)
+      if (changes.mode !== undefined) set('mode = ?', (mode & Type.mask) | (changes.mode & permissionBits))
+      if (changes.uid !== undefined) set('uid = ?', changes.uid)
+      if (changes.gid !== undefined) set('gid = ?', changes.gid)
+      if (changes.mtime !== undefined) {
+        const { seconds, nanoseconds } = changes.mtime === 'now' ? time : changes.mtime
+        set('mtime = ?, mtime_ns = ?', seconds, nanoseconds)
+      }
+      return this.#present(ino)
+    })
+  }
+
+  setXattr(ino: Ino, name: string, value: Buffer, how: 'any' | 'create' | 'replace'): void {
+    this.#changing(() => {
+      this.#present(ino)
+      const isThere = this.#reader.xattr(ino, name) !== undefined
+      if (how === 'create' && isThere) throw new ChangeError('attribute-taken')
+      if (how === 'replace' && !isThere) throw new ChangeError('no-attribute')
+      this.#run('INSERT OR REPLACE INTO xattr VALUES (?, ?, ?)', ino, Buffer.from(name, 'latin1'), value)
+      this.#touch(ino)
+    })
+  }
+
+  removeXattr(ino: Ino, name: string): void {
+    this.#changing(() => {
+      if (this.#reader.xattr(ino, name) === undefined) throw new ChangeError('no-attribute')
+      this.#run('DELETE FROM xattr WHERE ino = ? AND name = ?', ino, Buffer.from(name, 'latin1'))
+      this.#touch(ino)
+    })
+  }
+
+  /** Files whose content is staged. */
+  staged(): Ino[] {
+    return this.database
+      .prepare('SELECT ino FROM staged')
+      .all()
+      .map(({ ino }) => Number(ino) as Ino)
+  }
+
+  /**
+   * A file was written to: its new size, mtime and ctime, and its mode if it has another one. `stages`: its content lies in the staging folder, and no longer in the store, from now on.
+   */
+  wrote(
+    ino: Ino,
+    { size, mode, stages = false }: { size: number; mode?: number | undefined; stages?: boolean },
+  ): void {
+    this.#changing(() => {
+      if (stages) {
+        this.#run('INSERT OR IGNORE INTO staged VALUES (?)', ino)
+        this.#run('DELETE FROM extent WHERE ino = ?', ino)
+        this.#run('UPDATE inode SET object = NULL, sparse = 0 WHERE ino = ?', ino)
+      }
+      const { seconds, nanoseconds } = now()
+      this.#run(
+        'UPDATE inode SET size = ?, mtime = ?, mtime_ns = ?, ctime = ?, ctime_ns = ?, mode = coalesce(?, mode) WHERE ino = ?',
+        size,
+        seconds,
+        nanoseconds,
+        seconds,
+        nanoseconds,
+        mode ?? null,
+        ino,
+      )
+    })
+  }
+
+  /** The content of a file is in the store now. */
+  stored(ino: Ino, content: StoredFile): void {
+    this.#changing(() => {
+      this.#setContent(ino, content)
+      this.#run('DELETE FROM staged WHERE ino = ?', ino)
+    })
+  }
+
+  /** The content of a file without a name is no longer wanted. */
+  forgetStaged(ino: Ino): void {
+    // Readers never saw it: there is nothing to publish.
+    try {
+      this.#run('DELETE FROM staged WHERE ino = ?', ino)
+    } catch (error) {
+      // The next mount forgets it, with the inode.
+      if (codeOf(stagingFault(error)) !== 'staging-full') throw error
+    }
+  }
+
+  /** It is another snapshot from now on, of which this is published. */
+  renumber(number: number, etag: string | undefined): void {
+    this.#changing(() => this.#run('UPDATE working SET number = ?, base_etag = ?', number, etag ?? null))
+  }
+
+  /** What was there at change number `changes` is published, under this etag. */
+  published(changes: number, etag: string): void {
+    this.#run('UPDATE working SET published = ?, base_etag = ?', changes, etag)
+  }
+
+  /** Resolves nothing: returns when all that was done before is on the disk, and not only in the system's memory. */
+  sync(): void {
+    this.database.exec('PRAGMA synchronous = FULL')
+    try {
+      this.#run('UPDATE working SET version = version')
+    } catch (error) {
+      throw stagingFault(error)
+    } finally {
+      this.database.exec('PRAGMA synchronous = NORMAL')
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.#reader[Symbol.dispose]()
+  }
+
+  #changing<T>(change: () => T): T {
+    try {
+      this.database.exec('BEGIN IMMEDIATE')
+      const result = change()
+      this.#run('UPDATE working SET changes = ?', this.#changes + 1)
+      this.database.exec('COMMIT')
+      this.#changes++
+      return result
+    } catch (error) {
+      if (this.database.isTransaction) this.database.exec('ROLLBACK')
+      throw stagingFault(error)
+    }
+  }
+
+  #run(sql: string, ...values: SQLInputValue[]): void {
+    let statement = this.#statements.get(sql)
+    if (statement === undefined) {
+      statement = this.database.prepare(sql)
+      this.#statements.set(sql, statement)
+    }
+    statement.run(...values)
+  }
+
+  #present(ino: Ino): Inode {
+    const inode = this.#reader.inode(ino)
+    if (inode === undefined) throw new ChangeError('no-name')
+    return inode
+  }
+
+  #folder(ino: Ino): Inode {
+    const folder = this.#present(ino)
+    if (!isFolderMode(folder.mode)) throw new ChangeError('no-folder')
+    // One that was removed while somebody stands in it.
+    if (folder.nlink === 0) throw new ChangeError('no-name')
+    return folder
+  }
+
+  #named(parent: Ino, name: FileName): Inode {
+    const inode = this.#reader.lookup(parent, name)
+    if (inode === undefined) throw new ChangeError('no-name')
+    return inode
+  }
+
+  #refuseTaken(parent: Ino, name: FileName): void {
+    if (this.#reader.lookup(parent, name) !== undefined) throw new ChangeError('name-taken')
+  }
+
+  #refuseFull({ ino, mode }: Inode): void {
+    if (!isFolderMode(mode)) throw new ChangeError('no-folder')
+    for (const _ of this.#reader.entries(ino, 0)) throw new ChangeError('not-empty')
+  }
+
+  #refuseReplacing(moved: Inode, there: Inode): void {
+    if (isFolderMode(moved.mode)) this.#refuseFull(there)
+    else if (isFolderMode(there.mode)) throw new ChangeError('is-folder')
+  }
+
+  #refuseIntoItself({ ino, mode }: Inode, target: Ino): void {
+    if (!isFolderMode(mode)) return
+    for (let at = target; ; at = this.#reader.parentOf(at)) {
+      if (at === ino) throw new ChangeError('into-itself')
+      if (at === this.root) return
+    }
+  }
+
+  #exchange(from: TreePlace, moved: Inode, to: TreePlace, there: Inode): void {
+    this.#deleteDentry(from.parent, from.name)
+    this.#deleteDentry(to.parent, to.name)
+    this.#insertDentry(from.parent, from.name, there.ino)
+    this.#insertDentry(to.parent, to.name, moved.ino)
+    const [movedFolders, thereFolders] = [moved, there].map(({ mode }) => (isFolderMode(mode) ? 1 : 0))
+    if (movedFolders) this.#run('UPDATE inode SET parent = ? WHERE ino = ?', to.parent, moved.ino)
+    if (thereFolders) this.#run('UPDATE inode SET parent = ? WHERE ino = ?', from.parent, there.ino)
+    const gained = (movedFolders as number) - (thereFolders as number)
+    this.#touchFolder(from.parent, -gained)
+    this.#touchFolder(to.parent, gained)
+    this.#touch(moved.ino)
+    this.#touch(there.ino)
+  }
+
+  #insertInode(
+    inode: Omit<MadeInode, 'rdev'> & {
+      readonly nlink: number
+      readonly rdev: number
+      readonly parent?: Ino | undefined
+      readonly mtime?: Timestamp | undefined
+    },
+  ): Ino {
+    if (this.#lastIno >= largestIno) throw new ChangeError('staging-full', 'there are no inode numbers left')
+    const ino = ++this.#lastIno
+    const time = now()
+    const mtime = inode.mtime ?? time
+    const target = inode.target === undefined ? null : Buffer.from(inode.target, 'latin1')
+    this.#run(
+      'INSERT INTO inode VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, ?, 0, ?)',
+      ino,
+      inode.mode,
+      inode.nlink,
+      inode.uid,
+      inode.gid,
+      inode.rdev,
+      isFolderMode(inode.mode) ? folderSize : (target?.length ?? 0),
+      mtime.seconds,
+      mtime.nanoseconds,
+      time.seconds,
+      time.nanoseconds,
+      target,
+      inode.parent ?? null,
+    )
+    return ino as Ino
+  }
+
+  #setContent(ino: Ino, { size, object, extents }: StoredFile): void {
+    if (object !== undefined)
+      this.#run(
+        'INSERT OR IGNORE INTO object VALUES (?, ?, ?)',
+        Buffer.from(object.id, 'hex'),
+        object.size,
+        object.sha256,
+      )
+    this.#run('DELETE FROM extent WHERE ino = ?', ino)
+    for (const { offset, length, objectOffset } of extents ?? [])
+      this.#run('INSERT INTO extent VALUES (?, ?, ?, ?)', ino, offset, length, objectOffset)
+    this.#run(
+      'UPDATE inode SET object = ?, sparse = ?, size = ? WHERE ino = ?',
+      object === undefined ? null : Buffer.from(object.id, 'hex'),
+      extents === undefined ? 0 : 1,
+      size,
+      ino,
+    )
+  }
+
+  #insertDentry(parent: Ino, name: FileName, ino: Ino): void {
+    this.#run(
+      'INSERT INTO dentry VALUES (?, ?, ?, ?)',
+      parent,
+      ++this.#lastPosition,
+      bytesOfFileName(name),
+      ino,
+    )
+  }
+
+  #deleteDentry(parent: Ino, name: FileName): void {
+    this.#run('DELETE FROM dentry WHERE parent = ? AND name = ?', parent, bytesOfFileName(name))
+  }
+
+  #addLinks(ino: Ino, links: number): void {
+    this.#run('UPDATE inode SET nlink = nlink + ? WHERE ino = ?', links, ino)
+    this.#touch(ino)
+  }
+
+  /** Of a folder. */
+  #removeLinks(ino: Ino): void {
+    this.#run('UPDATE inode SET nlink = 0 WHERE ino = ?', ino)
+    this.#touch(ino)
+  }
+
+  #touch(ino: Ino): void {
+    const { seconds, nanoseconds } = now()
+    this.#run('UPDATE inode SET ctime = ?, ctime_ns = ? WHERE ino = ?', seconds, nanoseconds, ino)
+  }
+
+  /** A folder's entries have changed; `folders`: by how many it has more folders. */
+  #touchFolder(ino: Ino, folders: number): void {
+    const { seconds, nanoseconds } = now()
+    this.#run(
+      'UPDATE inode SET nlink = nlink + ?, mtime = ?, mtime_ns = ?, ctime = ?, ctime_ns = ? WHERE ino = ?',
+      folders,
+      seconds,
+      nanoseconds,
+      seconds,
+      nanoseconds,
+      ino,
+    )
+  }
+}
+
+function isFolderMode(mode: number): boolean {
+  return (mode & Type.mask) === Type.folder
+}
+
+function now(): Timestamp {
+  const millis = Date.now()
+  const seconds = Math.floor(millis / 1000)
+  return { seconds, nanoseconds: (millis - seconds * 1000) * 1_000_000 }
+}

@@ -1,0 +1,250 @@
+import {
+  appendFile,
+  mkdir,
+  open,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  stat,
+  symlink,
+  truncate,
+  writeFile,
+} from 'node:fs/promises'
+import { join } from 'node:path'
+import test, { type ExecutionContext } from 'ava'
+import { writeSampleAccount } from '../../src/sample/sample-account.ts'
+import {
+  type MountedDestination,
+  mountDestination,
+  temporaryFolder,
+  whyNoMounts,
+} from '../support/mounted.ts'
+import { output, run } from '../support/run.ts'
+import { runJbfs, type TextResult } from '../support/run-jbfs.ts'
+
+/** A destination in a folder, mounted for writing, through the kernel. */
+
+interface Scene {
+  readonly folder: string
+  readonly destination: string
+  /** `customer/` of the mount. */
+  readonly repository: string
+  readonly mount: MountedDestination
+  umount(): Promise<TextResult>
+  /** Mounts the same destination again, for reading and from another server; `customer/` of that. */
+  published<T>(look: (repository: string) => Promise<T>): Promise<T>
+  /** Mounts it again for writing, as the same server. */
+  again(): Promise<MountedDestination>
+}
+
+const reason = whyNoMounts()
+
+function writeTest(title: string, body: (t: ExecutionContext, scene: Scene) => Promise<void>): void {
+  if (reason !== undefined) {
+    test.skip(`${title} (skipped: ${reason})`, () => {})
+    return
+  }
+  test.serial(title, async (t) => {
+    await using folder = await temporaryFolder()
+    const { path } = folder
+    const destination = join(path, 'destination')
+    await mkdir(destination)
+    const state = join(path, 'state')
+    const again = (): Promise<MountedDestination> =>
+      mountDestination(path, destination, {
+        args: ['--read-write', '--state-dir', state],
+        env: { HOME: path },
+      })
+    await using mount = await again()
+    const repository = join(mount.path, 'customer')
+    await mkdir(repository)
+    const other = join(path, 'other')
+    await mkdir(other)
+    await body(t, {
+      folder: path,
+      destination,
+      repository,
+      mount,
+      again,
+      umount: async () => {
+        const result = await runJbfs(['umount', mount.path], { env: { HOME: path } })
+        await mount.ended
+        return result
+      },
+      published: async (look) => {
+        await using reading = await mountDestination(other, destination)
+        return await look(join(reading.path, 'customer'))
+      },
+    })
+  })
+}
+
+const same = ['-aHAX', '--dry-run', '--checksum', '--itemize-changes']
+
+writeTest('a whole account goes in with rsync and is the same for another server', async (t, scene) => {
+  const { folder, repository } = scene
+  const source = join(folder, 'source')
+  await writeSampleAccount(source, { files: 150, seed: 5, hardCases: true })
+  // Holes are written as zeros without --sparse.
+  await output('rsync', ['-aHAX', '--sparse', '--exclude=*5-gib*', `${source}/`, `${repository}/snap.1`])
+  t.is(await output('rsync', [...same, '--exclude=*5-gib*', `${source}/`, `${repository}/snap.1/`]), '')
+  const { code, stderr } = await scene.umount()
+  t.is(code, 0, stderr)
+  const differences = await scene.published((published) =>
+    output('rsync', [...same, '--exclude=*5-gib*', `${source}/`, `${published}/snap.1/`]),
+  )
+  t.is(differences, '')
+})
+
+writeTest('another day shares what has not changed', async (t, scene) => {
+  const { destination, repository, folder } = scene
+  const source = join(folder, 'source')
+  await mkdir(source)
+  for (let i = 0; i < 100; i++) await writeFile(join(source, `file-${i}`), `content ${i}`)
+  await output('rsync', ['-a', `${source}/`, `${repository}/snap.1/`])
+  await runJbfs(['publish', scene.mount.path], { env: { HOME: folder } })
+  t.is((await readdir(join(destination, 'customer/files'))).length, 100)
+  await writeFile(join(source, 'file-7'), 'another content')
+  await output('rsync', ['-a', '--link-dest=../snap.1', `${source}/`, `${repository}/snap.2/`])
+  await output('cp', ['-al', `${repository}/snap.2`, `${repository}/snap.3`])
+  await output('cp', ['-r', '--reflink=auto', `${repository}/snap.3`, `${repository}/snap.4`])
+  await appendFile(join(repository, 'snap.3/file-8'), ', more')
+  t.is(await readFile(join(repository, 'snap.2/file-8'), 'utf8'), 'content 8')
+  t.is((await scene.umount()).code, 0)
+  t.is((await readdir(join(destination, 'customer/files'))).length, 102)
+  await scene.published(async (published) => {
+    t.is(await readFile(join(published, 'snap.1/file-7'), 'utf8'), 'content 7')
+    t.is(await readFile(join(published, 'snap.2/file-7'), 'utf8'), 'another content')
+    t.is(await readFile(join(published, 'snap.3/file-8'), 'utf8'), 'content 8, more')
+    t.is(await readFile(join(published, 'snap.4/file-8'), 'utf8'), 'content 8')
+  })
+})
+
+writeTest(
+  'a published snapshot is changed in place, and another server sees the old state until the new one is whole',
+  async (t, scene) => {
+    const { repository } = scene
+    const snapshot = join(repository, 'snap.1')
+    await mkdir(snapshot)
+    await writeFile(join(snapshot, 'kept'), 'kept')
+    await writeFile(join(snapshot, 'grown'), 'x'.repeat(10_000))
+    await writeFile(join(snapshot, 'gone'), 'gone')
+    t.is((await scene.umount()).code, 0)
+    await using mount = await scene.again()
+    const changed = join(mount.path, 'customer/snap.1')
+    await appendFile(join(changed, 'grown'), 'end')
+    await truncate(join(changed, 'kept'), 2)
+    await rm(join(changed, 'gone'))
+    await rename(join(changed, 'kept'), join(changed, 'renamed'))
+    await symlink('renamed', join(changed, 'link'))
+    await scene.published(async (published) => {
+      t.deepEqual((await readdir(join(published, 'snap.1'))).sort(), [
+        'gone',
+        'grown',
+        'jetbackup.index',
+        'kept',
+      ])
+      t.is((await stat(join(published, 'snap.1/grown'))).size, 10_000)
+    })
+    const { code, stderr } = await runJbfs(['umount', mount.path], { env: { HOME: scene.folder } })
+    t.is(code, 0, stderr)
+    await scene.published(async (published) => {
+      t.deepEqual((await readdir(join(published, 'snap.1'))).sort(), [
+        'grown',
+        'jetbackup.index',
+        'link',
+        'renamed',
+      ])
+      t.is(await readFile(join(published, 'snap.1/link'), 'utf8'), 'ke')
+      t.is((await readFile(join(published, 'snap.1/grown'), 'utf8')).slice(9_998), 'xxend')
+    })
+  },
+)
+
+writeTest('what a killed daemon had acknowledged is there again, and is published', async (t, scene) => {
+  const { repository, mount } = scene
+  await mkdir(join(repository, 'snap.1'))
+  await writeFile(join(repository, 'snap.1/file'), 'acknowledged')
+  mount.daemon.kill('SIGKILL')
+  await mount.ended
+  // Its watcher may have cleared the mount already.
+  await run('umount', ['-l', '-c', '-i', mount.path])
+  await using again = await scene.again()
+  t.is(await readFile(join(again.path, 'customer/snap.1/file'), 'utf8'), 'acknowledged')
+  t.is((await runJbfs(['umount', again.path], { env: { HOME: scene.folder } })).code, 0)
+  await scene.published(async (published) =>
+    t.is(await readFile(join(published, 'snap.1/file'), 'utf8'), 'acknowledged'),
+  )
+})
+
+writeTest('who removes a file as soon as it is written goes on', async (t, scene) => {
+  const snapshot = join(scene.repository, 'snap.1')
+  await mkdir(snapshot)
+  for (let i = 0; i < 30; i++) {
+    await writeFile(join(snapshot, 'file'), `content ${i}`)
+    await rm(join(snapshot, 'file'))
+  }
+  await writeFile(join(snapshot, 'last'), 'last')
+  t.is((await scene.umount()).code, 0)
+  await scene.published(async (published) =>
+    t.is(await readFile(join(published, 'snap.1/last'), 'utf8'), 'last'),
+  )
+})
+
+writeTest('a snapshot is removed with all it holds', async (t, scene) => {
+  const { repository, destination } = scene
+  await mkdir(join(repository, 'snap.1/folder'), { recursive: true })
+  await writeFile(join(repository, 'snap.1/folder/file'), 'content')
+  await runJbfs(['publish', scene.mount.path], { env: { HOME: scene.folder } })
+  await output('rm', ['-r', join(repository, 'snap.1')])
+  t.is((await scene.umount()).code, 0)
+  const left = await readdir(join(destination, 'customer'), { recursive: true })
+  t.deepEqual(
+    left.filter((name) => !/^files(\/[0-9a-f]{24})?$/.test(name)),
+    [],
+    'objects go when they are collected',
+  )
+})
+
+writeTest('a snapshot is given another number, while somebody is in it', async (t, scene) => {
+  const { repository, destination } = scene
+  await mkdir(join(repository, 'snap.1'))
+  await writeFile(join(repository, 'snap.1/file'), 'content')
+  await runJbfs(['publish', scene.mount.path], { env: { HOME: scene.folder } })
+  await using inside = await open(join(repository, 'snap.1/file'))
+  await rename(join(repository, 'snap.1'), join(repository, 'snap.7'))
+  t.is((await inside.read(Buffer.alloc(7), 0, 7, 0)).buffer.toString(), 'content')
+  t.deepEqual((await readdir(join(repository, 'snap.7'))).sort(), ['file', 'jetbackup.index'])
+  await appendFile(join(repository, 'snap.7/file'), ', more')
+  await inside.close()
+  t.is((await scene.umount()).code, 0)
+  t.deepEqual(await readdir(join(destination, 'customer/export')), ['snap.7', 'snap.7.1'])
+  await scene.published(async (published) => {
+    t.deepEqual((await readdir(published)).sort(), ['latest', 'snap.7'])
+    t.is(await readFile(join(published, 'snap.7/file'), 'utf8'), 'content, more')
+  })
+})
+
+writeTest('git works inside a snapshot', async (t, scene) => {
+  const work = join(scene.repository, 'snap.1/work')
+  await mkdir(work, { recursive: true })
+  const git = (...args: string[]): Promise<string> =>
+    output('git', [
+      '-c',
+      'user.name=a',
+      '-c',
+      'user.email=a@example.com',
+      '-c',
+      'safe.directory=*',
+      '-C',
+      work,
+      ...args,
+    ])
+  await git('init', '-q')
+  await writeFile(join(work, 'file'), 'content\n')
+  await git('add', '.')
+  await git('commit', '-qm', 'first')
+  t.is(await git('status', '--porcelain'), '')
+  t.is((await scene.umount()).code, 0)
+})

@@ -1,0 +1,404 @@
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import test, { type ExecutionContext } from 'ava'
+import type { Ino, Inode } from '../../src/snapshot/tree.ts'
+import type { WorkingSnapshot } from '../../src/staging/working-snapshot.ts'
+import { StoreError } from '../../src/store/errors.ts'
+import { addFile, name, owner, type Staging, staging, turn, until } from './working.ts'
+
+interface Prepared extends Staging {
+  readonly snapshot: WorkingSnapshot
+  readonly file: Ino
+}
+
+/** A snapshot with one empty file, open for writing. */
+async function oneFile(t: ExecutionContext): Promise<Prepared> {
+  const prepared = await staging(t)
+  const snapshot = prepared.begin()
+  const file = addFile(snapshot.tree, 'f')
+  snapshot.opened(file, true)
+  return { ...prepared, snapshot, file }
+}
+
+/** As a reader of the mount has it: from the staging folder, or the object. */
+function contentOf({ store }: Staging, snapshot: WorkingSnapshot, file: Ino): string {
+  const { size, object, sparse } = snapshot.tree.inode(file) as Inode
+  const staged = snapshot.stagedContent(file)
+  if (staged !== undefined) return Buffer.from(staged.read(0, size + 1)).toString()
+  if (object === undefined) return '\0'.repeat(size)
+  const bytes = store.objects.get(object.key) as Buffer
+  if (!sparse) return bytes.toString()
+  const whole = Buffer.alloc(size)
+  for (const { offset, length, objectOffset } of snapshot.tree.extents(file, 0))
+    bytes.copy(whole, offset, objectOffset, objectOffset + length)
+  return whole.toString()
+}
+
+const write = async (snapshot: WorkingSnapshot, file: Ino, offset: number, text: string): Promise<void> => {
+  const bytes = Buffer.from(text)
+  const done = snapshot.write(file, offset, bytes, false)
+  // They are the caller's again.
+  bytes.fill('!')
+  await done
+}
+
+const stored = (snapshot: WorkingSnapshot, file: Ino): Promise<void> =>
+  until(() => snapshot.stateOf(file) === 'stored' && snapshot.stagedContent(file) === undefined)
+
+test('what is written is staged until the last writer closes, then stored', async (t) => {
+  const prepared = await oneFile(t)
+  const { snapshot, file, store, folder } = prepared
+  await write(snapshot, file, 0, 'hello')
+  await write(snapshot, file, 5, ' world')
+  await turn()
+  t.is(store.objects.size, 0)
+  t.is(snapshot.stateOf(file), 'staged')
+  t.is(contentOf(prepared, snapshot, file), 'hello world')
+  t.is(snapshot.tree.inode(file)?.size, 11)
+  t.deepEqual([...snapshot.pending()], [{ ino: file, bytes: 11, failure: undefined }])
+  snapshot.closed(file, true)
+  await stored(snapshot, file)
+  t.is(contentOf(prepared, snapshot, file), 'hello world')
+  t.deepEqual([...snapshot.pending()], [])
+  t.deepEqual(readdirSync(join(folder, 'working/1/contents')), [])
+})
+
+test('what is stored is fetched to be changed, unless all of it is written over', async (t) => {
+  const prepared = await oneFile(t)
+  const { snapshot, file, store } = prepared
+  await write(snapshot, file, 0, 'hello world')
+  snapshot.closed(file, true)
+  await stored(snapshot, file)
+  let gets = 0
+  store.before = (call) => {
+    if (call === 'get') gets++
+  }
+  snapshot.opened(file, true)
+  await write(snapshot, file, 6, 'there')
+  t.is(contentOf(prepared, snapshot, file), 'hello there')
+  t.is(gets, 1)
+  snapshot.closed(file, true)
+  await stored(snapshot, file)
+  snapshot.opened(file, true)
+  await write(snapshot, file, 0, 'all written over')
+  t.is(gets, 1)
+  snapshot.closed(file, true)
+  await stored(snapshot, file)
+  t.is(contentOf(prepared, snapshot, file), 'all written over')
+  await snapshot.resize(file, 3, false)
+  await stored(snapshot, file)
+  await snapshot.resize(file, 5, false)
+  await stored(snapshot, file)
+  t.is(contentOf(prepared, snapshot, file), 'all\0\0')
+  await snapshot.resize(file, 0, false)
+  t.is(contentOf(prepared, snapshot, file), '')
+})
+
+test('changes while the content is being fetched wait, and all are done', async (t) => {
+  const prepared = await oneFile(t)
+  const { snapshot, file, store } = prepared
+  await write(snapshot, file, 0, '0123456789')
+  snapshot.closed(file, true)
+  await stored(snapshot, file)
+  const gate = Promise.withResolvers<void>()
+  store.before = (call) => (call === 'get' ? gate.promise : undefined)
+  snapshot.opened(file, true)
+  const changes = [
+    write(snapshot, file, 0, 'a'),
+    write(snapshot, file, 12, 'b'),
+    Promise.resolve(snapshot.allocate(file, { offset: 4, length: 2 }, 'zero')),
+  ]
+  await turn()
+  t.is(contentOf(prepared, snapshot, file), '0123456789')
+  gate.resolve()
+  await Promise.all(changes)
+  t.is(contentOf(prepared, snapshot, file), 'a123\0\x006789\0\0b')
+})
+
+test('a write while the file is being sent is not lost', async (t) => {
+  const prepared = await oneFile(t)
+  const { snapshot, file, store } = prepared
+  await write(snapshot, file, 0, 'first')
+  const gate = Promise.withResolvers<void>()
+  store.before = (call) => (call === 'put' ? gate.promise : undefined)
+  snapshot.closed(file, true)
+  await until(() => snapshot.stateOf(file) === 'uploading')
+  snapshot.opened(file, true)
+  await write(snapshot, file, 0, 'later')
+  gate.resolve()
+  await until(() => snapshot.stateOf(file) === 'staged')
+  t.is(contentOf(prepared, snapshot, file), 'later')
+  snapshot.closed(file, true)
+  await stored(snapshot, file)
+  t.is(contentOf(prepared, snapshot, file), 'later')
+})
+
+test('holes stay holes', async (t) => {
+  const prepared = await oneFile(t)
+  const { snapshot, file, store } = prepared
+  await write(snapshot, file, 1 << 20, 'far')
+  snapshot.closed(file, true)
+  await stored(snapshot, file)
+  const inode = snapshot.tree.inode(file) as Inode
+  t.true(inode.sparse)
+  t.true((inode.object?.size as number) < 8192)
+  snapshot.opened(file, true)
+  await write(snapshot, file, 2 << 20, 'further')
+  t.is(
+    contentOf(prepared, snapshot, file),
+    ['\0'.repeat(1 << 20), 'far', '\0'.repeat((1 << 20) - 3), 'further'].join(''),
+  )
+  t.true((snapshot.stagedContent(file)?.blocks as number) < 100)
+  await snapshot.resize(file, 1 << 20, false)
+  snapshot.closed(file, true)
+  await stored(snapshot, file)
+  t.like(snapshot.tree.inode(file), { size: 1 << 20, object: undefined, sparse: true })
+  t.is(store.objects.size, 1)
+})
+
+test('fsync waits for the store, and says what keeps the file from it', async (t) => {
+  const { snapshot, file, store } = await oneFile(t)
+  await write(snapshot, file, 0, 'text')
+  const fault = new StoreError('unavailable', 'no store today')
+  store.before = (call) => {
+    if (call === 'put') throw fault
+  }
+  await t.throwsAsync(snapshot.fsync(file, {}), { is: fault })
+  t.is(snapshot.failureOf(file), fault)
+  t.deepEqual([...snapshot.pending()], [{ ino: file, bytes: 4, failure: fault }])
+  store.before = () => {}
+  await snapshot.fsync(file, {})
+  t.is(snapshot.failureOf(file), undefined)
+  t.is(snapshot.stateOf(file), 'stored')
+  await write(snapshot, file, 4, ' more')
+  t.is(snapshot.stateOf(file), 'staged')
+})
+
+test('an upload that failed is tried again, by one only, however often the file is looked at', async (t) => {
+  const { snapshot, file, store, warnings } = await oneFile(t)
+  await write(snapshot, file, 0, 'text')
+  let puts = 0
+  store.before = (call) => {
+    if (call !== 'put') return
+    puts++
+    throw new StoreError('unavailable', 'no store today')
+  }
+  snapshot.closed(file, true)
+  await until(() => warnings.length === 1)
+  for (let i = 0; i < 5; i++) {
+    snapshot.opened(file, false)
+    snapshot.closed(file, false)
+  }
+  for (let i = 0; i < 3; i++) await turn()
+  // The second try comes after a second, which may be over already.
+  t.true(puts <= 2, `${puts} tries`)
+  store.before = () => {}
+  await stored(snapshot, file)
+})
+
+test('a file that fails, and is removed, is given up', async (t) => {
+  const { snapshot, file, store, warnings, folder } = await oneFile(t)
+  await write(snapshot, file, 0, 'text')
+  store.before = (call) => {
+    if (call === 'put') throw new StoreError('unavailable', 'no store today')
+  }
+  snapshot.closed(file, true)
+  await until(() => warnings.length === 1)
+  snapshot.tree.unlink(snapshot.tree.root, name('f'))
+  snapshot.unlinked(file)
+  t.deepEqual(readdirSync(join(folder, 'working/1/contents')), [])
+  t.deepEqual([...snapshot.pending()], [])
+  t.deepEqual(snapshot.tree.staged(), [])
+})
+
+test('a file that loses its last name lives on for who has it open', async (t) => {
+  const prepared = await oneFile(t)
+  const { snapshot, file, folder } = prepared
+  await write(snapshot, file, 0, 'text')
+  snapshot.tree.unlink(snapshot.tree.root, name('f'))
+  snapshot.unlinked(file)
+  await write(snapshot, file, 4, ' more')
+  t.is(contentOf(prepared, snapshot, file), 'text more')
+  snapshot.closed(file, true)
+  await until(() => snapshot.stagedContent(file) === undefined)
+  t.deepEqual(readdirSync(join(folder, 'working/1/contents')), [])
+})
+
+test('a truncation that waits for a publish is done, whoever opens and closes the file meanwhile', async (t) => {
+  const prepared = await oneFile(t)
+  const { snapshot, file, store } = prepared
+  await write(snapshot, file, 0, 'truncated')
+  snapshot.closed(file, true)
+  await stored(snapshot, file)
+  const other = addFile(snapshot.tree, 'other')
+  snapshot.opened(other, true)
+  await write(snapshot, other, 0, 'x')
+  // A publish sends twice: what there is, and what has changed meanwhile.
+  const gates = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+  let puts = 0
+  store.before = (call, key) =>
+    call === 'put' && key.includes('files/') ? gates[puts++]?.promise : undefined
+  const publishing = snapshot.publish({})
+  await until(() => puts === 1)
+  const changing = write(snapshot, other, 1, 'y')
+  gates[0]?.resolve()
+  await changing
+  await until(() => puts === 2)
+  const truncating = Promise.resolve(snapshot.resize(file, 5, false))
+  snapshot.opened(file, false)
+  snapshot.closed(file, false)
+  gates[1]?.resolve()
+  await truncating
+  snapshot.opened(file, false)
+  t.is(contentOf(prepared, snapshot, file), 'trunc')
+  await publishing
+  snapshot.closed(file, false)
+  await stored(snapshot, file)
+  t.is(contentOf(prepared, snapshot, file), 'trunc')
+})
+
+test('setuid goes with a change of who may not keep it, setgid only of what the group may execute', async (t) => {
+  const { snapshot, file } = await oneFile(t)
+  const mode = (): string => ((snapshot.tree.inode(file) as Inode).mode & 0o7777).toString(8)
+  snapshot.tree.setAttributes(file, { mode: 0o6755 })
+  await snapshot.write(file, 0, Buffer.from('x'), false)
+  t.is(mode(), '6755')
+  await snapshot.write(file, 0, Buffer.from('x'), true)
+  t.is(mode(), '755')
+  snapshot.tree.setAttributes(file, { mode: 0o6745 })
+  await snapshot.resize(file, 0, true)
+  t.is(mode(), '2745')
+})
+
+test('what is no content of its index is not taken for it', async (t) => {
+  const { snapshot, file, store, folder } = await oneFile(t)
+  await write(snapshot, file, 0, 'hello world')
+  snapshot.closed(file, true)
+  await stored(snapshot, file)
+  const key = [...store.objects.keys()][0] as string
+  const bytes = store.objects.get(key) as Buffer
+  store.objects.set(key, Buffer.from('HELLO world'))
+  await t.throwsAsync(async () => snapshot.write(file, 0, Buffer.from('x'), false), { code: 'corrupt' })
+  store.objects.delete(key)
+  await t.throwsAsync(async () => snapshot.write(file, 0, Buffer.from('x'), false), { code: 'missing' })
+  t.deepEqual(readdirSync(join(folder, 'working/1/contents')), [])
+  store.objects.set(key, bytes)
+  await snapshot.write(file, 0, Buffer.from('J'), false)
+  t.is(Buffer.from(snapshot.stagedContent(file)?.read(0, 99) as Uint8Array).toString(), 'Jello world')
+})
+
+test('after a crash what was written is there, and sent', async (t) => {
+  const prepared = await oneFile(t)
+  const { snapshot, file, store } = prepared
+  store.before = (call) => {
+    if (call === 'put') throw new StoreError('unavailable', 'no store today')
+  }
+  await write(snapshot, file, 0, 'written')
+  const nameless = snapshot.tree.make(snapshot.tree.root, undefined, { mode: 0o100600, ...owner }).ino
+  snapshot.opened(nameless, true)
+  await write(snapshot, nameless, 0, 'gone with who had it open')
+  const again = prepared.recover() as WorkingSnapshot
+  t.is(contentOf(prepared, again, file), 'written')
+  t.is(again.tree.inode(nameless), undefined)
+  store.before = () => {}
+  await stored(again, file)
+  t.is(contentOf(prepared, again, file), 'written')
+})
+
+test('what the system has lost of a staged file keeps nothing else from being taken up', async (t) => {
+  const prepared = await oneFile(t)
+  const { snapshot, file, folder } = prepared
+  await write(snapshot, file, 0, 'never synced')
+  const other = addFile(snapshot.tree, 'other')
+  snapshot.opened(other, true)
+  await write(snapshot, other, 0, 'kept')
+  const path = join(folder, 'working/1/contents', String(file))
+  t.is(readFileSync(path, 'utf8'), 'never synced')
+  rmSync(path)
+  const again = prepared.recover() as WorkingSnapshot
+  t.is(contentOf(prepared, again, file), '')
+  t.is(contentOf(prepared, again, other), 'kept')
+  t.true(existsSync(path))
+})
+
+test('what stops waits for nothing, and whoever waits hears of it', async (t) => {
+  const { snapshot, file, store } = await oneFile(t)
+  await write(snapshot, file, 0, 'text')
+  snapshot.closed(file, true)
+  await stored(snapshot, file)
+  const gate = Promise.withResolvers<void>()
+  store.before = (call) => (call === 'get' ? gate.promise : undefined)
+  const writing = t.throwsAsync(async () => snapshot.write(file, 0, Buffer.from('x'), false))
+  await turn()
+  const stopping = snapshot[Symbol.asyncDispose]()
+  await writing
+  gate.resolve()
+  await stopping
+})
+
+test('a change that cannot be kept leaves what is stored', async (t) => {
+  const prepared = await oneFile(t)
+  const { snapshot, file } = prepared
+  await write(snapshot, file, 0, 'stored')
+  snapshot.closed(file, true)
+  await stored(snapshot, file)
+  // As a disk that fails in the middle.
+  snapshot.tree.database.exec('ALTER TABLE staged RENAME TO lost')
+  snapshot.opened(file, true)
+  const failing = async (): Promise<void> => snapshot.write(file, 0, Buffer.from('all written over'), false)
+  await t.throwsAsync(failing, { code: 'staging-failed' })
+  t.is(contentOf(prepared, snapshot, file), 'stored')
+  t.is(snapshot.stateOf(file), 'stored')
+})
+
+test('a change of a staged file that the tree cannot take leaves its size, and what would be cut off', async (t) => {
+  const prepared = await oneFile(t)
+  const { snapshot, file } = prepared
+  await write(snapshot, file, 0, 'staged')
+  snapshot.tree.database.exec('ALTER TABLE working RENAME TO lost')
+  await t.throwsAsync(async () => snapshot.resize(file, 2, false), { code: 'staging-failed' })
+  t.is(contentOf(prepared, snapshot, file), 'staged')
+  await t.throwsAsync(async () => snapshot.write(file, 6, Buffer.from(' and more'), false), {
+    code: 'staging-failed',
+  })
+  snapshot.tree.database.exec('ALTER TABLE lost RENAME TO working')
+  t.is(contentOf(prepared, snapshot, file), 'staged')
+  const again = prepared.recover() as WorkingSnapshot
+  t.is(contentOf(prepared, again, file), 'staged')
+})
+
+test('a file that is removed while its upload waits for its turn is forgotten', async (t) => {
+  const prepared = await oneFile(t)
+  const { snapshot, file, store } = prepared
+  const gate = Promise.withResolvers<void>()
+  store.before = (call) => (call === 'put' ? gate.promise : undefined)
+  await write(snapshot, file, 0, '0')
+  snapshot.closed(file, true)
+  // More than can be sent at a time.
+  for (let i = 1; i < 10; i++) {
+    const other = addFile(snapshot.tree, `${i}`)
+    snapshot.opened(other, true)
+    await write(snapshot, other, 0, `${i}`)
+    snapshot.closed(other, true)
+  }
+  await turn()
+  snapshot.unlinked(snapshot.tree.unlink(snapshot.tree.root, name('9')).ino)
+  gate.resolve()
+  await until(() => [...snapshot.pending()].length === 0)
+  t.is([...store.objects.keys()].length, 9)
+})
+
+test('a write that waits for an fsync does not fail with it', async (t) => {
+  const prepared = await oneFile(t)
+  const { snapshot, file, store } = prepared
+  await write(snapshot, file, 0, 'text')
+  const gate = Promise.withResolvers<void>()
+  store.before = (call) => (call === 'put' ? gate.promise : undefined)
+  const failing = t.throwsAsync(snapshot.fsync(file, {}), { code: 'unavailable' })
+  await until(() => snapshot.stateOf(file) === 'uploading')
+  const writing = write(snapshot, file, 4, ' more')
+  gate.reject(new StoreError('unavailable', 'no store today'))
+  await failing
+  await writing
+  t.is(contentOf(prepared, snapshot, file), 'text more')
+})

@@ -1,0 +1,325 @@
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import test, { type ExecutionContext } from 'ava'
+import { silentLogger } from '../../src/base/log.ts'
+import { type CatalogEntry, listSnapshots, readSnapshot } from '../../src/snapshot/catalog.ts'
+import { type PublishTimes, WorkingSnapshots } from '../../src/staging/working-snapshots.ts'
+import { StoreError } from '../../src/store/errors.ts'
+import { temporaryFolder } from '../snapshot/write-tree.ts'
+import { MemoryStore } from '../support/memory-store.ts'
+import { addFile, name, repository, top, until } from './working.ts'
+
+interface Destination {
+  readonly store: MemoryStore
+  readonly folder: string
+  /** Of each publish and removal: the snapshot's number, and whether it is there. */
+  readonly announced: [number, boolean][]
+  open(times?: PublishTimes): Promise<WorkingSnapshots>
+}
+
+async function destination(t: ExecutionContext): Promise<Destination> {
+  const folder = await temporaryFolder(t)
+  const store = new MemoryStore()
+  const announced: [number, boolean][] = []
+  const opened: WorkingSnapshots[] = []
+  t.teardown(async () => {
+    store.before = () => {}
+    for (const snapshots of opened) await snapshots[Symbol.asyncDispose]()
+  })
+  return {
+    store,
+    folder: join(folder, 'working'),
+    announced,
+    async open(times) {
+      const snapshots = await WorkingSnapshots.open({
+        folder: join(folder, 'working'),
+        store,
+        cacheDir: join(folder, 'cache'),
+        concurrency: 4,
+        logger: silentLogger,
+        writer: 'jbfs test',
+        onPublished: (_, number, entry) => void announced.push([number, entry !== undefined]),
+        times,
+      })
+      opened.push(snapshots)
+      return snapshots
+    },
+  }
+}
+
+const entryOf = async (store: MemoryStore, number: number): Promise<CatalogEntry> => {
+  const entry = await readSnapshot(store, repository, number)
+  if (entry === undefined) throw new Error('it is not published')
+  return entry
+}
+
+test('one that is begun is there for this mount, and the next, and published with all others', async (t) => {
+  const { store, open, folder } = await destination(t)
+  {
+    await using snapshots = await open()
+    const one = snapshots.begin(repository, 1, top)
+    snapshots.begin('other/', 7, top)
+    t.is(snapshots.get(repository, 1), one)
+    t.is(snapshots.get(repository, 2), undefined)
+    t.deepEqual(snapshots.begun(repository), [1])
+    t.deepEqual(snapshots.repositories(), [repository, 'other/'])
+    addFile(one.tree, 'f')
+    t.like(snapshots.pending(), { files: 0, bytes: 0, snapshots: 2 })
+  }
+  t.deepEqual(readdirSync(folder).sort(), ['1', '2'])
+  {
+    await using snapshots = await open()
+    const one = snapshots.get(repository, 1)
+    t.truthy(one?.tree.lookup(one.tree.root, name('f')))
+    t.deepEqual(snapshots.begun('other/'), [7])
+    await snapshots.publish()
+    t.deepEqual(snapshots.begun(repository), [])
+    t.is(snapshots.pending().snapshots, 0)
+  }
+  t.deepEqual(readdirSync(folder), [], 'what is published leaves nothing')
+  t.deepEqual(
+    (await listSnapshots(store, repository)).map(({ number }) => number),
+    [1],
+  )
+})
+
+test('whoever changes a published one at a time with others gets the same', async (t) => {
+  const { store, open } = await destination(t)
+  const snapshots = await open()
+  snapshots.begin(repository, 1, top)
+  await snapshots.publish()
+  const next = await open()
+  const entry = await entryOf(store, 1)
+  const both = await Promise.all([next.change(repository, entry), next.change(repository, entry)])
+  t.is(both[0], both[1])
+  t.is(await next.change(repository, entry), both[0])
+  t.deepEqual(next.begun(repository), [])
+})
+
+test('same bytes are sent once in a repository, also those of earlier snapshots', async (t) => {
+  const { store, open } = await destination(t)
+  const write = async (snapshots: WorkingSnapshots, number: number): Promise<void> => {
+    const snapshot = snapshots.begin(repository, number, top)
+    const file = addFile(snapshot.tree, 'f')
+    snapshot.opened(file, true)
+    await snapshot.write(file, 0, Buffer.from('the same'), false)
+    snapshot.closed(file, true)
+  }
+  {
+    await using snapshots = await open()
+    await write(snapshots, 1)
+    await write(snapshots, 2)
+    await snapshots.publish()
+  }
+  await using snapshots = await open()
+  await write(snapshots, 3)
+  await snapshots.publish()
+  t.is([...store.objects.keys()].filter((key) => key.includes('/files/')).length, 1)
+})
+
+test('a snapshot is published when it is left alone, and again when it was changed', async (t) => {
+  const { open, announced } = await destination(t)
+  await using snapshots = await open({ idle: 30, longest: 60_000, lookEvery: 5, share: 1 })
+  const snapshot = snapshots.begin(repository, 1, top)
+  await until(() => announced.length === 1)
+  t.true(snapshot.isPublished)
+  addFile(snapshot.tree, 'f')
+  await until(() => announced.length === 2)
+  t.true(snapshot.isPublished)
+})
+
+test('a snapshot that never rests is published all the same', async (t) => {
+  const { open, announced } = await destination(t)
+  await using snapshots = await open({ idle: 60_000, longest: 50, lookEvery: 5, share: 1 })
+  const snapshot = snapshots.begin(repository, 1, top)
+  for (let i = 0; announced.length < 1; i++) {
+    addFile(snapshot.tree, `${i}`)
+    await new Promise((resolve) => setTimeout(resolve, 2))
+  }
+  t.pass()
+})
+
+test('what fails to be published is told of, and tried again', async (t) => {
+  const { open, store, announced } = await destination(t)
+  await using snapshots = await open({ idle: 10, longest: 60_000, lookEvery: 5, share: 1 })
+  const snapshot = snapshots.begin(repository, 1, top)
+  const file = addFile(snapshot.tree, 'f')
+  snapshot.opened(file, true)
+  await snapshot.write(file, 0, Buffer.from('text'), false)
+  store.before = (call) => {
+    if (call === 'put') throw new StoreError('access-denied', 'not today')
+  }
+  await until(() => snapshots.pending().failures.length === 1)
+  t.deepEqual(snapshots.pending(), {
+    files: 1,
+    bytes: 4,
+    snapshots: 1,
+    failures: [{ snapshot: `${repository}snap.1`, inode: file, error: 'not today' }],
+  })
+  await t.throwsAsync(snapshots.publish(), { code: 'access-denied' })
+  store.before = () => {}
+  await until(() => announced.length === 1)
+  t.deepEqual(snapshots.pending(), { files: 0, bytes: 0, snapshots: 0, failures: [] })
+})
+
+test('a removed one is gone for all, here and in the store', async (t) => {
+  const { open, store, announced, folder } = await destination(t)
+  await using snapshots = await open()
+  snapshots.begin(repository, 1, top)
+  await snapshots.publish()
+  await snapshots.remove(repository, await entryOf(store, 1))
+  t.is(snapshots.get(repository, 1), undefined)
+  t.deepEqual([...store.objects.keys()], [])
+  t.deepEqual(readdirSync(folder), [])
+  t.deepEqual(announced, [
+    [1, true],
+    [1, false],
+  ])
+})
+
+test('a renumbering whose answer is lost is found out to be done', async (t) => {
+  const { open, store } = await destination(t)
+  await using snapshots = await open()
+  const snapshot = snapshots.begin(repository, 1, top)
+  await snapshots.publish()
+  store.after = (call, key) => {
+    if (call === 'put' && key.includes('snap.2/')) throw new StoreError('access-denied', 'the answer is lost')
+  }
+  await snapshots.renumber(repository, await entryOf(store, 1), 2, {})
+  store.after = () => {}
+  t.is(snapshots.get(repository, 1), undefined)
+  t.is(snapshots.get(repository, 2), snapshot)
+  await snapshots.publish()
+  const [index] = [...store.objects.keys()].filter((key) => key.includes('export/'))
+  t.is(index?.includes('snap.2'), true)
+  t.is(await readSnapshot(store, repository, 1), undefined)
+  t.is((await entryOf(store, 2)).problem, undefined)
+})
+
+test('one that is removed while it is being published does not come back', async (t) => {
+  const { open, store, folder } = await destination(t)
+  await using snapshots = await open()
+  snapshots.begin(repository, 1, top)
+  const gate = Promise.withResolvers<void>()
+  let puts = 0
+  store.before = (call) => (call === 'put' && puts++ === 1 ? gate.promise : undefined)
+  const publishing = snapshots.publish()
+  await until(() => puts === 2)
+  const removing = snapshots.remove(repository, {
+    number: 1,
+    name: 'snap.1',
+    manifestEtag: '',
+    manifest: undefined,
+    problem: undefined,
+  })
+  gate.resolve()
+  await Promise.all([publishing, removing])
+  t.deepEqual([...store.objects.keys()], [])
+  t.deepEqual(readdirSync(folder), [])
+})
+
+test('a folder that was being removed is nothing to take up', async (t) => {
+  const { open, folder } = await destination(t)
+  mkdirSync(join(folder, '7.gone', 'contents'), { recursive: true })
+  writeFileSync(join(folder, '7.gone', 'contents', '2'), 'no longer wanted')
+  await using snapshots = await open()
+  t.deepEqual(readdirSync(folder), [])
+  t.deepEqual(snapshots.repositories(), [])
+})
+
+test('a removal that fails can be tried again', async (t) => {
+  const { open, store, folder } = await destination(t)
+  await using snapshots = await open()
+  const snapshot = snapshots.begin(repository, 1, top)
+  await snapshots.publish()
+  const entry = await entryOf(store, 1)
+  store.before = (call) => {
+    if (call === 'delete') throw new StoreError('unavailable', 'not today')
+  }
+  await t.throwsAsync(snapshots.remove(repository, entry), { code: 'unavailable' })
+  t.is(snapshots.get(repository, 1), snapshot)
+  store.before = () => {}
+  await snapshots.remove(repository, entry)
+  t.deepEqual(readdirSync(folder), [])
+})
+
+test('a removal that a crash has interrupted is ended by the next mount', async (t) => {
+  const { open, store, folder } = await destination(t)
+  const snapshots = await open()
+  snapshots.begin(repository, 1, top)
+  await snapshots.publish()
+  store.before = (call, key) => {
+    if (call === 'delete' && key.includes('export/')) throw new StoreError('unavailable', 'a crash')
+  }
+  await t.throwsAsync(snapshots.remove(repository, await entryOf(store, 1)))
+  store.before = () => {}
+  const next = await open()
+  t.is(next.get(repository, 1), undefined)
+  t.deepEqual([...store.objects.keys()], [])
+  t.deepEqual(readdirSync(folder), [])
+})
+
+test('what was never begun whole is removed, and what somebody else has published ends the mount', async (t) => {
+  const { open, store, folder } = await destination(t)
+  {
+    await using snapshots = await open()
+    const snapshot = snapshots.begin(repository, 1, top)
+    addFile(snapshot.tree, 'f')
+  }
+  mkdirSync(join(folder, '5'))
+  {
+    await using snapshots = await open()
+    t.deepEqual(readdirSync(folder), ['1'])
+    t.deepEqual(snapshots.begun(repository), [1])
+  }
+  const key = `${repository}snap.1/jetbackup.index`
+  store.objects.set(key, Buffer.from('{}'))
+  await t.throwsAsync(open(), { code: 'snapshot-exists' })
+  store.objects.delete(key)
+  await using snapshots = await open()
+  t.deepEqual(snapshots.begun(repository), [1])
+})
+
+test('one is given another number for all, here and in the store', async (t) => {
+  const { open, store, announced } = await destination(t)
+  await using snapshots = await open()
+  const snapshot = snapshots.begin(repository, 1, top)
+  await snapshots.publish()
+  await snapshots.renumber(repository, await entryOf(store, 1), 5, {})
+  t.is(snapshots.get(repository, 5), snapshot)
+  t.is(snapshots.get(repository, 1), undefined)
+  t.is(snapshot.number, 5)
+  t.true(snapshot.isPublished)
+  t.deepEqual([...store.objects.keys()].sort(), [
+    `${repository}export/snap.5`,
+    `${repository}snap.5/jetbackup.index`,
+  ])
+  t.deepEqual(announced, [
+    [1, true],
+    [5, true],
+    [1, false],
+  ])
+})
+
+test('one that cannot be given another number keeps its own', async (t) => {
+  const { open, store } = await destination(t)
+  await using snapshots = await open()
+  const snapshot = snapshots.begin(repository, 1, top)
+  await snapshots.publish()
+  const entry = await entryOf(store, 1)
+  store.before = (call, key) => {
+    if (call === 'put' && key.includes('snap.5')) throw new StoreError('access-denied', 'not today')
+  }
+  await t.throwsAsync(snapshots.renumber(repository, entry, 5, {}), { code: 'access-denied' })
+  store.before = () => {}
+  t.is(snapshots.get(repository, 1), snapshot)
+  t.is(snapshots.get(repository, 5), undefined)
+  addFile(snapshot.tree, 'f')
+  await snapshots.publish()
+  t.not((await entryOf(store, 1)).manifestEtag, entry.manifestEtag)
+  await snapshots.renumber(repository, await entryOf(store, 1), 5, {})
+  t.deepEqual(
+    (await listSnapshots(store, repository)).map(({ number }) => number),
+    [5],
+  )
+})

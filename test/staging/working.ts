@@ -1,0 +1,93 @@
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { ExecutionContext } from 'ava'
+import { silentLogger } from '../../src/base/log.ts'
+import { Semaphore } from '../../src/base/semaphore.ts'
+import type { CatalogEntry } from '../../src/snapshot/catalog.ts'
+import { ContentStore } from '../../src/snapshot/content-store.ts'
+import { ObjectIds } from '../../src/snapshot/object-id.ts'
+import type { FileName, Ino } from '../../src/snapshot/tree.ts'
+import { WorkingSnapshot, type WorkingSnapshotOptions } from '../../src/staging/working-snapshot.ts'
+import type { WorkingTree } from '../../src/staging/working-tree.ts'
+import { temporaryFolder } from '../snapshot/write-tree.ts'
+import { MemoryStore } from '../support/memory-store.ts'
+
+export const repository = 'job/account/'
+export const top = { mode: 0o40755, uid: 3, gid: 4 } as const
+export const owner = { uid: 1, gid: 2 } as const
+
+/** Where working snapshots of one test live, and what they need. */
+export interface Staging {
+  readonly folder: string
+  readonly store: MemoryStore
+  readonly published: CatalogEntry[]
+  readonly warnings: string[]
+  optionsAt(name: string): WorkingSnapshotOptions
+  begin(name?: string): WorkingSnapshot
+  /** As after a crash: another object over the same folder. The one before is as good as dead. */
+  recover(name?: string): WorkingSnapshot | undefined
+}
+
+export async function staging(t: ExecutionContext): Promise<Staging> {
+  const folder = await temporaryFolder(t)
+  const store = new MemoryStore()
+  const ids = new ObjectIds()
+  const contents = new ContentStore({ store, repository, ids })
+  const uploads = new Semaphore(4)
+  const published: CatalogEntry[] = []
+  const warnings: string[] = []
+  await mkdir(join(folder, 'working'))
+  const made: WorkingSnapshot[] = []
+  const kept = <T extends WorkingSnapshot | undefined>(snapshot: T): T => {
+    if (snapshot !== undefined) made.push(snapshot)
+    return snapshot
+  }
+  t.teardown(async () => {
+    store.before = () => {}
+    for (const snapshot of made) await snapshot[Symbol.asyncDispose]().catch(() => {})
+  })
+  const optionsAt = (name: string): WorkingSnapshotOptions => ({
+    folder: join(folder, 'working', name),
+    store,
+    contents: async () => contents,
+    uploads,
+    logger: { ...silentLogger, warn: (_, message) => void warnings.push(message) },
+    writer: 'jbfs test',
+    onPublished: (entry) => void published.push(entry),
+  })
+  return {
+    folder,
+    store,
+    published,
+    warnings,
+    optionsAt,
+    begin: (name = '1') => kept(WorkingSnapshot.begin(optionsAt(name), { repository, number: 1, top })),
+    recover: (name = '1') =>
+      kept(WorkingSnapshot.recover(join(folder, 'working', name), () => optionsAt(name))),
+  }
+}
+
+export function name(text: string): FileName {
+  return text as FileName
+}
+
+/** A new empty file; its number. */
+export function addFile(tree: WorkingTree, text: string, parent: Ino = tree.root): Ino {
+  return tree.make(parent, name(text), { mode: 0o100644, ...owner }).ino
+}
+
+export function addFolder(tree: WorkingTree, text: string, parent: Ino = tree.root, mode = 0o755): Ino {
+  return tree.make(parent, name(text), { mode: 0o40000 | mode, ...owner }).ino
+}
+
+/** The entries of a folder. */
+export function names(tree: WorkingTree, folder: Ino = tree.root): string[] {
+  return [...tree.entries(folder, 0)].map((entry) => entry.name)
+}
+
+export const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
+
+/** Waits until it is so; the test's own timeout ends it else. */
+export async function until(isSo: () => boolean): Promise<void> {
+  while (!isSo()) await turn()
+}
