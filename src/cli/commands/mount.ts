@@ -38,13 +38,12 @@ const mountFlags = {
   foreground: { type: 'boolean', default: false, describe: 'do not go to the background' },
   'read-only': {
     type: 'boolean',
-    default: mountDefaults.readOnly,
-    describe: 'nothing is ever written to the destination',
+    conflicts: 'read-write',
+    describe: 'nothing is ever written to the destination [default]',
   },
   'read-write': {
     type: 'boolean',
-    default: false,
-    describe: 'let backups be written there: an early version of it',
+    describe: 'let backups be written there',
   },
   ...stateDirFlag,
   'allow-other': {
@@ -127,7 +126,7 @@ async function runMount(args: ArgumentsCamelCase<MountArguments>): Promise<void>
   const options = mountOptions({
     destination,
     mountpoint,
-    readOnly: !args['read-write'],
+    readOnly: args['read-only'] ?? !args['read-write'],
     stateDir: resolve(args['state-dir'] ?? folders.state),
     writer: `jbfs ${version()}`,
     allowOther: args['allow-other'],
