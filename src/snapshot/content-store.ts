@@ -55,6 +55,12 @@ export class ContentStore {
     this.#ids.set(identityOf(size, sha256), id)
   }
 
+  /** The object that has these bytes; undefined when the repository has none. */
+  async find({ size, sha256 }: Omit<NewObject, 'id'>): Promise<NewObject | undefined> {
+    const id = await this.#ids.get(identityOf(size, sha256))
+    return id === undefined ? undefined : { id, size, sha256 }
+  }
+
   /** Undefined when the content changed meanwhile; nothing refers to what may have been sent of it then. */
   async add(content: OpenContent, signal: AbortSignal): Promise<StoredContent | undefined> {
     const given = sizeOf(content.ranges)

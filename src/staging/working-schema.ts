@@ -1,5 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { SnapshotError } from '../snapshot/errors.ts'
+import { growingTable } from './growing-rows.ts'
 
 /**
  * Tables that a working snapshot has beside those of a file index (`native-notes/format.md` §4). The database stays on this machine: another version of jbfs
@@ -20,6 +21,7 @@ const tables = [
 ) STRICT`,
   // Files whose content lies in the staging folder and not in the store.
   `CREATE TABLE IF NOT EXISTS staged (ino INTEGER PRIMARY KEY) STRICT`,
+  growingTable,
 ] as const
 
 export interface WorkingState {

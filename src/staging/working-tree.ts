@@ -297,6 +297,7 @@ export class WorkingTree implements WritableTree {
     this.#changing(() => {
       this.#setContent(ino, content)
       this.#run('DELETE FROM staged WHERE ino = ?', ino)
+      this.#run('DELETE FROM growing WHERE ino = ?', ino)
     })
   }
 

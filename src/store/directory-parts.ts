@@ -23,6 +23,7 @@ export interface DirectoryPartsOptions {
   readonly prepare: (folder: string) => Promise<void>
   /** Gives a whole file the name of the object. */
   readonly appear: (key: ObjectKey, file: string, options: Abortable) => Promise<void>
+  readonly head: (key: ObjectKey, options: Abortable) => Promise<ObjectMetadata | undefined>
   readonly metadataOf: (key: ObjectKey, stats: BigIntStats) => ObjectMetadata
 }
 
@@ -67,13 +68,18 @@ export class DirectoryParts implements PartStore {
     _parts: readonly string[],
     { size, signal }: WholeUpload,
   ): Promise<ObjectMetadata> {
-    const { appear, metadataOf } = this.#options
-    return await this.#with(key, upload, async (file) => {
+    const { appear, metadataOf, head } = this.#options
+    const work = this.#with(key, upload, async (file) => {
       const stats = await finishFile(file)
       if (Number(stats.size) !== size)
         throw new StoreError('invalid', `${key} has ${stats.size} bytes in its parts, not ${size}`)
       await appear(key, this.#pathOf(key, upload), { signal })
       return metadataOf(key, stats)
+    })
+    return await work.catch(async (error: unknown) => {
+      const there = codeOf(error) === 'changed' ? await head(key, { signal }) : undefined
+      if (there?.size !== size) throw error
+      return there
     })
   }
 

@@ -83,6 +83,7 @@ export class DirectoryStore implements ObjectStore {
       root: this.#root,
       prepare: (folder) => this.#prepare(folder),
       appear: (key, file, given) => this.#appear(key, file, given),
+      head: (key, given) => this.head(key, given),
       metadataOf,
     })
   }

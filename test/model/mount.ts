@@ -75,6 +75,7 @@ export class ModelDestination {
       folder: this.#stateFolder,
       store,
       cacheDir: join(this.#folder, 'cache'),
+      stagingBytes: 1 << 30,
       concurrency: 3,
       logger: silentLogger,
       writer: 'jbfs test',

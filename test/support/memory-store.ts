@@ -98,6 +98,8 @@ export class MemoryStore implements ObjectStore {
       }),
     complete: (key, upload, parts, options) =>
       this.#call('complete', key, options, () => {
+        const there = this.#metadata(key)
+        if (!this.uploads.has(upload) && there?.size === options.size) return there
         const sent = this.#upload(key, upload)
         const pieces = parts.map((part) => sent.get(Number(part.slice('part-'.length))))
         if (pieces.slice(0, -1).some((piece) => piece === undefined || piece.length < smallestPart))

@@ -69,6 +69,12 @@ const mountFlags = {
     default: '0',
     describe: 'file content kept on disk; 0 for none',
   },
+  staging: {
+    type: 'string',
+    requiresArg: true,
+    default: '10G',
+    describe: 'room in the state folder for what is written and not stored yet',
+  },
   'cache-dir': {
     type: 'string',
     requiresArg: true,
@@ -133,6 +139,7 @@ async function runMount(args: ArgumentsCamelCase<MountArguments>): Promise<void>
     transport: args.transport,
     memoryBytes: sizeOf('--memory', args.memory),
     diskCacheBytes: sizeOf('--disk-cache', args['disk-cache']),
+    stagingBytes: sizeOf('--staging', args.staging),
     cacheDir: args['cache-dir'] === undefined ? folders.cache : pathOf('--cache-dir', args['cache-dir']),
     refreshSeconds: args.refresh,
     controlSocket: controlSocketPath(folders.runtime, mountpoint),
@@ -227,6 +234,7 @@ function backgroundArguments(options: MountOptions, config: string | undefined):
     ...flag('transport', options.transport),
     ...flag('memory', options.memoryBytes),
     ...flag('disk-cache', options.diskCacheBytes),
+    ...flag('staging', options.stagingBytes),
     ...flag('cache-dir', options.cacheDir),
     ...flag('refresh', options.refreshSeconds),
     ...flag('log-level', options.logLevel),
