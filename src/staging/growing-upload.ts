@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
+import { BufferPool } from '../base/buffer-pool.ts'
 import type { Semaphore } from '../base/semaphore.ts'
 import { CacheError } from '../cache/errors.ts'
 import type { HashThread } from '../cache/hash-thread.ts'
@@ -15,6 +16,8 @@ export interface GrowingUploadOptions {
   readonly file: StagedFile
   /** Bytes of all growing uploads that are in memory. */
   readonly memory: Semaphore
+  /** For parts: `partBuffers`. */
+  readonly buffers: BufferPool
   readonly hashes: HashThread
   /** Keeps the state beyond this process. */
   readonly remember: (state: GrowingState) => void
@@ -60,6 +63,11 @@ const largestPause = 60_000
 /** Bytes of parts that are in memory at a time. */
 export const growingMemory = concurrency * firstPartSize
 
+/** Two are kept: one fills while another is under way. */
+export function partBuffers(): BufferPool {
+  return new BufferPool(firstPartSize, 2)
+}
+
 /**
  * The upload of one file while it is being written from its start to its end: what has been written is sent in parts, and where the staging area is short of room,
  * given up there when the store has it. The object appears when the file is closed. Whoever writes to what has been cut into parts (`cut`) must give it up
@@ -78,7 +86,6 @@ export class GrowingUpload {
   #pause = firstPause
   /** undefined: parts of an earlier process are in it, or the thread has died. */
   #hash: number | undefined
-  #hashing: Promise<unknown> = Promise.resolve()
   /** Parts that have been given to it. */
   #hashed = 0
   #reading: Promise<unknown> = Promise.resolve()
@@ -263,23 +270,25 @@ export class GrowingUpload {
     const reading = this.#reading.then(() => this.#read(part))
     // One after the other, as they are hashed in their order.
     this.#reading = reading.catch(() => {})
-    const { bytes, room } = await reading
+    const { bytes, sha256, room } = await reading
     using _room = room
-    return await store.parts.put(this.key, await this.#begun(), { number, offset, bytes }, { signal })
+    return await store.parts.put(this.key, await this.#begun(), { number, offset, bytes, sha256 }, { signal })
   }
 
-  async #read({
-    number,
-    length,
-    ranges,
-  }: Pick<Part, 'number' | 'length' | 'ranges'>): Promise<{ bytes: Buffer; room: Disposable }> {
-    const { file, memory } = this.#options
+  async #read({ number, length, ranges }: Pick<Part, 'number' | 'length' | 'ranges'>): Promise<{
+    bytes: Buffer
+    sha256: Buffer | undefined
+    room: Disposable
+  }> {
+    const { file, memory, buffers, hashes } = this.#options
     const isHashed = number <= this.#hashed
     this.#hashed = Math.max(number, this.#hashed)
     using held = new DisposableStack()
     try {
       held.use(await memory.acquire({ signal: this.#ended.signal, weight: length }))
-      const bytes = Buffer.allocUnsafeSlow(length)
+      const buffer = length > buffers.size ? Buffer.from(new SharedArrayBuffer(length)) : buffers.take()
+      if (buffer.length === buffers.size) held.defer(() => buffers.giveBack(buffer))
+      const bytes = buffer.subarray(0, length)
       let filled = 0
       for (const range of ranges) {
         const piece = bytes.subarray(filled, filled + range.length)
@@ -287,8 +296,11 @@ export class GrowingUpload {
           throw new CacheError('corrupt', `${file.path} is shorter than it was`)
         filled += range.length
       }
-      if (!isHashed) this.#update(bytes)
-      return { bytes, room: held.move() }
+      // The thread has the same memory: it is to be done with it before it is used again.
+      const updated = isHashed ? undefined : this.#update(bytes)
+      const sha256 = await hashes.hash(bytes).catch(() => undefined)
+      await updated
+      return { bytes, sha256, room: held.move() }
     } catch (error) {
       if (!isHashed) this.#hash = undefined
       throw error
@@ -329,17 +341,16 @@ export class GrowingUpload {
     return this.#upload
   }
 
-  #update(bytes: Buffer): void {
-    if (this.#hash === undefined) return
-    // The copy that goes to the thread is made at once.
-    this.#hashing = Promise.all([this.#hashing, this.#options.hashes.update(this.#hash, bytes)])
-    this.#hashing.catch(() => {
+  /** Resolves when the bytes are no longer needed. */
+  async #update(bytes: Buffer): Promise<void> {
+    const stream = this.#hash
+    if (stream === undefined) return
+    await this.#options.hashes.update(stream, bytes).catch(() => {
       this.#hash = undefined
     })
   }
 
   async #digest(): Promise<Buffer | undefined> {
-    await this.#hashing.catch(() => {})
     const stream = this.#hash
     if (stream === undefined) return undefined
     this.#hash = undefined

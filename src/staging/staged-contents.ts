@@ -2,6 +2,7 @@ import { existsSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { type Abortable, orAborted } from '../base/abort.ts'
+import type { BufferPool } from '../base/buffer-pool.ts'
 import { codeOf, messageOf } from '../base/errors.ts'
 import type { Logger } from '../base/log.ts'
 import type { Semaphore } from '../base/semaphore.ts'
@@ -33,6 +34,7 @@ export interface StagingResources {
   readonly room: StagingRoom
   /** Bytes of growing uploads in memory: `growingMemory`. */
   readonly memory: Semaphore
+  readonly buffers: BufferPool
   readonly hashes: HashThread
   readonly ids: ObjectIds
 }
@@ -540,12 +542,13 @@ export class StagedContents implements Reliever {
   }
 
   #growingOptions(content: Content, file: StagedFile): GrowingUploadOptions {
-    const { store, repository, memory, hashes, room, tree } = this.#options
+    const { store, repository, memory, buffers, hashes, room, tree } = this.#options
     return {
       store,
       repository,
       file,
       memory,
+      buffers,
       hashes,
       remember: (state) => {
         this.#rows.put(content.ino, state)

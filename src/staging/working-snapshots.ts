@@ -15,7 +15,7 @@ import { learnObjects } from '../snapshot/learn-objects.ts'
 import { ObjectIds } from '../snapshot/object-id.ts'
 import type { MadeInode, WritableSnapshots } from '../snapshot/writable-tree.ts'
 import type { ObjectStore } from '../store/object-store.ts'
-import { growingMemory } from './growing-upload.ts'
+import { growingMemory, partBuffers } from './growing-upload.ts'
 import type { StagingResources } from './staged-contents.ts'
 import { stagingFault } from './staging-fault.ts'
 import { StagingRoom } from './staging-room.ts'
@@ -88,6 +88,7 @@ export class WorkingSnapshots implements WritableSnapshots, AsyncDisposable {
       uploads: new Semaphore(options.concurrency),
       room: new StagingRoom(options.stagingBytes),
       memory: new Semaphore(growingMemory),
+      buffers: partBuffers(),
       hashes: new HashThread(),
       ids: new ObjectIds(),
     }

@@ -101,6 +101,8 @@ export interface PutOptions extends Abortable {
   readonly ifNoneMatch?: '*' | undefined
   /** Only if the object has this etag (S3 If-Match). Otherwise rejects with `changed`. */
   readonly ifMatch?: string | undefined
+  /** Of a body in memory, where it is known: a store that compares it refuses other bytes. */
+  readonly sha256?: Buffer | undefined
 }
 
 /** What is stored: bytes in memory, or a part of a local file that does not change meanwhile. */
@@ -122,6 +124,8 @@ export interface UploadPart {
   readonly offset: number
   /** At least `smallestPart` bytes, unless it is the last one. */
   readonly bytes: Buffer
+  /** Of the bytes, as in `PutOptions`. */
+  readonly sha256?: Buffer | undefined
 }
 
 /** S3's limits for the parts of an object: bytes of all but the last, and how many there are. */

@@ -5,6 +5,8 @@ import {
   UploadPartCommand,
 } from '@aws-sdk/client-s3'
 import type { Abortable } from '../base/abort.ts'
+import type { UploadPart } from './object-store.ts'
+import { payloadHash } from './payload-hash.ts'
 import type { S3Requests } from './s3-requests.ts'
 
 /**
@@ -42,10 +44,11 @@ export async function beginUpload(
 export async function sendPart(
   requests: Sender,
   begun: BegunUpload,
-  { number, bytes }: { readonly number: number; readonly bytes: Buffer },
+  { number, bytes, sha256 }: Omit<UploadPart, 'offset'>,
   { signal }: Abortable,
 ): Promise<string> {
   const command = new UploadPartCommand({ ...begun, PartNumber: number, Body: bytes })
+  command.middlewareStack.add(payloadHash(sha256), { step: 'build' })
   const { ETag } = await requests.send(command, { patience: 'silence', signal })
   return ETag ?? ''
 }

@@ -3,6 +3,7 @@ import { type Abortable, orAborted } from '../base/abort.ts'
 import { Semaphore } from '../base/semaphore.ts'
 import { readSource } from './file-source.ts'
 import { type FileSource, largestPartCount, type PutBody, type PutOptions } from './object-store.ts'
+import { payloadHash } from './payload-hash.ts'
 import type { S3StoreOptions } from './s3-options.ts'
 import {
   abandonUpload,
@@ -54,10 +55,9 @@ export async function upload(
   using _room = Buffer.isBuffer(body) ? undefined : await way.memory.acquire({ signal, weight: size })
   const bytes = Buffer.isBuffer(body) ? body : await readAll(body, size, signal)
   try {
-    const output = await way.requests.send(
-      new PutObjectCommand({ ...target, Body: bytes, ...conditionsOf(options) }),
-      { patience: 'silence', signal },
-    )
+    const command = new PutObjectCommand({ ...target, Body: bytes, ...conditionsOf(options) })
+    command.middlewareStack.add(payloadHash(options.sha256), { step: 'build' })
+    const output = await way.requests.send(command, { patience: 'silence', signal })
     return output.ETag ?? ''
   } catch (error) {
     throw way.failed(error)

@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import { rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -350,5 +350,12 @@ export function objectStoreSuite(
     await t.throwsAsync(store.parts.put(key, upload, part), { code: 'changed' })
     await t.throwsAsync(store.parts.complete(key, upload, [sent], { size: 7 }), { code: 'changed' })
     t.is(await store.head(key), undefined)
+  })
+
+  storeTest('a body whose SHA-256 is known is stored', async (t, store) => {
+    const bytes = randomBytes(100_000)
+    const sha256 = createHash('sha256').update(bytes).digest()
+    await store.put(objectKey('hashed'), bytes, { sha256 })
+    t.true((await store.get(objectKey('hashed')))?.bytes.equals(bytes))
   })
 }

@@ -8,7 +8,7 @@ import type { CatalogEntry } from '../../src/snapshot/catalog.ts'
 import { ContentStore } from '../../src/snapshot/content-store.ts'
 import { ObjectIds } from '../../src/snapshot/object-id.ts'
 import type { FileName, Ino } from '../../src/snapshot/tree.ts'
-import { growingMemory } from '../../src/staging/growing-upload.ts'
+import { growingMemory, partBuffers } from '../../src/staging/growing-upload.ts'
 import type { StagingResources } from '../../src/staging/staged-contents.ts'
 import { StagingRoom } from '../../src/staging/staging-room.ts'
 import { WorkingSnapshot, type WorkingSnapshotOptions } from '../../src/staging/working-snapshot.ts'
@@ -46,6 +46,7 @@ export async function staging(
     uploads: new Semaphore(4),
     room: new StagingRoom(stagingBytes),
     memory: new Semaphore(growingMemory),
+    buffers: partBuffers(),
     hashes: new HashThread(),
     ids,
   }
