@@ -93,7 +93,10 @@ export async function runDaemon(options: MountOptions, { logger, onReady }: Daem
   })
   cleanup.defer(() => tree.close())
   // Asked before mounting: wrong keys or a wrong path are an error of the command, not of the first `ls`.
-  const [notice] = await Promise.all([noticeOfOddDestination(reader), tree.listing(tree.root, {})])
+  const [notice] = await Promise.all([
+    noticeOfOddDestination(reader, { mayBeEmpty: !options.readOnly }),
+    tree.listing(tree.root, {}),
+  ])
   if (notice !== undefined) logger.warn({ destination: description }, notice)
 
   const filesystem = new SnapshotFilesystem({

@@ -210,6 +210,15 @@ mountingTest('what does not look like a destination is mounted with a warning', 
   )
   t.deepEqual(await runJbfs(['umount', place.mountpoint]), silent)
 
+  const empty = join(place.folder, 'empty')
+  await mkdir(empty)
+  const state = ['--state-dir', join(place.folder, 'state')]
+  t.regex((await runJbfs(['mount', empty, ...settings])).stderr, /does not look like a destination/)
+  t.deepEqual(await runJbfs(['umount', place.mountpoint]), silent)
+  // Whoever writes begins with nothing.
+  t.deepEqual(await runJbfs(['mount', empty, ...settings, '--read-write', ...state]), silent)
+  t.is((await runJbfs(['umount', place.mountpoint])).code, 0)
+
   await mkdir(join(jobs, 'a/job/account'), { recursive: true })
   await rename(join(place.destination, 'example/snap.1'), join(jobs, 'a/job/account/snap.1'))
   t.deepEqual(await runJbfs(['mount', jobs, ...settings]), silent)

@@ -40,7 +40,11 @@ interface Scene {
 
 const reason = whyNoMounts()
 
-function writeTest(title: string, body: (t: ExecutionContext, scene: Scene) => Promise<void>): void {
+function writeTest(
+  title: string,
+  body: (t: ExecutionContext, scene: Scene) => Promise<void>,
+  args: readonly string[] = [],
+): void {
   if (reason !== undefined) {
     test.skip(`${title} (skipped: ${reason})`, () => {})
     return
@@ -53,7 +57,7 @@ function writeTest(title: string, body: (t: ExecutionContext, scene: Scene) => P
     const state = join(path, 'state')
     const again = (): Promise<MountedDestination> =>
       mountDestination(path, destination, {
-        args: ['--read-write', '--state-dir', state],
+        args: ['--read-write', '--state-dir', state, ...args],
         env: { HOME: path },
       })
     await using mount = await again()
@@ -248,3 +252,27 @@ writeTest('git works inside a snapshot', async (t, scene) => {
   t.is(await git('status', '--porcelain'), '')
   t.is((await scene.umount()).code, 0)
 })
+
+writeTest(
+  'files that are larger than the staging area go through it, and are read while they are on their way',
+  async (t, { repository, folder, umount, published, mount, again }) => {
+    const snapshot = join(repository, 'snap.1')
+    await mkdir(snapshot)
+    const source = join(folder, 'source')
+    await output('dd', ['if=/dev/urandom', `of=${source}`, 'bs=1M', 'count=150', 'status=none'])
+    await output('cp', [source, join(snapshot, 'copy')])
+    await output('cmp', [source, join(snapshot, 'copy')])
+    // Half of it is there when the daemon dies.
+    await output('cp', [source, join(snapshot, 'other')])
+    mount.daemon.kill('SIGKILL')
+    await mount.ended
+    await run('umount', ['-l', mount.path])
+    await using _mount = await again()
+    await output('cmp', [source, join(snapshot, 'other')])
+    t.is((await umount()).code, 0)
+    await published(async (there) => {
+      for (const name of ['copy', 'other']) await output('cmp', [source, join(there, 'snap.1', name)])
+    })
+  },
+  ['--staging', '64M'],
+)
