@@ -68,21 +68,17 @@ export class SnapshotChanges implements ChangeOperations {
 
   open(nodeid: number, mode: OpenMode, context: ChangeContext): MaybePromise<void> {
     if (slotOf(nodeid) === 0) {
-      if (mode.writes || mode.truncates) throw new FuseError('EROFS')
+      if (mode.writes) throw new FuseError('EROFS')
       return
     }
     const ino = inoOf(nodeid)
     const present = this.#snapshot(nodeid).working
-    if (!mode.writes && !mode.truncates) {
+    if (!mode.writes) {
       if (present !== undefined) present.opened(ino, false)
       else this.#readers.set(nodeid, (this.#readers.get(nodeid) ?? 0) + 1)
       return
     }
-    if (mode.truncates) this.#adopted.changed(nodeid)
-    return then(this.#writable(nodeid, context), (working) => {
-      const open = (): void => working.opened(ino, mode.writes)
-      return mode.truncates ? then(working.resize(ino, 0, mode.clearSetuid), open) : open()
-    })
+    return then(this.#writable(nodeid, context), (working) => working.opened(ino, true))
   }
 
   create(

@@ -113,10 +113,6 @@ export interface ChangeOperations {
 
 export interface OpenMode {
   readonly writes: boolean
-  /** O_TRUNC. */
-  readonly truncates: boolean
-  /** With O_TRUNC, of who may not keep setuid bits (FUSE_OPEN_KILL_SUIDGID). */
-  readonly clearSetuid: boolean
 }
 
 /** Who asks, for new inodes' owners. */

@@ -31,7 +31,7 @@ const names = ['a', 'b', 'c', 'd', 'e', '\xff\xfe', 'x'.repeat(255)]
 const xattrNames = ['user.a', 'user.b', 'security.c']
 const modes = [0o644, 0o600, 0o4755, 0o6755, 0o2745, 0o7777, 0]
 const folderModes = [0o755, 0o2775, 0o1777, 0o700]
-const writing = { writes: true, truncates: false, clearSetuid: false }
+const writing = { writes: true }
 
 function placeOf(run: Run, choice: Choice): At {
   return { folder: choice.of(run.folders()), name: choice.of(names) }
@@ -211,14 +211,9 @@ export const operations: readonly (readonly [weight: number, name: string, opera
       const files = run.files()
       if (files.length === 0) return
       const node = choice.of(files)
-      const writes = choice.below(2) === 0
-      const mode = { writes, truncates: writes && choice.below(3) === 0, clearSetuid: choice.below(2) === 0 }
+      const mode = { writes: choice.below(2) === 0 }
       await run.both(
-        () => {
-          if (!mode.truncates) return
-          run.reference.resize(node, 0)
-          if (mode.clearSetuid) run.reference.clearSetuid(node)
-        },
+        () => {},
         () => run.changes.open(run.nodeid(node), mode, owner),
       )
       run.opened(node, mode)

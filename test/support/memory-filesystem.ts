@@ -125,12 +125,8 @@ export class MemoryFilesystem implements FuseOperations, ChangeOperations {
     return this.#node(nodeid).bytes.seek(offset, want)
   }
 
-  open(nodeid: number, mode: OpenMode): void {
-    const node = this.#node(nodeid)
+  open(): void {
     this.#open++
-    if (!mode.truncates) return
-    node.bytes.resize(0)
-    this.#changed(node, mode.clearSetuid)
   }
 
   async create(
