@@ -2,6 +2,7 @@ import { parseSnapshotName } from '../destination/layout.ts'
 import { FuseError } from '../fuse/errno.ts'
 import type {
   AllocateKind,
+  AskedMode,
   AttributeChanges,
   Attributes,
   ChangeContext,
@@ -84,17 +85,22 @@ export class SnapshotChanges implements ChangeOperations {
   create(
     parent: number,
     name: string,
-    mode: number,
+    asked: AskedMode,
     open: OpenMode,
     context: ChangeContext,
   ): MaybePromise<Entry> {
-    return this.#make(parent, name, { mode: fileMode(mode) }, context, (working, { ino }) =>
+    return this.#make(parent, name, withType(asked, FileType.file), context, (working, { ino }) =>
       working.opened(ino, open.writes),
     )
   }
 
-  createUnnamed(parent: number, mode: number, open: OpenMode, context: ChangeContext): MaybePromise<Entry> {
-    return this.#make(parent, undefined, { mode: fileMode(mode) }, context, (working, { ino }) =>
+  createUnnamed(
+    parent: number,
+    asked: AskedMode,
+    open: OpenMode,
+    context: ChangeContext,
+  ): MaybePromise<Entry> {
+    return this.#make(parent, undefined, withType(asked, FileType.file), context, (working, { ino }) =>
       working.opened(ino, open.writes),
     )
   }
@@ -164,16 +170,16 @@ export class SnapshotChanges implements ChangeOperations {
   makeNode(
     parent: number,
     name: string,
-    mode: number,
+    asked: AskedMode,
     rdev: number,
     context: ChangeContext,
   ): MaybePromise<Entry> {
-    return this.#make(parent, name, { mode, rdev }, context)
+    return this.#make(parent, name, { ...asked, rdev }, context)
   }
 
-  makeFolder(parent: number, name: string, mode: number, context: ChangeContext): MaybePromise<Entry> {
-    const made = { mode: FileType.folder | (mode & 0o7777) }
-    if (slotOf(parent) !== 0) return this.#make(parent, name, made, context)
+  makeFolder(parent: number, name: string, asked: AskedMode, context: ChangeContext): MaybePromise<Entry> {
+    const wanted = withType(asked, FileType.folder)
+    if (slotOf(parent) !== 0) return this.#make(parent, name, wanted, context)
     this.#options.check()
     const { tree, snapshots, reading } = this.#options
     const { uid, gid, signal } = context
@@ -182,7 +188,7 @@ export class SnapshotChanges implements ChangeOperations {
       if (children.has(name)) throw new ChangeError('name-taken')
       const number = parseSnapshotName(name)
       if (number !== undefined) {
-        const working = snapshots.begin(folder.prefix, number, { ...made, uid, gid })
+        const working = snapshots.begin(folder.prefix, number, { mode: masked(wanted), uid, gid })
         tree.addWorking(folder, number, working)
       } else tree.addFolder(folder, name)
       return reading.folderEntry(parent, name) as Entry
@@ -190,7 +196,7 @@ export class SnapshotChanges implements ChangeOperations {
   }
 
   makeSymlink(parent: number, name: string, target: string, context: ChangeContext): MaybePromise<Entry> {
-    return this.#make(parent, name, { mode: FileType.symlink | 0o777, target }, context)
+    return this.#make(parent, name, { mode: FileType.symlink | 0o777, umask: 0, target }, context)
   }
 
   link(nodeid: number, parent: number, name: string, context: ChangeContext): MaybePromise<Entry> {
@@ -333,17 +339,16 @@ export class SnapshotChanges implements ChangeOperations {
   #make(
     parent: number,
     name: string | undefined,
-    made: Omit<MadeInode, 'uid' | 'gid'>,
+    { umask, ...wanted }: Omit<MadeInode, 'uid' | 'gid'> & AskedMode,
     context: ChangeContext,
     opened?: (working: WritableSnapshot, inode: Inode) => void,
   ): MaybePromise<Entry> {
     return then(this.#writable(parent, context), (working) => {
       const { uid, gid } = context
-      const inherited = this.#inherited(working, inoOf(parent), made.mode)
-      const mode = inherited?.mode ?? made.mode
+      const inherited = this.#inherited(working, inoOf(parent), wanted.mode)
       const { ino } = working.tree.make(inoOf(parent), name as FileName | undefined, {
-        ...made,
-        mode,
+        ...wanted,
+        mode: inherited?.mode ?? masked({ ...wanted, umask }),
         uid,
         gid,
       })
@@ -512,6 +517,10 @@ export class SnapshotChanges implements ChangeOperations {
   }
 }
 
-function fileMode(mode: number): number {
-  return FileType.file | (mode & 0o7777)
+function withType({ mode, umask }: AskedMode, type: number): AskedMode {
+  return { mode: type | (mode & 0o7777), umask }
+}
+
+function masked({ mode, umask }: AskedMode): number {
+  return mode & ~umask
 }

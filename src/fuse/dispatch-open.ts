@@ -2,7 +2,7 @@ import { constants } from 'node:fs'
 import { type ChangeAnswer, changeRow, permissionsOf } from './dispatch-change-row.ts'
 import { mapAnswer, type Row, servedRow } from './dispatch-row.ts'
 import { FuseError } from './errno.ts'
-import type { Entry, OpenMode } from './operations.ts'
+import type { AskedMode, Entry, OpenMode } from './operations.ts'
 import { CreateIn, OpenFlag, OpenIn, OpenOut, ReleaseIn } from './protocol.ts'
 
 /**
@@ -29,6 +29,10 @@ function modeOfFlags({ flags }: { flags: number }): OpenMode {
 const keptFile = { openFlags: OpenFlag.KEEP_CACHE, backingId: 0 }
 /** The kernel drops a folder's listing when it changes something in it. */
 const keptFolder = { openFlags: OpenFlag.KEEP_CACHE | OpenFlag.CACHE_DIR, backingId: 0 }
+
+function permissionsAskedOf({ mode, umask }: AskedMode): AskedMode {
+  return { mode: permissionsOf(mode), umask }
+}
 
 interface Opened {
   readonly nodeid: number
@@ -79,7 +83,7 @@ const create = changeRow<Created>('CREATE', 'EROFS', {
     const asked = request.body(CreateIn)
     const mode = modeOfFlags(asked)
     const name = request.name(CreateIn.size)
-    const entry = changes.create(request.nodeid, name, permissionsOf(asked.mode), mode, request)
+    const entry = changes.create(request.nodeid, name, permissionsAskedOf(asked), mode, request)
     return mapAnswer(entry, (entry) => ({ entry, mode }))
   },
   ...createdAnswer,
@@ -89,7 +93,7 @@ const createUnnamed = changeRow<Created>('TMPFILE', 'EROFS', {
   call: (changes, request) => {
     const asked = request.body(CreateIn)
     const mode = modeOfFlags(asked)
-    const entry = changes.createUnnamed(request.nodeid, permissionsOf(asked.mode), mode, request)
+    const entry = changes.createUnnamed(request.nodeid, permissionsAskedOf(asked), mode, request)
     return mapAnswer(entry, (entry) => ({ entry, mode }))
   },
   ...createdAnswer,

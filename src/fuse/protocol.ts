@@ -66,6 +66,7 @@ export type OpcodeName = keyof typeof Opcode
 export const InitFlag = {
   ASYNC_READ: 1 << 0,
   BIG_WRITES: 1 << 5,
+  DONT_MASK: 1 << 6,
   DO_READDIRPLUS: 1 << 13,
   ASYNC_DIO: 1 << 15,
   NO_OPEN_SUPPORT: 1 << 17,

@@ -20,12 +20,12 @@ const golden: Record<string, { message: string; told: unknown[] }> = {
   mkdir: {
     message:
       '33000000090000000a0000000000000001000000000000000000000000000000c702000000000000ed0100001200000064e900',
-    told: ['makeFolder', 1, 'd\xe9', 0o755],
+    told: ['makeFolder', 1, 'd\xe9', { mode: 0o755, umask: 0o022 }],
   },
   create: {
     message:
       '3a0000002300000014000000000000000100000000000000e8030000e9030000c702000000000000c2800000a081000012000000000000006600',
-    told: ['create', 1, 'f', 0o640, { writes: true }],
+    told: ['create', 1, 'f', { mode: 0o640, umask: 0o022 }, { writes: true }],
   },
   write: {
     message:
@@ -93,7 +93,7 @@ const golden: Record<string, { message: string; told: unknown[] }> = {
   mknod: {
     message:
       '3a000000080000003c0000000000000001000000000000000000000000000000c702000000000000802100000301000012000000000000006e00',
-    told: ['makeNode', 1, 'n', 0o020600, (1 << 8) | 3],
+    told: ['makeNode', 1, 'n', { mode: 0o020600, umask: 0o022 }, (1 << 8) | 3],
   },
   symlink: {
     message:
@@ -137,7 +137,7 @@ const golden: Record<string, { message: string; told: unknown[] }> = {
   tmpfile: {
     message:
       '3a00000033000000860000000000000001000000000000000000000000000000c702000000000000028041008081000012000000000000002f00',
-    told: ['createUnnamed', 1, 0o600, { writes: true }],
+    told: ['createUnnamed', 1, { mode: 0o600, umask: 0o022 }, { writes: true }],
   },
   fsyncdir: {
     message:

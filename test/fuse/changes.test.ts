@@ -40,7 +40,7 @@ const release = (fh: number): Buffer =>
 test('a mount that can be changed asks to be told of opens, a mount for reading does not', async (t) => {
   const flagsOf = async (changes: ReturnType<typeof recordedChanges>['changes'] | undefined) =>
     decode(InitOut, (await served({ changes }).kernel.init()).body).flags
-  const forChanges = InitFlag.HANDLE_KILLPRIV_V2
+  const forChanges = InitFlag.HANDLE_KILLPRIV_V2 | InitFlag.DONT_MASK
   const forReading = InitFlag.NO_OPEN_SUPPORT | InitFlag.NO_OPENDIR_SUPPORT
   const [atomicTruncation, writebackCache] = [1 << 3, 1 << 16]
   const all = forChanges | forReading | atomicTruncation | writebackCache
@@ -150,9 +150,9 @@ test('CREATE and TMPFILE answer with the node and its handle', async (t) => {
   }
   const mode = { writes: true }
   t.deepEqual(told, [
-    ['create', 1, 'caf\xe9', 0o4640, mode],
+    ['create', 1, 'caf\xe9', { mode: 0o4640, umask: 0o022 }, mode],
     ['close', madeNode, mode],
-    ['createUnnamed', 1, 0o4640, mode],
+    ['createUnnamed', 1, { mode: 0o4640, umask: 0o022 }, mode],
     ['close', madeNode, mode],
   ])
 })

@@ -226,6 +226,20 @@ writeTest('a snapshot is given another number, while somebody is in it', async (
   })
 })
 
+writeTest('the umask is for what no default ACL decides about', async (t, scene) => {
+  const snapshot = join(scene.repository, 'snap.1')
+  await mkdir(join(snapshot, 'folder'), { recursive: true })
+  await output('setfacl', ['-d', '-m', 'u:1000:rwx,g::rx,o::r', join(snapshot, 'folder')])
+  const make = 'umask 077; for in in . folder; do touch $in/file; mkfifo $in/fifo; mkdir $in/made; done'
+  await output('sh', ['-ec', `cd "$1"; ${make}`, '', snapshot])
+  const modeOf = async (path: string): Promise<number> => (await stat(join(snapshot, path))).mode & 0o777
+  t.deepEqual(await Promise.all(['file', 'fifo', 'made'].map(modeOf)), [0o600, 0o600, 0o700])
+  const inherited = ['folder/file', 'folder/fifo', 'folder/made'].map(modeOf)
+  t.deepEqual(await Promise.all(inherited), [0o664, 0o664, 0o774])
+  const acl = await output('getfacl', ['-cnE', join(snapshot, 'folder/file')])
+  t.is(acl.trim(), 'user::rw-\nuser:1000:rwx\ngroup::r-x\nmask::rw-\nother::r--')
+})
+
 writeTest('git works inside a snapshot', async (t, scene) => {
   const work = join(scene.repository, 'snap.1/work')
   await mkdir(work, { recursive: true })
