@@ -135,6 +135,13 @@ export class StagedContents {
 
   resize(ino: Ino, size: number, clearSetuid: boolean): MaybePromise<void> {
     const content = this.#contentOf(ino)
+    const { size: present, mode } = this.#inode(ino)
+    if (size === present && content.file === undefined && content.held === undefined) {
+      // Only the times change, as Linux does it: that is nothing to fetch the content for.
+      this.#options.tree.wrote(ino, { size, mode: clearSetuid ? withoutSetuid(mode) : undefined })
+      this.#settle(content)
+      return
+    }
     const resize = (file: StagedFile): void => file.resize(size)
     const done = this.#isReady(content)
       ? this.#change(content, clearSetuid, resize, size)

@@ -63,6 +63,21 @@ test('what is written is staged until the last writer closes, then stored', asyn
   t.deepEqual(readdirSync(join(folder, 'working/1/contents')), [])
 })
 
+test('a file that is truncated to the size it has is not fetched', async (t) => {
+  const prepared = await oneFile(t)
+  const { snapshot, file, store } = prepared
+  await write(snapshot, file, 0, 'stored')
+  snapshot.closed(file, true)
+  await stored(snapshot, file)
+  snapshot.tree.setAttributes(file, { mode: 0o4755, mtime: { seconds: 1, nanoseconds: 0 } })
+  store.before = (call) => void t.not(call, 'get')
+  await snapshot.resize(file, 6, true)
+  t.like(snapshot.tree.inode(file), { size: 6, mode: 0o100755 })
+  t.not(snapshot.tree.inode(file)?.mtime.seconds, 1)
+  t.is(snapshot.stateOf(file), 'stored')
+  t.is(contentOf(prepared, snapshot, file), 'stored')
+})
+
 test('what is stored is fetched to be changed, unless all of it is written over', async (t) => {
   const prepared = await oneFile(t)
   const { snapshot, file, store } = prepared
