@@ -391,7 +391,7 @@ export class SnapshotChanges implements ChangeOperations {
   }
 
   #set(working: WritableSnapshot, ino: Ino, changes: AttributeChanges): void {
-    const { uid, gid, mtime } = changes
+    const { uid, gid, mtime, atime } = changes
     const inode = working.tree.inode(ino)
     if (inode === undefined) throw new FuseError('ESTALE')
     const isFolder = (inode.mode & FileType.mask) === FileType.folder
@@ -404,8 +404,8 @@ export class SnapshotChanges implements ChangeOperations {
       const acl = working.tree.xattr(ino, aclXattr)
       if (acl !== undefined) working.tree.setXattr(ino, aclXattr, aclWithMode(acl, changes.mode), 'any')
     }
-    if (mode !== undefined || uid !== undefined || gid !== undefined || mtime !== undefined)
-      working.tree.setAttributes(ino, { mode, uid, gid, mtime })
+    if ([mode, uid, gid, mtime, atime].some((change) => change !== undefined))
+      working.tree.setAttributes(ino, { mode, uid, gid, mtime, atime })
   }
 
   #dropCapability({ tree }: WritableSnapshot, ino: Ino): void {

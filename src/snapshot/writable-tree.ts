@@ -44,6 +44,7 @@ export interface InodeChanges {
   readonly uid?: number | undefined
   readonly gid?: number | undefined
   readonly mtime?: Timestamp | 'now' | undefined
+  readonly atime?: Timestamp | 'now' | undefined
 }
 
 /**

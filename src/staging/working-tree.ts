@@ -230,9 +230,11 @@ export class WorkingTree implements WritableTree {
       if (changes.mode !== undefined) set('mode = ?', (mode & Type.mask) | (changes.mode & permissionBits))
       if (changes.uid !== undefined) set('uid = ?', changes.uid)
       if (changes.gid !== undefined) set('gid = ?', changes.gid)
-      if (changes.mtime !== undefined) {
-        const { seconds, nanoseconds } = changes.mtime === 'now' ? time : changes.mtime
-        set('mtime = ?, mtime_ns = ?', seconds, nanoseconds)
+      for (const which of ['mtime', 'atime'] as const) {
+        const change = changes[which]
+        if (change === undefined) continue
+        const { seconds, nanoseconds } = change === 'now' ? time : change
+        set(`${which} = ?, ${which}_ns = ?`, seconds, nanoseconds)
       }
       return this.#present(ino)
     })
@@ -431,7 +433,7 @@ export class WorkingTree implements WritableTree {
     const mtime = inode.mtime ?? time
     const target = inode.target === undefined ? null : Buffer.from(inode.target, 'latin1')
     this.#run(
-      'INSERT INTO inode VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, ?, 0, ?)',
+      'INSERT INTO inode VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, ?, 0, ?, NULL, NULL)',
       ino,
       inode.mode,
       inode.nlink,

@@ -9,6 +9,7 @@ import {
   stat,
   symlink,
   truncate,
+  utimes,
   writeFile,
 } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -238,6 +239,21 @@ writeTest('the umask is for what no default ACL decides about', async (t, scene)
   t.deepEqual(await Promise.all(inherited), [0o664, 0o664, 0o774])
   const acl = await output('getfacl', ['-cnE', join(snapshot, 'folder/file')])
   t.is(acl.trim(), 'user::rw-\nuser:1000:rwx\ngroup::r-x\nmask::rw-\nother::r--')
+})
+
+writeTest('a time of access that is set is shown while the mount lives', async (t, scene) => {
+  const snapshot = join(scene.repository, 'snap.1')
+  await mkdir(snapshot)
+  for (const name of ['file', 'untouched']) await writeFile(join(snapshot, name), 'content')
+  await utimes(join(snapshot, 'file'), 1.5, 2.25)
+  await readFile(join(snapshot, 'file'))
+  t.like(await stat(join(snapshot, 'file')), { atimeMs: 1500, mtimeMs: 2250 })
+  const { atimeMs, mtimeMs } = await stat(join(snapshot, 'untouched'))
+  t.is(atimeMs, mtimeMs)
+  t.is((await scene.umount()).code, 0)
+  await scene.published(async (published) =>
+    t.like(await stat(join(published, 'snap.1/file')), { atimeMs: 2250, mtimeMs: 2250 }),
+  )
 })
 
 writeTest('git works inside a snapshot', async (t, scene) => {

@@ -232,6 +232,8 @@ test('attributes are set as told, and ctime with all of them', async (t) => {
   t.like(tree.setAttributes(file, { uid: 2 ** 32 - 2, gid: 0 }), { uid: 2 ** 32 - 2, gid: 0, mode: 0o107777 })
   const early = { seconds: -7_000_000_000, nanoseconds: 999_999_999 }
   t.deepEqual(tree.setAttributes(file, { mtime: early }).mtime, early)
+  t.is(tree.inode(file)?.atime, undefined)
+  t.deepEqual(tree.setAttributes(file, { atime: early }).atime, early)
   const { mtime, ctime } = tree.setAttributes(file, { mtime: 'now' })
   t.deepEqual(mtime, ctime)
 })
