@@ -108,6 +108,11 @@ export class StagedContents {
     if (content !== undefined) this.#settle(content)
   }
 
+  /** Somebody has it open, or its content is on its way. */
+  isHeld(ino: Ino): boolean {
+    return this.#contents.has(ino)
+  }
+
   staged(ino: Ino): StagedContent | undefined {
     return this.#contents.get(ino)?.file
   }

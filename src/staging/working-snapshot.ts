@@ -260,6 +260,19 @@ export class WorkingSnapshot implements WritableSnapshot, AsyncDisposable {
     this.#staged.unlinked(ino)
   }
 
+  forgotten(ino: Ino): void {
+    if (this.#staged.isHeld(ino)) return
+    try {
+      this.tree.forgotten(ino)
+    } catch (error) {
+      // The next mount does it.
+      this.#options.logger.warn(
+        { inode: ino, error: messageOf(error) },
+        'what nobody can reach stays for now',
+      )
+    }
+  }
+
   stagedContent(ino: Ino): StagedContent | undefined {
     return this.#staged.staged(ino)
   }

@@ -37,6 +37,8 @@ export class WorkingTree implements WritableTree {
   readonly database: DatabaseSync
   readonly #reader: IndexTree
   readonly #statements = new Map<string, StatementSync>()
+  /** Inodes that have lost their last name, or never had one. */
+  readonly #nameless = new Set<Ino>()
   #lastIno: number
   #lastPosition: number
   #changes: number
@@ -115,7 +117,7 @@ export class WorkingTree implements WritableTree {
       if (name !== undefined) {
         this.#insertDentry(parent, name, ino)
         this.#touchFolder(parent, isFolder ? 1 : 0)
-      }
+      } else this.#nameless.add(ino)
       return this.#present(ino)
     })
   }
@@ -156,6 +158,7 @@ export class WorkingTree implements WritableTree {
       this.#folder(parent)
       this.#refuseTaken(parent, name)
       this.#insertDentry(parent, name, ino)
+      this.#nameless.delete(ino)
       this.#addLinks(ino, 1)
       this.#touchFolder(parent, 0)
       return this.#present(ino)
@@ -167,7 +170,7 @@ export class WorkingTree implements WritableTree {
       const inode = this.#named(parent, name)
       if (isFolderMode(inode.mode)) throw new ChangeError('is-folder')
       this.#deleteDentry(parent, name)
-      this.#addLinks(inode.ino, -1)
+      this.#removeLink(inode)
       this.#touchFolder(parent, 0)
       return this.#present(inode.ino)
     })
@@ -208,7 +211,7 @@ export class WorkingTree implements WritableTree {
         if (isFolder) {
           this.#removeLinks(there.ino)
           this.#touchFolder(to.parent, -1)
-        } else this.#addLinks(there.ino, -1)
+        } else this.#removeLink(there)
       }
       this.#deleteDentry(from.parent, from.name)
       this.#insertDentry(to.parent, to.name, moved.ino)
@@ -313,6 +316,16 @@ export class WorkingTree implements WritableTree {
     }
   }
 
+  /** Nobody can come to the inode again, unless it has a name: without one it goes. */
+  forgotten(ino: Ino): void {
+    // It may have been put among them by a change that failed.
+    if (!this.#nameless.delete(ino) || this.#reader.inode(ino)?.nlink !== 0) return
+    // Readers never saw it: there is nothing to publish.
+    this.#atOnce(() => {
+      for (const table of ['inode', 'xattr', 'extent']) this.#run(`DELETE FROM ${table} WHERE ino = ?`, ino)
+    })
+  }
+
   /** It is another snapshot from now on, of which this is published. */
   renumber(number: number, etag: string | undefined): void {
     this.#changing(() => this.#run('UPDATE working SET number = ?, base_etag = ?', number, etag ?? null))
@@ -340,12 +353,21 @@ export class WorkingTree implements WritableTree {
   }
 
   #changing<T>(change: () => T): T {
-    try {
-      this.database.exec('BEGIN IMMEDIATE')
+    const result = this.#atOnce(() => {
       const result = change()
       this.#run('UPDATE working SET changes = ?', this.#changes + 1)
+      return result
+    })
+    this.#changes++
+    return result
+  }
+
+  /** All of it, or nothing. */
+  #atOnce<T>(work: () => T): T {
+    try {
+      this.database.exec('BEGIN IMMEDIATE')
+      const result = work()
       this.database.exec('COMMIT')
-      this.#changes++
       return result
     } catch (error) {
       if (this.database.isTransaction) this.database.exec('ROLLBACK')
@@ -490,10 +512,17 @@ export class WorkingTree implements WritableTree {
     this.#touch(ino)
   }
 
+  /** Of what is no folder. */
+  #removeLink({ ino, nlink }: Inode): void {
+    this.#addLinks(ino, -1)
+    if (nlink === 1) this.#nameless.add(ino)
+  }
+
   /** Of a folder. */
   #removeLinks(ino: Ino): void {
     this.#run('UPDATE inode SET nlink = 0 WHERE ino = ?', ino)
     this.#touch(ino)
+    this.#nameless.add(ino)
   }
 
   #touch(ino: Ino): void {

@@ -97,6 +97,8 @@ export class Run {
 
   forgetIfGone(node: Node): void {
     if (!this.reference.isGone(node)) return
+    // As the kernel does, but that lookups are not counted here.
+    this.filesystem.forget(this.nodeid(node), 0)
     this.reference.nodes.delete(node)
     this.nodeids.delete(node)
   }

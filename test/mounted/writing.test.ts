@@ -1,5 +1,6 @@
 import {
   appendFile,
+  glob,
   mkdir,
   open,
   readdir,
@@ -13,6 +14,8 @@ import {
   writeFile,
 } from 'node:fs/promises'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { setTimeout as delay } from 'node:timers/promises'
 import test, { type ExecutionContext } from 'ava'
 import { writeSampleAccount } from '../../src/sample/sample-account.ts'
 import {
@@ -254,6 +257,22 @@ writeTest('a time of access that is set is shown while the mount lives', async (
   await scene.published(async (published) =>
     t.like(await stat(join(published, 'snap.1/file')), { atimeMs: 2250, mtimeMs: 2250 }),
   )
+})
+
+writeTest('what is removed leaves nothing behind in the state directory', async (t, scene) => {
+  const snapshot = join(scene.repository, 'snap.1')
+  await mkdir(join(snapshot, 'folder/inner'), { recursive: true })
+  for (let i = 0; i < 30; i++) await writeFile(join(snapshot, `folder/${i}`), 'content')
+  const held = await open(join(snapshot, 'folder/0'))
+  await output('rm', ['-r', join(snapshot, 'folder')])
+  t.is((await held.readFile()).toString(), 'content')
+  await held.close()
+  const [path] = await Array.fromAsync(glob(join(scene.folder, 'state/working/*/1/working.sqlite')))
+  using database = new DatabaseSync(path as string, { readOnly: true })
+  const left = (): unknown => database.prepare('SELECT count(*) AS inodes FROM inode').get()?.inodes
+  // The kernel forgets them when it has the time.
+  while (left() !== 1) await delay(20)
+  t.pass()
 })
 
 writeTest('git works inside a snapshot', async (t, scene) => {

@@ -233,10 +233,13 @@ test('a file that loses its last name lives on for who has it open', async (t) =
   snapshot.tree.unlink(snapshot.tree.root, name('f'))
   snapshot.unlinked(file)
   await write(snapshot, file, 4, ' more')
+  snapshot.forgotten(file)
   t.is(contentOf(prepared, snapshot, file), 'text more')
   snapshot.closed(file, true)
   await until(() => snapshot.stagedContent(file) === undefined)
   t.deepEqual(readdirSync(join(folder, 'working/1/contents')), [])
+  snapshot.forgotten(file)
+  t.is(snapshot.tree.inode(file), undefined)
 })
 
 test('a truncation that waits for a publish is done, whoever opens and closes the file meanwhile', async (t) => {
