@@ -72,21 +72,27 @@ export class StagedContents {
   recover(): void {
     const { tree } = this.#options
     for (const ino of tree.staged()) {
+      const file = this.#openLeft(ino)
+      if (file === undefined) continue
       const content = this.#contentOf(ino)
-      content.file = this.#openLeft(ino)
+      content.file = file
       content.isDirty = true
       // The last write may have reached the file and not the tree.
-      if (tree.inode(ino)?.size !== content.file.size) tree.wrote(ino, { size: content.file.size })
+      if (tree.inode(ino)?.size !== file.size) tree.wrote(ino, { size: file.size })
       this.#uploadWhenClosed(content)
     }
   }
 
-  /** A file that the system's own crash has taken: nobody had waited for its bytes (fsync). */
-  #openLeft(ino: Ino): StagedFile {
+  /** undefined: the system's own crash has taken it, or its end. Nobody had waited for that (fsync), so that what was stored last is the content again. */
+  #openLeft(ino: Ino): StagedFile | undefined {
+    const { tree, logger } = this.#options
     const path = this.#pathOf(ino)
-    const isNew = !existsSync(path)
-    if (isNew) this.#options.logger.error({ inode: ino, path }, 'what was written to a file is lost')
-    return new StagedFile(path, { isNew })
+    const file = existsSync(path) ? new StagedFile(path, { isNew: false }) : undefined
+    if (file !== undefined && file.size >= (tree.inode(ino)?.size ?? 0)) return file
+    logger.error({ inode: ino, path }, 'what was written to a file is lost')
+    tree.lost(ino)
+    file?.remove()
+    return undefined
   }
 
   opened(ino: Ino, writes: boolean): void {

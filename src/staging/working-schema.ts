@@ -18,8 +18,13 @@ const tables = [
   changes INTEGER NOT NULL,
   published INTEGER NOT NULL
 ) STRICT`,
-  // Files whose content lies in the staging folder and not in the store.
-  `CREATE TABLE IF NOT EXISTS staged (ino INTEGER PRIMARY KEY) STRICT`,
+  // Files whose content lies in the staging folder and not in the store; beside it what `inode` said of the content that was stored last, whose extents are there still.
+  `CREATE TABLE IF NOT EXISTS staged (
+  ino INTEGER PRIMARY KEY,
+  size INTEGER NOT NULL,
+  object BLOB,
+  sparse INTEGER NOT NULL
+) STRICT`,
   // What utimensat(2) has set; NULL: nothing. No index has a place for it.
   'ALTER TABLE inode ADD COLUMN atime INTEGER',
   'ALTER TABLE inode ADD COLUMN atime_ns INTEGER',

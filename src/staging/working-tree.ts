@@ -279,8 +279,10 @@ export class WorkingTree implements WritableTree {
   ): void {
     this.#changing(() => {
       if (stages) {
-        this.#run('INSERT OR IGNORE INTO staged VALUES (?)', ino)
-        this.#run('DELETE FROM extent WHERE ino = ?', ino)
+        this.#run(
+          'INSERT OR IGNORE INTO staged SELECT ino, size, object, sparse FROM inode WHERE ino = ?',
+          ino,
+        )
         this.#run('UPDATE inode SET object = NULL, sparse = 0 WHERE ino = ?', ino)
       }
       const { seconds, nanoseconds } = now()
@@ -301,6 +303,18 @@ export class WorkingTree implements WritableTree {
   stored(ino: Ino, content: StoredFile): void {
     this.#changing(() => {
       this.#setContent(ino, content)
+      this.#run('DELETE FROM staged WHERE ino = ?', ino)
+    })
+  }
+
+  /** What is staged of a file is lost: its content is again what was stored last, or nothing. */
+  lost(ino: Ino): void {
+    this.#changing(() => {
+      this.#run(
+        `UPDATE inode SET (size, object, sparse) = (SELECT size, object, sparse FROM staged WHERE staged.ino = inode.ino)
+         WHERE ino = ?`,
+        ino,
+      )
       this.#run('DELETE FROM staged WHERE ino = ?', ino)
     })
   }

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, rmSync, truncateSync } from 'node:fs'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import type { Ino, Inode } from '../../src/snapshot/tree.ts'
@@ -323,20 +323,36 @@ test('after a crash what was written is there, and sent', async (t) => {
   t.is(contentOf(prepared, again, file), 'written')
 })
 
-test('what the system has lost of a staged file keeps nothing else from being taken up', async (t) => {
+test('what the system has lost of a staged file is what was stored before', async (t) => {
   const prepared = await oneFile(t)
   const { snapshot, file, folder } = prepared
-  await write(snapshot, file, 0, 'never synced')
-  const other = addFile(snapshot.tree, 'other')
-  snapshot.opened(other, true)
-  await write(snapshot, other, 0, 'kept')
-  const path = join(folder, 'working/1/contents', String(file))
-  t.is(readFileSync(path, 'utf8'), 'never synced')
-  rmSync(path)
+  const [unstored, sparse, kept] = ['unstored', 'sparse', 'kept'].map((text) =>
+    addFile(snapshot.tree, text),
+  ) as [Ino, Ino, Ino]
+  for (const ino of [unstored, sparse, kept]) snapshot.opened(ino, true)
+  await write(snapshot, file, 0, 'stored')
+  await write(snapshot, sparse, 1 << 20, 'behind a hole')
+  for (const ino of [file, sparse]) snapshot.closed(ino, true)
+  for (const ino of [file, sparse]) await stored(snapshot, ino)
+  const before = [file, sparse].map((ino) => contentOf(prepared, snapshot, ino))
+  for (const ino of [file, sparse, unstored, kept]) {
+    snapshot.opened(ino, true)
+    await snapshot.resize(ino, 0, false)
+    await write(snapshot, ino, 0, 'never synced')
+  }
+  const pathOf = (ino: Ino): string => join(folder, 'working/1/contents', String(ino))
+  t.is(readFileSync(pathOf(file), 'utf8'), 'never synced')
+  truncateSync(pathOf(file), 5)
+  for (const ino of [sparse, unstored]) rmSync(pathOf(ino))
   const again = prepared.recover() as WorkingSnapshot
-  t.is(contentOf(prepared, again, file), '')
-  t.is(contentOf(prepared, again, other), 'kept')
-  t.true(existsSync(path))
+  t.deepEqual(
+    [file, sparse].map((ino) => contentOf(prepared, again, ino)),
+    before,
+  )
+  t.is(contentOf(prepared, again, unstored), '')
+  t.is(contentOf(prepared, again, kept), 'never synced')
+  for (const ino of [file, sparse, unstored]) t.false(existsSync(pathOf(ino)))
+  await again.publish({ signal: AbortSignal.timeout(10_000) })
 })
 
 test('what stops waits for nothing, and whoever waits hears of it', async (t) => {
