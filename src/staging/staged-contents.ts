@@ -24,6 +24,8 @@ export interface StagedContentsOptions {
   /** Uploads at a time, of all snapshots. */
   readonly uploads: Semaphore
   readonly logger: Logger
+  /** Nobody has the file open any more, and its content is where it is to be. */
+  readonly onReleased: (ino: Ino) => void
 }
 
 /** The content of one inode, as far as somebody has it open or it is not in the store. */
@@ -388,6 +390,7 @@ export class StagedContents {
     // An upload that waits for its turn must not go on without a file, for ever.
     content.isDirty = false
     this.#contents.delete(content.ino)
+    this.#options.onReleased(content.ino)
   }
 
   #uploadWhenClosed(content: Content): void {

@@ -60,6 +60,8 @@ export class WorkingSnapshot implements WritableSnapshot, AsyncDisposable {
   readonly tree: WorkingTree
   readonly #options: WorkingSnapshotOptions
   readonly #staged: StagedContents
+  /** Inodes without a name that the kernel knows no more, while their content is still on its way. */
+  readonly #forgotten = new Set<Ino>()
   #publishing: Promise<void> | undefined
 
   private constructor(options: WorkingSnapshotOptions, database: DatabaseSync) {
@@ -72,7 +74,17 @@ export class WorkingSnapshot implements WritableSnapshot, AsyncDisposable {
     const folder = join(options.folder, contentsName)
     mkdirSync(folder, { recursive: true, mode: 0o700 })
     const { store, contents, uploads, logger } = options
-    this.#staged = new StagedContents({ tree: this.tree, folder, reader: store, contents, uploads, logger })
+    this.#staged = new StagedContents({
+      tree: this.tree,
+      folder,
+      reader: store,
+      contents,
+      uploads,
+      logger,
+      onReleased: (ino) => {
+        if (this.#forgotten.has(ino)) this.#remove(ino)
+      },
+    })
   }
 
   /** Begins an empty one. */
@@ -261,9 +273,15 @@ export class WorkingSnapshot implements WritableSnapshot, AsyncDisposable {
   }
 
   forgotten(ino: Ino): void {
-    if (this.#staged.isHeld(ino)) return
+    if (!this.tree.isNameless(ino)) return
+    if (this.#staged.isHeld(ino)) this.#forgotten.add(ino)
+    else this.#remove(ino)
+  }
+
+  #remove(ino: Ino): void {
+    this.#forgotten.delete(ino)
     try {
-      this.tree.forgotten(ino)
+      this.tree.remove(ino)
     } catch (error) {
       // The next mount does it.
       this.#options.logger.warn(

@@ -330,10 +330,14 @@ export class WorkingTree implements WritableTree {
     }
   }
 
-  /** Nobody can come to the inode again, unless it has a name: without one it goes. */
-  forgotten(ino: Ino): void {
+  isNameless(ino: Ino): boolean {
     // It may have been put among them by a change that failed.
-    if (!this.#nameless.delete(ino) || this.#reader.inode(ino)?.nlink !== 0) return
+    return this.#nameless.has(ino) && this.#reader.inode(ino)?.nlink === 0
+  }
+
+  /** Of one without a name, to which nobody can come again. */
+  remove(ino: Ino): void {
+    this.#nameless.delete(ino)
     // Readers never saw it: there is nothing to publish.
     this.#atOnce(() => {
       for (const table of ['inode', 'xattr', 'extent']) this.#run(`DELETE FROM ${table} WHERE ino = ?`, ino)

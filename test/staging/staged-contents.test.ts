@@ -242,6 +242,21 @@ test('a file that loses its last name lives on for who has it open', async (t) =
   t.is(snapshot.tree.inode(file), undefined)
 })
 
+test('a file that loses its last name while it is sent goes when that is done', async (t) => {
+  const { snapshot, file, store } = await oneFile(t)
+  const gate = Promise.withResolvers<void>()
+  store.before = (call) => (call === 'put' ? gate.promise : undefined)
+  await write(snapshot, file, 0, 'text')
+  snapshot.closed(file, true)
+  await until(() => snapshot.stateOf(file) === 'uploading')
+  snapshot.tree.unlink(snapshot.tree.root, name('f'))
+  snapshot.unlinked(file)
+  snapshot.forgotten(file)
+  gate.resolve()
+  await until(() => snapshot.tree.inode(file) === undefined)
+  t.deepEqual(snapshot.tree.staged(), [])
+})
+
 test('a truncation that waits for a publish is done, whoever opens and closes the file meanwhile', async (t) => {
   const prepared = await oneFile(t)
   const { snapshot, file, store } = prepared

@@ -93,22 +93,25 @@ test('what has no name goes when nobody can come to it any more', async (t) => {
   const gone = [file, folder, replaced, unnamed]
   for (const ino of gone) t.is(tree.inode(ino)?.nlink, 0, 'somebody may still be there')
   const { changes } = tree
-  for (const ino of [...gone, linked, tree.root]) tree.forgotten(ino)
+  for (const ino of [linked, tree.root]) t.false(tree.isNameless(ino))
+  for (const ino of gone) {
+    t.true(tree.isNameless(ino))
+    tree.remove(ino)
+  }
   for (const ino of gone) t.is(tree.inode(ino), undefined)
   t.deepEqual(tree.xattrNames(file), [])
   t.is(links(tree, linked), 1)
   t.is(tree.changes, changes, 'there is nothing to publish')
 })
 
-test('what was to lose its name, and did not, stays', async (t) => {
+test('what was to lose its name, and did not, has it', async (t) => {
   const tree = await emptyTree(t)
   const file = addFile(tree, 'f')
   tree.database.exec(
     "CREATE TEMP TRIGGER refuse BEFORE UPDATE OF changes ON working BEGIN SELECT RAISE(ABORT, 'refused'); END",
   )
   t.throws(() => tree.unlink(tree.root, name('f')), { message: /refused/ })
-  tree.forgotten(file)
-  t.is(links(tree, file), 1)
+  t.false(tree.isNameless(file))
 })
 
 test('names are taken, are files or folders, or are not there', async (t) => {
