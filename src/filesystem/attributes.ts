@@ -21,8 +21,7 @@ export function isFolder({ mode }: { readonly mode: number }): boolean {
 }
 
 /**
- * What stat(2) shows of a snapshot's inode. Backups have no access time; the modification time stands in for it. `blocks`: of a content that is not
- * in the store, sectors.
+ * What stat(2) shows of a snapshot's inode. `blocks`: of a content that is not in the store, sectors.
  */
 export function attributesOf(inode: Inode, nodeid: number, blocks = blocksOf(inode)): Attr {
   return makeAttr({ ...inode, ino: nodeid, blocks })
@@ -39,17 +38,31 @@ export interface AttrFields {
   readonly blocks: number
   readonly mtime: Timestamp
   readonly ctime: Timestamp
+  /** undefined: mtime stands in for it, as backups have none. */
+  readonly atime?: Timestamp | undefined
 }
 
-export function makeAttr({ ino, mode, nlink, uid, gid, rdev, size, blocks, mtime, ctime }: AttrFields): Attr {
+export function makeAttr({
+  ino,
+  mode,
+  nlink,
+  uid,
+  gid,
+  rdev,
+  size,
+  blocks,
+  mtime,
+  ctime,
+  atime = mtime,
+}: AttrFields): Attr {
   return {
     ino,
     size,
     blocks,
-    atime: mtime.seconds,
+    atime: atime.seconds,
     mtime: mtime.seconds,
     ctime: ctime.seconds,
-    atimensec: mtime.nanoseconds,
+    atimensec: atime.nanoseconds,
     mtimensec: mtime.nanoseconds,
     ctimensec: ctime.nanoseconds,
     mode,

@@ -2,6 +2,7 @@ import { parseSnapshotName } from '../destination/layout.ts'
 import { FuseError } from '../fuse/errno.ts'
 import type {
   AllocateKind,
+  AskedMode,
   AttributeChanges,
   Attributes,
   ChangeContext,
@@ -68,37 +69,38 @@ export class SnapshotChanges implements ChangeOperations {
 
   open(nodeid: number, mode: OpenMode, context: ChangeContext): MaybePromise<void> {
     if (slotOf(nodeid) === 0) {
-      if (mode.writes || mode.truncates) throw new FuseError('EROFS')
+      if (mode.writes) throw new FuseError('EROFS')
       return
     }
     const ino = inoOf(nodeid)
     const present = this.#snapshot(nodeid).working
-    if (!mode.writes && !mode.truncates) {
+    if (!mode.writes) {
       if (present !== undefined) present.opened(ino, false)
       else this.#readers.set(nodeid, (this.#readers.get(nodeid) ?? 0) + 1)
       return
     }
-    if (mode.truncates) this.#adopted.changed(nodeid)
-    return then(this.#writable(nodeid, context), (working) => {
-      const open = (): void => working.opened(ino, mode.writes)
-      return mode.truncates ? then(working.resize(ino, 0, mode.clearSetuid, context), open) : open()
-    })
+    return then(this.#writable(nodeid, context), (working) => working.opened(ino, true))
   }
 
   create(
     parent: number,
     name: string,
-    mode: number,
+    asked: AskedMode,
     open: OpenMode,
     context: ChangeContext,
   ): MaybePromise<Entry> {
-    return this.#make(parent, name, { mode: fileMode(mode) }, context, (working, { ino }) =>
+    return this.#make(parent, name, withType(asked, FileType.file), context, (working, { ino }) =>
       working.opened(ino, open.writes),
     )
   }
 
-  createUnnamed(parent: number, mode: number, open: OpenMode, context: ChangeContext): MaybePromise<Entry> {
-    return this.#make(parent, undefined, { mode: fileMode(mode) }, context, (working, { ino }) =>
+  createUnnamed(
+    parent: number,
+    asked: AskedMode,
+    open: OpenMode,
+    context: ChangeContext,
+  ): MaybePromise<Entry> {
+    return this.#make(parent, undefined, withType(asked, FileType.file), context, (working, { ino }) =>
       working.opened(ino, open.writes),
     )
   }
@@ -170,16 +172,16 @@ export class SnapshotChanges implements ChangeOperations {
   makeNode(
     parent: number,
     name: string,
-    mode: number,
+    asked: AskedMode,
     rdev: number,
     context: ChangeContext,
   ): MaybePromise<Entry> {
-    return this.#make(parent, name, { mode, rdev }, context)
+    return this.#make(parent, name, { ...asked, rdev }, context)
   }
 
-  makeFolder(parent: number, name: string, mode: number, context: ChangeContext): MaybePromise<Entry> {
-    const made = { mode: FileType.folder | (mode & 0o7777) }
-    if (slotOf(parent) !== 0) return this.#make(parent, name, made, context)
+  makeFolder(parent: number, name: string, asked: AskedMode, context: ChangeContext): MaybePromise<Entry> {
+    const wanted = withType(asked, FileType.folder)
+    if (slotOf(parent) !== 0) return this.#make(parent, name, wanted, context)
     this.#options.check()
     const { tree, snapshots, reading } = this.#options
     const { uid, gid, signal } = context
@@ -188,7 +190,7 @@ export class SnapshotChanges implements ChangeOperations {
       if (children.has(name)) throw new ChangeError('name-taken')
       const number = parseSnapshotName(name)
       if (number !== undefined) {
-        const working = snapshots.begin(folder.prefix, number, { ...made, uid, gid })
+        const working = snapshots.begin(folder.prefix, number, { mode: masked(wanted), uid, gid })
         tree.addWorking(folder, number, working)
       } else tree.addFolder(folder, name)
       return reading.folderEntry(parent, name) as Entry
@@ -196,7 +198,7 @@ export class SnapshotChanges implements ChangeOperations {
   }
 
   makeSymlink(parent: number, name: string, target: string, context: ChangeContext): MaybePromise<Entry> {
-    return this.#make(parent, name, { mode: FileType.symlink | 0o777, target }, context)
+    return this.#make(parent, name, { mode: FileType.symlink | 0o777, umask: 0, target }, context)
   }
 
   link(nodeid: number, parent: number, name: string, context: ChangeContext): MaybePromise<Entry> {
@@ -341,17 +343,16 @@ export class SnapshotChanges implements ChangeOperations {
   #make(
     parent: number,
     name: string | undefined,
-    made: Omit<MadeInode, 'uid' | 'gid'>,
+    { umask, ...wanted }: Omit<MadeInode, 'uid' | 'gid'> & AskedMode,
     context: ChangeContext,
     opened?: (working: WritableSnapshot, inode: Inode) => void,
   ): MaybePromise<Entry> {
     return then(this.#writable(parent, context), (working) => {
       const { uid, gid } = context
-      const inherited = this.#inherited(working, inoOf(parent), made.mode)
-      const mode = inherited?.mode ?? made.mode
+      const inherited = this.#inherited(working, inoOf(parent), wanted.mode)
       const { ino } = working.tree.make(inoOf(parent), name as FileName | undefined, {
-        ...made,
-        mode,
+        ...wanted,
+        mode: inherited?.mode ?? masked({ ...wanted, umask }),
         uid,
         gid,
       })
@@ -395,7 +396,7 @@ export class SnapshotChanges implements ChangeOperations {
   }
 
   #set(working: WritableSnapshot, ino: Ino, changes: AttributeChanges): void {
-    const { uid, gid, mtime } = changes
+    const { uid, gid, mtime, atime } = changes
     const inode = working.tree.inode(ino)
     if (inode === undefined) throw new FuseError('ESTALE')
     const isFolder = (inode.mode & FileType.mask) === FileType.folder
@@ -408,8 +409,8 @@ export class SnapshotChanges implements ChangeOperations {
       const acl = working.tree.xattr(ino, aclXattr)
       if (acl !== undefined) working.tree.setXattr(ino, aclXattr, aclWithMode(acl, changes.mode), 'any')
     }
-    if (mode !== undefined || uid !== undefined || gid !== undefined || mtime !== undefined)
-      working.tree.setAttributes(ino, { mode, uid, gid, mtime })
+    if ([mode, uid, gid, mtime, atime].some((change) => change !== undefined))
+      working.tree.setAttributes(ino, { mode, uid, gid, mtime, atime })
   }
 
   #dropCapability({ tree }: WritableSnapshot, ino: Ino): void {
@@ -525,6 +526,10 @@ export class SnapshotChanges implements ChangeOperations {
   }
 }
 
-function fileMode(mode: number): number {
-  return FileType.file | (mode & 0o7777)
+function withType({ mode, umask }: AskedMode, type: number): AskedMode {
+  return { mode: type | (mode & 0o7777), umask }
+}
+
+function masked({ mode, umask }: AskedMode): number {
+  return mode & ~umask
 }

@@ -116,6 +116,7 @@ export class SnapshotFilesystem implements FuseOperations {
   }
 
   forget(nodeid: number, lookups: number): void {
+    this.#tree.snapshot(slotOf(nodeid))?.working?.forgotten(inoOf(nodeid))
     this.#tree.forgotten(slotOf(nodeid), lookups)
   }
 

@@ -26,7 +26,7 @@ export function changeRow<V>(
   })
 }
 
-/** The permission bits of a mode. The kernel has taken the umask off already: INIT does not ask for DONT_MASK. */
+/** The permission bits of a mode. */
 export function permissionsOf(mode: number): number {
   return mode & 0o7777
 }

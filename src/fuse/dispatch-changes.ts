@@ -79,16 +79,18 @@ const setAttributes = changeRow('SETATTR', 'EROFS', {
 
 const makeNode = changeRow('MKNOD', 'EROFS', {
   call: (changes, request) => {
-    const { mode, rdev } = request.body(MknodIn)
-    return changes.makeNode(request.nodeid, request.name(MknodIn.size), mode, rdev, request)
+    const { mode, umask, rdev } = request.body(MknodIn)
+    const name = request.name(MknodIn.size)
+    return changes.makeNode(request.nodeid, name, { mode, umask }, rdev, request)
   },
   ...entryAnswer,
 })
 
 const makeFolder = changeRow('MKDIR', 'EROFS', {
   call: (changes, request) => {
-    const mode = permissionsOf(request.body(MkdirIn).mode)
-    return changes.makeFolder(request.nodeid, request.name(MkdirIn.size), mode, request)
+    const { mode, umask } = request.body(MkdirIn)
+    const asked = { mode: permissionsOf(mode), umask }
+    return changes.makeFolder(request.nodeid, request.name(MkdirIn.size), asked, request)
   },
   ...entryAnswer,
 })

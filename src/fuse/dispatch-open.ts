@@ -2,45 +2,37 @@ import { constants } from 'node:fs'
 import { type ChangeAnswer, changeRow, permissionsOf } from './dispatch-change-row.ts'
 import { mapAnswer, type Row, servedRow } from './dispatch-row.ts'
 import { FuseError } from './errno.ts'
-import type { Entry, OpenMode } from './operations.ts'
-import { CreateIn, OpenFlag, OpenIn, OpenInFlag, OpenOut, ReleaseIn } from './protocol.ts'
+import type { AskedMode, Entry, OpenMode } from './operations.ts'
+import { CreateIn, OpenFlag, OpenIn, OpenOut, ReleaseIn } from './protocol.ts'
 
 /**
  * Opening and closing. What can be changed is told of each open(2) and of its end, and keeps no table of handles for that: a handle (`fh`) is
- * the mode it was opened with. (RELEASE brings the flags of open(2) as well, but without O_TRUNC, which the kernel takes off once a file is open.)
+ * the mode it was opened with.
  */
-const handleBit = { writes: 1, truncates: 2, clearSetuid: 4 }
+const writingHandle = 1
 
-function handleOf(mode: OpenMode): number {
-  return (
-    (mode.writes ? handleBit.writes : 0) |
-    (mode.truncates ? handleBit.truncates : 0) |
-    (mode.clearSetuid ? handleBit.clearSetuid : 0)
-  )
+function handleOf({ writes }: OpenMode): number {
+  return writes ? writingHandle : 0
 }
 
 export function modeOfHandle(fh: number): OpenMode {
-  return {
-    writes: (fh & handleBit.writes) !== 0,
-    truncates: (fh & handleBit.truncates) !== 0,
-    clearSetuid: (fh & handleBit.clearSetuid) !== 0,
-  }
+  return { writes: fh === writingHandle }
 }
 
-/** Of the flags of open(2), which are numbered as on this machine, and those that the protocol adds. */
-function modeOfFlags({ flags, openFlags }: { flags: number; openFlags: number }): OpenMode {
+/** Of the flags of open(2), which are numbered as on this machine. O_TRUNC comes as a SETATTR afterwards. */
+function modeOfFlags({ flags }: { flags: number }): OpenMode {
   const accessMode = constants.O_RDONLY | constants.O_WRONLY | constants.O_RDWR
-  return {
-    writes: (flags & accessMode) !== constants.O_RDONLY,
-    truncates: (flags & constants.O_TRUNC) !== 0,
-    clearSetuid: (openFlags & OpenInFlag.KILL_SUIDGID) !== 0,
-  }
+  return { writes: (flags & accessMode) !== constants.O_RDONLY }
 }
 
 /** All changes come through the kernel that has the pages: they stay good from one open to the next. */
 const keptFile = { openFlags: OpenFlag.KEEP_CACHE, backingId: 0 }
 /** The kernel drops a folder's listing when it changes something in it. */
 const keptFolder = { openFlags: OpenFlag.KEEP_CACHE | OpenFlag.CACHE_DIR, backingId: 0 }
+
+function permissionsAskedOf({ mode, umask }: AskedMode): AskedMode {
+  return { mode: permissionsOf(mode), umask }
+}
 
 interface Opened {
   readonly nodeid: number
@@ -91,7 +83,7 @@ const create = changeRow<Created>('CREATE', 'EROFS', {
     const asked = request.body(CreateIn)
     const mode = modeOfFlags(asked)
     const name = request.name(CreateIn.size)
-    const entry = changes.create(request.nodeid, name, permissionsOf(asked.mode), mode, request)
+    const entry = changes.create(request.nodeid, name, permissionsAskedOf(asked), mode, request)
     return mapAnswer(entry, (entry) => ({ entry, mode }))
   },
   ...createdAnswer,
@@ -101,7 +93,7 @@ const createUnnamed = changeRow<Created>('TMPFILE', 'EROFS', {
   call: (changes, request) => {
     const asked = request.body(CreateIn)
     const mode = modeOfFlags(asked)
-    const entry = changes.createUnnamed(request.nodeid, permissionsOf(asked.mode), mode, request)
+    const entry = changes.createUnnamed(request.nodeid, permissionsAskedOf(asked), mode, request)
     return mapAnswer(entry, (entry) => ({ entry, mode }))
   },
   ...createdAnswer,

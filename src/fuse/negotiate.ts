@@ -30,7 +30,7 @@ export const handlelessFlags = InitFlag.NO_OPEN_SUPPORT | InitFlag.NO_OPENDIR_SU
 
 /** What cannot be changed needs no handles; what can be changed must hear of each OPEN and RELEASE. */
 const wantedForReading = handlelessFlags
-const wantedForChanges = InitFlag.ATOMIC_O_TRUNC | InitFlag.HANDLE_KILLPRIV_V2
+const wantedForChanges = InitFlag.HANDLE_KILLPRIV_V2 | InitFlag.DONT_MASK
 
 export interface Wishes {
   /** Have the kernel enforce the ACLs in `system.posix_acl_*`, and with them all permissions. */

@@ -44,7 +44,7 @@ export interface FuseOperations {
 /**
  * What a filesystem that can be changed offers besides. The kernel has checked permissions already (`default_permissions`), and that names are not
  * taken, or are there, as far as it knows: the filesystem decides all the same, and refuses with `FuseError`. Every `Entry` that is returned counts as a
- * lookup of its node. Modes are without a file type where none is said to be with it, and without the umask's bits. Offsets and their sums with a
+ * lookup of its node. Modes are without a file type where none is said to be with it. Offsets and their sums with a
  * length are safe integers. ENOSYS is for what is never to be asked again: of `flush`, `fsync` and `fsyncFolder` the kernel takes it for success.
  */
 export interface ChangeOperations {
@@ -53,12 +53,12 @@ export interface ChangeOperations {
   create(
     parent: number,
     name: string,
-    mode: number,
+    asked: AskedMode,
     open: OpenMode,
     context: ChangeContext,
   ): MaybePromise<Entry>
   /** A file without a name (O_TMPFILE), open. */
-  createUnnamed(parent: number, mode: number, open: OpenMode, context: ChangeContext): MaybePromise<Entry>
+  createUnnamed(parent: number, asked: AskedMode, open: OpenMode, context: ChangeContext): MaybePromise<Entry>
   /** Comes at each close(2) of each descriptor, perhaps several times: what it throws is what close(2) says. */
   flush(nodeid: number, mode: OpenMode, context: ChangeContext): MaybePromise<void>
   /** The last descriptor of an open(2) is closed; nobody waits for it. An unmount does not close what is still open. */
@@ -79,15 +79,15 @@ export interface ChangeOperations {
   /** The same of a folder. */
   fsyncFolder(nodeid: number, context: ChangeContext): MaybePromise<void>
   setAttributes(nodeid: number, changes: AttributeChanges, context: ChangeContext): MaybePromise<Attributes>
-  /** `mode` with its file type: regular files, devices, FIFOs, sockets. */
+  /** The mode with its file type: regular files, devices, FIFOs, sockets. */
   makeNode(
     parent: number,
     name: string,
-    mode: number,
+    asked: AskedMode,
     rdev: number,
     context: ChangeContext,
   ): MaybePromise<Entry>
-  makeFolder(parent: number, name: string, mode: number, context: ChangeContext): MaybePromise<Entry>
+  makeFolder(parent: number, name: string, asked: AskedMode, context: ChangeContext): MaybePromise<Entry>
   /** `target`: its bytes (latin1). */
   makeSymlink(parent: number, name: string, target: string, context: ChangeContext): MaybePromise<Entry>
   /** Another name for a node; its Entry. */
@@ -111,12 +111,14 @@ export interface ChangeOperations {
   removexattr(nodeid: number, name: string, context: ChangeContext): MaybePromise<void>
 }
 
+/** For what is made. The filesystem takes the umask off the mode, unless the folder has a default ACL, which stands in its place (umask(2)). */
+export interface AskedMode {
+  readonly mode: number
+  readonly umask: number
+}
+
 export interface OpenMode {
   readonly writes: boolean
-  /** O_TRUNC. */
-  readonly truncates: boolean
-  /** With O_TRUNC, of who may not keep setuid bits (FUSE_OPEN_KILL_SUIDGID). */
-  readonly clearSetuid: boolean
 }
 
 /** Who asks, for new inodes' owners. */

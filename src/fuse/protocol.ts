@@ -65,8 +65,8 @@ export type OpcodeName = keyof typeof Opcode
 /** Bits of `InitOut.flags`. */
 export const InitFlag = {
   ASYNC_READ: 1 << 0,
-  ATOMIC_O_TRUNC: 1 << 3,
   BIG_WRITES: 1 << 5,
+  DONT_MASK: 1 << 6,
   DO_READDIRPLUS: 1 << 13,
   ASYNC_DIO: 1 << 15,
   NO_OPEN_SUPPORT: 1 << 17,
@@ -87,9 +87,6 @@ export const OpenFlag = { KEEP_CACHE: 2, CACHE_DIR: 8 } as const
 
 /** `whence` of LSEEK. */
 export const Seek = { DATA: 3, HOLE: 4 } as const
-
-/** Bit of `OpenIn.openFlags` and `CreateIn.openFlags` (FUSE_OPEN_KILL_SUIDGID). */
-export const OpenInFlag = { KILL_SUIDGID: 1 } as const
 
 /** Bit of `WriteIn.writeFlags` (FUSE_WRITE_KILL_SUIDGID). */
 export const WriteFlag = { KILL_SUIDGID: 4 } as const

@@ -15,6 +15,8 @@ const chunk = 256
  */
 const inodeColumns = `inode.ino, mode, nlink, uid, gid, rdev, inode.size, mtime, mtime_ns, ctime, ctime_ns,
   hex(target), sparse, lower(hex(object.id)), object.size, hex(object.sha256)`
+/** Behind them: what only a tree that is being changed has (`staging/working-schema.ts`). */
+const accessColumns = { changing: 'atime, atime_ns', published: 'NULL, NULL' }
 const withObject = 'LEFT JOIN object ON object.id = inode.object'
 
 type Value = number | string | Uint8Array | null
@@ -44,7 +46,7 @@ export class IndexTree implements Tree {
 
   /**
    * Reads the tables of `database`, which is the tree's from now on; `repository` is the prefix of its objects' keys. What a read throws is what `onDamage`
-   * makes of it. `isChanging`: rows come and go.
+   * makes of it. `isChanging`: rows come and go, and have a time of access.
    */
   constructor(
     database: DatabaseSync,
@@ -59,13 +61,14 @@ export class IndexTree implements Tree {
       statement.setReturnArrays(true)
       return statement
     }
-    this.#inode = prepare(`SELECT ${inodeColumns} FROM inode ${withObject} WHERE inode.ino = ?`)
+    const columns = `${inodeColumns}, ${isChanging ? accessColumns.changing : accessColumns.published}`
+    this.#inode = prepare(`SELECT ${columns} FROM inode ${withObject} WHERE inode.ino = ?`)
     this.#lookup = prepare(
-      `SELECT ${inodeColumns} FROM dentry INDEXED BY dentry_name CROSS JOIN inode ON inode.ino = dentry.ino ${withObject}
+      `SELECT ${columns} FROM dentry INDEXED BY dentry_name CROSS JOIN inode ON inode.ino = dentry.ino ${withObject}
        WHERE dentry.parent = ? AND name = ?`,
     )
     this.#entries = prepare(
-      `SELECT ${inodeColumns}, hex(name), position FROM dentry CROSS JOIN inode ON inode.ino = dentry.ino ${withObject}
+      `SELECT ${columns}, hex(name), position FROM dentry CROSS JOIN inode ON inode.ino = dentry.ino ${withObject}
        WHERE dentry.parent = ? AND position >= ? ORDER BY position LIMIT ${chunk}`,
     )
     this.#parent = prepare('SELECT parent FROM inode WHERE ino = ?')
@@ -77,7 +80,7 @@ export class IndexTree implements Tree {
     this.#xattr = prepare('SELECT value FROM xattr WHERE ino = ? AND name = ?')
     this.#xattrNames = prepare('SELECT hex(name) FROM xattr WHERE ino = ? ORDER BY name')
     this.#filesAfter = prepare(
-      `SELECT ${inodeColumns} FROM inode JOIN object ON object.id = inode.object
+      `SELECT ${columns} FROM inode JOIN object ON object.id = inode.object
        WHERE inode.ino > ? ORDER BY inode.ino LIMIT ?`,
     )
     this.#objects = prepare('SELECT lower(hex(id)), size, hex(sha256) FROM object ORDER BY id')
@@ -173,8 +176,8 @@ export class IndexTree implements Tree {
   #dentryOf(row: Row): Dentry {
     return {
       inode: this.#inodeOf(row),
-      name: latin1Of(row[16]) as FileName,
-      position: numberOf(row[17]),
+      name: latin1Of(row[18]) as FileName,
+      position: numberOf(row[19]),
     }
   }
 
@@ -191,6 +194,7 @@ export class IndexTree implements Tree {
       size: numberOf(row[6]),
       mtime: timestampOf(row[7], row[8]),
       ctime: timestampOf(row[9], row[10]),
+      atime: row[16] === null ? undefined : timestampOf(row[16], row[17]),
       target: target === '' ? undefined : target,
       sparse: numberOf(row[12]) !== 0,
       object: objectId === '' ? undefined : this.#objectOf(objectId, row[14], row[15]),

@@ -48,6 +48,8 @@ export interface Inode {
   readonly size: number
   readonly mtime: Timestamp
   readonly ctime: Timestamp
+  /** What utimensat(2) has set while the snapshot is being changed: an index has none. */
+  readonly atime?: Timestamp | undefined
   /** The content of a regular file; undefined when it has no bytes at all (empty, or one hole). */
   readonly object: ObjectRef | undefined
   /** The bytes of a symlink's target (latin1, as in `FileName`). */

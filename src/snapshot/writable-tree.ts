@@ -44,6 +44,7 @@ export interface InodeChanges {
   readonly uid?: number | undefined
   readonly gid?: number | undefined
   readonly mtime?: Timestamp | 'now' | undefined
+  readonly atime?: Timestamp | 'now' | undefined
 }
 
 /**
@@ -58,6 +59,8 @@ export interface WritableSnapshot {
   share(ino: Ino, content: SharedContent): boolean
   /** The inode has lost its last name. */
   unlinked(ino: Ino): void
+  /** The kernel knows the inode no more, and nobody can come to it but by a name. Never throws. */
+  forgotten(ino: Ino): void
   /** Somebody has the file open, until `closed` is called as often. */
   opened(ino: Ino, writes: boolean): void
   closed(ino: Ino, writes: boolean): void

@@ -47,6 +47,8 @@ export interface StagedContentsOptions extends StagingResources {
   readonly repository: string
   readonly contents: () => Promise<ContentStore>
   readonly logger: Logger
+  /** Nobody has the file open any more, and its content is where it is to be. */
+  readonly onReleased: (ino: Ino) => void
 }
 
 /** The content of one inode, as far as somebody has it open or it is not in the store. */
@@ -140,18 +142,19 @@ export class StagedContents implements Reliever {
     const { tree } = this.#options
     const growing = new Map(this.#rows.all().map(({ ino, state }) => [ino, state]))
     for (const ino of tree.staged()) {
-      const content = this.#contentOf(ino)
       const state = growing.get(ino)
-      const begins = state?.freed ?? 0
-      content.file = this.#openLeft(ino, begins)
-      if (state !== undefined && begins > 0) {
+      const file = this.#openLeft(ino, state?.freed ?? 0)
+      if (file === undefined) continue
+      const content = this.#contentOf(ino)
+      content.file = file
+      if (state !== undefined && file.begins > 0) {
         growing.delete(ino)
-        content.growing = GrowingUpload.resume(state, this.#growingOptions(content, content.file))
+        content.growing = GrowingUpload.resume(state, this.#growingOptions(content, file))
       }
       content.isDirty = true
       this.#account(content)
       // The last write may have reached the file and not the tree.
-      if (tree.inode(ino)?.size !== content.file.size) tree.wrote(ino, { size: content.file.size })
+      if (tree.inode(ino)?.size !== file.size) tree.wrote(ino, { size: file.size })
       this.#uploadWhenClosed(content)
     }
     // Of the others everything is here, or nothing is wanted any more.
@@ -162,14 +165,16 @@ export class StagedContents implements Reliever {
     }
   }
 
-  /** A file that the system's own crash has taken: nobody had waited for its bytes (fsync). */
-  #openLeft(ino: Ino, begins: number): StagedFile {
+  /** undefined: the system's own crash has taken it, or its end. Nobody had waited for that (fsync), so that what was stored last is the content again. */
+  #openLeft(ino: Ino, begins: number): StagedFile | undefined {
+    const { tree, logger } = this.#options
     const path = this.#pathOf(ino)
-    const isNew = !existsSync(path)
-    if (isNew) this.#options.logger.error({ inode: ino, path }, 'what was written to a file is lost')
-    const file = new StagedFile(path, { isNew, begins })
-    if (file.size < begins) file.resize(begins)
-    return file
+    const file = existsSync(path) ? new StagedFile(path, { isNew: false, begins }) : undefined
+    if (file !== undefined && file.size >= (tree.inode(ino)?.size ?? 0)) return file
+    logger.error({ inode: ino, path }, 'what was written to a file is lost')
+    tree.lost(ino)
+    file?.remove()
+    return undefined
   }
 
   opened(ino: Ino, writes: boolean): void {
@@ -189,6 +194,11 @@ export class StagedContents implements Reliever {
   unlinked(ino: Ino): void {
     const content = this.#contents.get(ino)
     if (content !== undefined) this.#settle(content)
+  }
+
+  /** Somebody has it open, or its content is on its way. */
+  isHeld(ino: Ino): boolean {
+    return this.#contents.has(ino)
   }
 
   staged(ino: Ino): StagedContent | undefined {
@@ -232,6 +242,13 @@ export class StagedContents implements Reliever {
 
   resize(ino: Ino, size: number, clearSetuid: boolean, { signal }: Abortable = {}): MaybePromise<void> {
     const content = this.#contentOf(ino)
+    const { size: present, mode } = this.#inode(ino)
+    if (size === present && content.file === undefined && content.held === undefined) {
+      // Only the times change, as Linux does it: that is nothing to fetch the content for.
+      this.#options.tree.wrote(ino, { size, mode: clearSetuid ? withoutSetuid(mode) : undefined })
+      this.#settle(content)
+      return
+    }
     const change: Change = {
       apply: (file) => file.resize(size),
       keep: (present) => Math.min(size, present),
@@ -513,6 +530,7 @@ export class StagedContents implements Reliever {
     // An upload that waits for its turn must not go on without a file, for ever.
     content.isDirty = false
     this.#contents.delete(content.ino)
+    this.#options.onReleased(content.ino)
   }
 
   #removeFile(content: Content): void {

@@ -3,10 +3,10 @@ import { SnapshotError } from '../snapshot/errors.ts'
 import { growingTable } from './growing-rows.ts'
 
 /**
- * Tables that a working snapshot has beside those of a file index (`native-notes/format.md` §4). The database stays on this machine: another version of jbfs
+ * Tables and columns that a working snapshot has beside those of a file index (`native-notes/format.md` §4). The database stays on this machine: another version of jbfs
  * that finds another `workingVersion` leaves it alone.
  */
-export const workingVersion = 1
+export const workingVersion = 2
 
 const tables = [
   // What the snapshot is, and how it stands to what is published: one row.
@@ -19,9 +19,17 @@ const tables = [
   changes INTEGER NOT NULL,
   published INTEGER NOT NULL
 ) STRICT`,
-  // Files whose content lies in the staging folder and not in the store.
-  `CREATE TABLE IF NOT EXISTS staged (ino INTEGER PRIMARY KEY) STRICT`,
+  // Files whose content lies in the staging folder and not in the store; beside it what `inode` said of the content that was stored last, whose extents are there still.
+  `CREATE TABLE IF NOT EXISTS staged (
+  ino INTEGER PRIMARY KEY,
+  size INTEGER NOT NULL,
+  object BLOB,
+  sparse INTEGER NOT NULL
+) STRICT`,
   growingTable,
+  // What utimensat(2) has set; NULL: nothing. No index has a place for it.
+  'ALTER TABLE inode ADD COLUMN atime INTEGER',
+  'ALTER TABLE inode ADD COLUMN atime_ns INTEGER',
 ] as const
 
 export interface WorkingState {

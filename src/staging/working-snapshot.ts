@@ -58,6 +58,8 @@ export class WorkingSnapshot implements WritableSnapshot, AsyncDisposable {
   readonly tree: WorkingTree
   readonly #options: WorkingSnapshotOptions
   readonly #staged: StagedContents
+  /** Inodes without a name that the kernel knows no more, while their content is still on its way. */
+  readonly #forgotten = new Set<Ino>()
   #publishing: Promise<void> | undefined
 
   private constructor(options: WorkingSnapshotOptions, database: DatabaseSync) {
@@ -71,7 +73,18 @@ export class WorkingSnapshot implements WritableSnapshot, AsyncDisposable {
     mkdirSync(folder, { recursive: true, mode: 0o700 })
     const { store, contents, resources, logger } = options
     const { tree, repository } = this
-    this.#staged = new StagedContents({ ...resources, tree, folder, store, repository, contents, logger })
+    this.#staged = new StagedContents({
+      ...resources,
+      tree,
+      folder,
+      store,
+      repository,
+      contents,
+      logger,
+      onReleased: (ino) => {
+        if (this.#forgotten.has(ino)) this.#remove(ino)
+      },
+    })
   }
 
   /** Begins an empty one. */
@@ -140,7 +153,6 @@ export class WorkingSnapshot implements WritableSnapshot, AsyncDisposable {
       const options = optionsOf(state.repository)
       // What had lost its last name, and was held by whoever had it open.
       database.exec('DELETE FROM staged WHERE ino IN (SELECT ino FROM inode WHERE nlink = 0)')
-      createWorkingTables(database)
       for (const table of ['xattr', 'extent'])
         database.exec(`DELETE FROM ${table} WHERE ino IN (SELECT ino FROM inode WHERE nlink = 0)`)
       database.exec('DELETE FROM inode WHERE nlink = 0')
@@ -258,6 +270,25 @@ export class WorkingSnapshot implements WritableSnapshot, AsyncDisposable {
 
   unlinked(ino: Ino): void {
     this.#staged.unlinked(ino)
+  }
+
+  forgotten(ino: Ino): void {
+    if (!this.tree.isNameless(ino)) return
+    if (this.#staged.isHeld(ino)) this.#forgotten.add(ino)
+    else this.#remove(ino)
+  }
+
+  #remove(ino: Ino): void {
+    this.#forgotten.delete(ino)
+    try {
+      this.tree.remove(ino)
+    } catch (error) {
+      // The next mount does it.
+      this.#options.logger.warn(
+        { inode: ino, error: messageOf(error) },
+        'what nobody can reach stays for now',
+      )
+    }
   }
 
   stagedContent(ino: Ino): StagedContent | undefined {

@@ -37,6 +37,8 @@ export class WorkingTree implements WritableTree {
   readonly database: DatabaseSync
   readonly #reader: IndexTree
   readonly #statements = new Map<string, StatementSync>()
+  /** Inodes that have lost their last name, or never had one. */
+  readonly #nameless = new Set<Ino>()
   #lastIno: number
   #lastPosition: number
   #changes: number
@@ -115,7 +117,7 @@ export class WorkingTree implements WritableTree {
       if (name !== undefined) {
         this.#insertDentry(parent, name, ino)
         this.#touchFolder(parent, isFolder ? 1 : 0)
-      }
+      } else this.#nameless.add(ino)
       return this.#present(ino)
     })
   }
@@ -156,6 +158,7 @@ export class WorkingTree implements WritableTree {
       this.#folder(parent)
       this.#refuseTaken(parent, name)
       this.#insertDentry(parent, name, ino)
+      this.#nameless.delete(ino)
       this.#addLinks(ino, 1)
       this.#touchFolder(parent, 0)
       return this.#present(ino)
@@ -167,7 +170,7 @@ export class WorkingTree implements WritableTree {
       const inode = this.#named(parent, name)
       if (isFolderMode(inode.mode)) throw new ChangeError('is-folder')
       this.#deleteDentry(parent, name)
-      this.#addLinks(inode.ino, -1)
+      this.#removeLink(inode)
       this.#touchFolder(parent, 0)
       return this.#present(inode.ino)
     })
@@ -208,7 +211,7 @@ export class WorkingTree implements WritableTree {
         if (isFolder) {
           this.#removeLinks(there.ino)
           this.#touchFolder(to.parent, -1)
-        } else this.#addLinks(there.ino, -1)
+        } else this.#removeLink(there)
       }
       this.#deleteDentry(from.parent, from.name)
       this.#insertDentry(to.parent, to.name, moved.ino)
@@ -230,9 +233,11 @@ export class WorkingTree implements WritableTree {
       if (changes.mode !== undefined) set('mode = ?', (mode & Type.mask) | (changes.mode & permissionBits))
       if (changes.uid !== undefined) set('uid = ?', changes.uid)
       if (changes.gid !== undefined) set('gid = ?', changes.gid)
-      if (changes.mtime !== undefined) {
-        const { seconds, nanoseconds } = changes.mtime === 'now' ? time : changes.mtime
-        set('mtime = ?, mtime_ns = ?', seconds, nanoseconds)
+      for (const which of ['mtime', 'atime'] as const) {
+        const change = changes[which]
+        if (change === undefined) continue
+        const { seconds, nanoseconds } = change === 'now' ? time : change
+        set(`${which} = ?, ${which}_ns = ?`, seconds, nanoseconds)
       }
       return this.#present(ino)
     })
@@ -274,8 +279,10 @@ export class WorkingTree implements WritableTree {
   ): void {
     this.#changing(() => {
       if (stages) {
-        this.#run('INSERT OR IGNORE INTO staged VALUES (?)', ino)
-        this.#run('DELETE FROM extent WHERE ino = ?', ino)
+        this.#run(
+          'INSERT OR IGNORE INTO staged SELECT ino, size, object, sparse FROM inode WHERE ino = ?',
+          ino,
+        )
         this.#run('UPDATE inode SET object = NULL, sparse = 0 WHERE ino = ?', ino)
       }
       const { seconds, nanoseconds } = now()
@@ -301,6 +308,18 @@ export class WorkingTree implements WritableTree {
     })
   }
 
+  /** What is staged of a file is lost: its content is again what was stored last, or nothing. */
+  lost(ino: Ino): void {
+    this.#changing(() => {
+      this.#run(
+        `UPDATE inode SET (size, object, sparse) = (SELECT size, object, sparse FROM staged WHERE staged.ino = inode.ino)
+         WHERE ino = ?`,
+        ino,
+      )
+      this.#run('DELETE FROM staged WHERE ino = ?', ino)
+    })
+  }
+
   /** The content of a file without a name is no longer wanted. */
   forgetStaged(ino: Ino): void {
     // Readers never saw it: there is nothing to publish.
@@ -310,6 +329,20 @@ export class WorkingTree implements WritableTree {
       // The next mount forgets it, with the inode.
       if (codeOf(stagingFault(error)) !== 'staging-full') throw error
     }
+  }
+
+  isNameless(ino: Ino): boolean {
+    // It may have been put among them by a change that failed.
+    return this.#nameless.has(ino) && this.#reader.inode(ino)?.nlink === 0
+  }
+
+  /** Of one without a name, to which nobody can come again. */
+  remove(ino: Ino): void {
+    this.#nameless.delete(ino)
+    // Readers never saw it: there is nothing to publish.
+    this.#atOnce(() => {
+      for (const table of ['inode', 'xattr', 'extent']) this.#run(`DELETE FROM ${table} WHERE ino = ?`, ino)
+    })
   }
 
   /** It is another snapshot from now on, of which this is published. */
@@ -339,12 +372,21 @@ export class WorkingTree implements WritableTree {
   }
 
   #changing<T>(change: () => T): T {
-    try {
-      this.database.exec('BEGIN IMMEDIATE')
+    const result = this.#atOnce(() => {
       const result = change()
       this.#run('UPDATE working SET changes = ?', this.#changes + 1)
+      return result
+    })
+    this.#changes++
+    return result
+  }
+
+  /** All of it, or nothing. */
+  #atOnce<T>(work: () => T): T {
+    try {
+      this.database.exec('BEGIN IMMEDIATE')
+      const result = work()
       this.database.exec('COMMIT')
-      this.#changes++
       return result
     } catch (error) {
       if (this.database.isTransaction) this.database.exec('ROLLBACK')
@@ -432,7 +474,7 @@ export class WorkingTree implements WritableTree {
     const mtime = inode.mtime ?? time
     const target = inode.target === undefined ? null : Buffer.from(inode.target, 'latin1')
     this.#run(
-      'INSERT INTO inode VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, ?, 0, ?)',
+      'INSERT INTO inode VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, ?, 0, ?, NULL, NULL)',
       ino,
       inode.mode,
       inode.nlink,
@@ -489,10 +531,17 @@ export class WorkingTree implements WritableTree {
     this.#touch(ino)
   }
 
+  /** Of what is no folder. */
+  #removeLink({ ino, nlink }: Inode): void {
+    this.#addLinks(ino, -1)
+    if (nlink === 1) this.#nameless.add(ino)
+  }
+
   /** Of a folder. */
   #removeLinks(ino: Ino): void {
     this.#run('UPDATE inode SET nlink = 0 WHERE ino = ?', ino)
     this.#touch(ino)
+    this.#nameless.add(ino)
   }
 
   #touch(ino: Ino): void {

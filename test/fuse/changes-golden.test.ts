@@ -20,17 +20,12 @@ const golden: Record<string, { message: string; told: unknown[] }> = {
   mkdir: {
     message:
       '33000000090000000a0000000000000001000000000000000000000000000000c702000000000000ed0100001200000064e900',
-    told: ['makeFolder', 1, 'd\xe9', 0o755],
+    told: ['makeFolder', 1, 'd\xe9', { mode: 0o755, umask: 0o022 }],
   },
   create: {
     message:
       '3a0000002300000014000000000000000100000000000000e8030000e9030000c702000000000000c2800000a081000012000000000000006600',
-    told: ['create', 1, 'f', 0o640, { writes: true, truncates: false, clearSetuid: false }],
-  },
-  createKilling: {
-    message:
-      '3b0000002300000074000000000000000100000000000000e803000000000000c70200000000000041820000ed81000012000000010000006e3200',
-    told: ['create', 1, 'n2', 0o755, { writes: true, truncates: true, clearSetuid: true }],
+    told: ['create', 1, 'f', { mode: 0o640, umask: 0o022 }, { writes: true }],
   },
   write: {
     message:
@@ -60,12 +55,12 @@ const golden: Record<string, { message: string; told: unknown[] }> = {
   flush: {
     message:
       '400000001900000024000000000000000300000000000000e8030000e9030000c702000000000000010000000000000000000000000000001afe7e8f27db9348',
-    told: ['flush', 3, { writes: true, truncates: false, clearSetuid: false }],
+    told: ['flush', 3, { writes: true }],
   },
   release: {
     message:
       '40000000120000002600000000000000030000000000000000000000000000000000000000000000010000000000000002800000000000000000000000000000',
-    told: ['close', 3, { writes: true, truncates: false, clearSetuid: false }],
+    told: ['close', 3, { writes: true }],
   },
   chmod: {
     message:
@@ -98,7 +93,7 @@ const golden: Record<string, { message: string; told: unknown[] }> = {
   mknod: {
     message:
       '3a000000080000003c0000000000000001000000000000000000000000000000c702000000000000802100000301000012000000000000006e00',
-    told: ['makeNode', 1, 'n', 0o020600, (1 << 8) | 3],
+    told: ['makeNode', 1, 'n', { mode: 0o020600, umask: 0o022 }, (1 << 8) | 3],
   },
   symlink: {
     message:
@@ -132,17 +127,7 @@ const golden: Record<string, { message: string; told: unknown[] }> = {
   open: {
     message:
       '300000000e0000005e0000000000000003000000000000000000000000000000c7020000000000000080000000000000',
-    told: ['open', 3, { writes: false, truncates: false, clearSetuid: false }],
-  },
-  openKilling: {
-    message:
-      '300000000e0000007e000000000000000700000000000000e803000000000000c7020000000000000182000001000000',
-    told: ['open', 7, { writes: true, truncates: true, clearSetuid: true }],
-  },
-  releaseKilling: {
-    message:
-      '40000000120000008400000000000000070000000000000000000000000000000000000000000000070000000000000001800000000000000000000000000000',
-    told: ['close', 7, { writes: true, truncates: true, clearSetuid: true }],
+    told: ['open', 3, { writes: false }],
   },
   copy: {
     message:
@@ -152,7 +137,7 @@ const golden: Record<string, { message: string; told: unknown[] }> = {
   tmpfile: {
     message:
       '3a00000033000000860000000000000001000000000000000000000000000000c702000000000000028041008081000012000000000000002f00',
-    told: ['createUnnamed', 1, 0o600, { writes: true, truncates: false, clearSetuid: false }],
+    told: ['createUnnamed', 1, { mode: 0o600, umask: 0o022 }, { writes: true }],
   },
   fsyncdir: {
     message:

@@ -40,12 +40,13 @@ const release = (fh: number): Buffer =>
 test('a mount that can be changed asks to be told of opens, a mount for reading does not', async (t) => {
   const flagsOf = async (changes: ReturnType<typeof recordedChanges>['changes'] | undefined) =>
     decode(InitOut, (await served({ changes }).kernel.init()).body).flags
-  const forChanges = InitFlag.ATOMIC_O_TRUNC | InitFlag.HANDLE_KILLPRIV_V2
+  const forChanges = InitFlag.HANDLE_KILLPRIV_V2 | InitFlag.DONT_MASK
   const forReading = InitFlag.NO_OPEN_SUPPORT | InitFlag.NO_OPENDIR_SUPPORT
-  const writebackCache = 1 << 16
+  const [atomicTruncation, writebackCache] = [1 << 3, 1 << 16]
+  const all = forChanges | forReading | atomicTruncation | writebackCache
   const [changing, reading] = [await flagsOf(recordedChanges().changes), await flagsOf(undefined)]
-  t.is(changing & (forChanges | forReading | writebackCache), forChanges)
-  t.is(reading & (forChanges | forReading | writebackCache), forReading)
+  t.is(changing & all, forChanges)
+  t.is(reading & all, forReading)
 })
 
 test('a request of the most data that INIT allows fits the buffer', async (t) => {
@@ -109,15 +110,14 @@ for (const [name, ...body] of oneOfEach) {
 
 test('OPEN tells how, and RELEASE closes in the same way', async (t) => {
   const modes = [
-    [0, 0, { writes: false, truncates: false, clearSetuid: false }],
-    [O_WRONLY, 0, { writes: true, truncates: false, clearSetuid: false }],
-    [O_RDWR | O_TRUNC, 0, { writes: true, truncates: true, clearSetuid: false }],
-    [O_WRONLY | O_TRUNC, 1, { writes: true, truncates: true, clearSetuid: true }],
+    [0, { writes: false }],
+    [O_WRONLY, { writes: true }],
+    [O_RDWR, { writes: true }],
   ] as const
-  for (const [flags, openFlags, mode] of modes) {
+  for (const [flags, mode] of modes) {
     const { changes, told } = recordedChanges()
     const { kernel } = served({ changes })
-    const opened = await kernel.request('OPEN', 5, openOf(flags, openFlags))
+    const opened = await kernel.request('OPEN', 5, openOf(flags))
     const { fh, openFlags: kept } = decode(OpenOut, opened.body)
     t.is(kept, 2, 'the pages are kept')
     t.is((await kernel.request('RELEASE', 5, release(fh))).error, 0)
@@ -148,11 +148,11 @@ test('CREATE and TMPFILE answer with the node and its handle', async (t) => {
     const { fh } = decode(OpenOut, body, EntryOut.size)
     await kernel.request('RELEASE', madeNode, release(fh))
   }
-  const mode = { writes: true, truncates: true, clearSetuid: false }
+  const mode = { writes: true }
   t.deepEqual(told, [
-    ['create', 1, 'caf\xe9', 0o4640, mode],
+    ['create', 1, 'caf\xe9', { mode: 0o4640, umask: 0o022 }, mode],
     ['close', madeNode, mode],
-    ['createUnnamed', 1, 0o4640, mode],
+    ['createUnnamed', 1, { mode: 0o4640, umask: 0o022 }, mode],
     ['close', madeNode, mode],
   ])
 })
@@ -168,7 +168,7 @@ test('what the kernel does not hear of is closed and forgotten', async (t) => {
       void kernel.request(name, 2, ...body)
       t.deepEqual(forgotten, makers.has(name) ? [[madeNode, 1]] : [], name)
       const opened = { CREATE: madeNode, TMPFILE: madeNode, OPEN: 2 }[name as string]
-      const mode = { writes: true, truncates: false, clearSetuid: false }
+      const mode = { writes: true }
       t.deepEqual(told.slice(1), opened === undefined ? [] : [['close', opened, mode]], name)
     }
   }

@@ -31,7 +31,7 @@ const names = ['a', 'b', 'c', 'd', 'e', '\xff\xfe', 'x'.repeat(255)]
 const xattrNames = ['user.a', 'user.b', 'security.c']
 const modes = [0o644, 0o600, 0o4755, 0o6755, 0o2745, 0o7777, 0]
 const folderModes = [0o755, 0o2775, 0o1777, 0o700]
-const writing = { writes: true, truncates: false, clearSetuid: false }
+const writing = { writes: true }
 
 function placeOf(run: Run, choice: Choice): At {
   return { folder: choice.of(run.folders()), name: choice.of(names) }
@@ -103,7 +103,7 @@ export const operations: readonly (readonly [weight: number, name: string, opera
     async (run, choice) => {
       const mode = choice.of(modes)
       const node = await makes(run, choice, { mode: 0o100000 | mode }, (parent, name) =>
-        run.changes.create(parent, name, mode, writing, owner),
+        run.changes.create(parent, name, { mode, umask: 0 }, writing, owner),
       )
       if (node !== undefined) run.opened(node, writing)
     },
@@ -116,7 +116,7 @@ export const operations: readonly (readonly [weight: number, name: string, opera
       const { uid, gid } = owner
       const done = await run.both(
         () => run.reference.make(folder, { mode: 0o100600, uid, gid }),
-        () => run.changes.createUnnamed(run.nodeid(folder), 0o600, writing, owner),
+        () => run.changes.createUnnamed(run.nodeid(folder), { mode: 0o600, umask: 0 }, writing, owner),
       )
       const node = made(run, done)
       if (node !== undefined) run.opened(node, writing)
@@ -128,7 +128,7 @@ export const operations: readonly (readonly [weight: number, name: string, opera
     async (run, choice) => {
       const mode = choice.of(folderModes)
       await makes(run, choice, { mode: 0o40000 | mode }, (parent, name) =>
-        run.changes.makeFolder(parent, name, mode, owner),
+        run.changes.makeFolder(parent, name, { mode, umask: 0 }, owner),
       )
     },
   ],
@@ -149,7 +149,7 @@ export const operations: readonly (readonly [weight: number, name: string, opera
       const mode = choice.of([0o010644, 0o020600, 0o060600, 0o140755, 0o100644])
       const rdev = mode === 0o020600 || mode === 0o060600 ? choice.of([0x103, 0xffff_ffff]) : 0
       await makes(run, choice, { mode, rdev }, (parent, name) =>
-        run.changes.makeNode(parent, name, mode, rdev, owner),
+        run.changes.makeNode(parent, name, { mode, umask: 0 }, rdev, owner),
       )
     },
   ],
@@ -211,14 +211,9 @@ export const operations: readonly (readonly [weight: number, name: string, opera
       const files = run.files()
       if (files.length === 0) return
       const node = choice.of(files)
-      const writes = choice.below(2) === 0
-      const mode = { writes, truncates: writes && choice.below(3) === 0, clearSetuid: choice.below(2) === 0 }
+      const mode = { writes: choice.below(2) === 0 }
       await run.both(
-        () => {
-          if (!mode.truncates) return
-          run.reference.resize(node, 0)
-          if (mode.clearSetuid) run.reference.clearSetuid(node)
-        },
+        () => {},
         () => run.changes.open(run.nodeid(node), mode, owner),
       )
       run.opened(node, mode)

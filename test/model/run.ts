@@ -35,9 +35,10 @@ export class Run {
   static async begin(destination: ModelDestination): Promise<Run> {
     const run = new Run(destination, await destination.mount())
     const { changes, filesystem } = run
-    await changes.makeFolder(1, 'account', 0o755, owner)
+    const asked = { mode: 0o755, umask: 0 }
+    await changes.makeFolder(1, 'account', asked, owner)
     const account = (await entryAt(filesystem, 'account'))?.attr.ino as number
-    for (const number of snapshots) await changes.makeFolder(account, `snap.${number}`, 0o755, owner)
+    for (const number of snapshots) await changes.makeFolder(account, `snap.${number}`, asked, owner)
     await run.compare()
     return run
   }
@@ -96,6 +97,8 @@ export class Run {
 
   forgetIfGone(node: Node): void {
     if (!this.reference.isGone(node)) return
+    // As the kernel does, but that lookups are not counted here.
+    this.filesystem.forget(this.nodeid(node), 0)
     this.reference.nodes.delete(node)
     this.nodeids.delete(node)
   }

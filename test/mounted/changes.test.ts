@@ -19,6 +19,7 @@ const cases = {
   attributes: 'modes, owners and times are set, and inherited from setgid folders',
   permissions: 'the kernel refuses what permissions forbid; new files are of who makes them',
   setuid_bits: 'setuid bits do not survive a change by somebody who is not root',
+  running_programs: 'a program that runs is not truncated',
   xattrs: 'xattrs are made, replaced and removed',
   allocating: 'ranges are allocated, punched and zeroed',
   copying_ranges: 'copy_file_range copies',

@@ -1,5 +1,6 @@
 import {
   appendFile,
+  glob,
   mkdir,
   open,
   readdir,
@@ -9,9 +10,12 @@ import {
   stat,
   symlink,
   truncate,
+  utimes,
   writeFile,
 } from 'node:fs/promises'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { setTimeout as delay } from 'node:timers/promises'
 import test, { type ExecutionContext } from 'ava'
 import { writeSampleAccount } from '../../src/sample/sample-account.ts'
 import {
@@ -228,6 +232,51 @@ writeTest('a snapshot is given another number, while somebody is in it', async (
     t.deepEqual((await readdir(published)).sort(), ['latest', 'snap.7'])
     t.is(await readFile(join(published, 'snap.7/file'), 'utf8'), 'content, more')
   })
+})
+
+writeTest('the umask is for what no default ACL decides about', async (t, scene) => {
+  const snapshot = join(scene.repository, 'snap.1')
+  await mkdir(join(snapshot, 'folder'), { recursive: true })
+  await output('setfacl', ['-d', '-m', 'u:1000:rwx,g::rx,o::r', join(snapshot, 'folder')])
+  const make = 'umask 077; for in in . folder; do touch $in/file; mkfifo $in/fifo; mkdir $in/made; done'
+  await output('sh', ['-ec', `cd "$1"; ${make}`, '', snapshot])
+  const modeOf = async (path: string): Promise<number> => (await stat(join(snapshot, path))).mode & 0o777
+  t.deepEqual(await Promise.all(['file', 'fifo', 'made'].map(modeOf)), [0o600, 0o600, 0o700])
+  const inherited = ['folder/file', 'folder/fifo', 'folder/made'].map(modeOf)
+  t.deepEqual(await Promise.all(inherited), [0o664, 0o664, 0o774])
+  const acl = await output('getfacl', ['-cnE', join(snapshot, 'folder/file')])
+  t.is(acl.trim(), 'user::rw-\nuser:1000:rwx\ngroup::r-x\nmask::rw-\nother::r--')
+})
+
+writeTest('a time of access that is set is shown while the mount lives', async (t, scene) => {
+  const snapshot = join(scene.repository, 'snap.1')
+  await mkdir(snapshot)
+  for (const name of ['file', 'untouched']) await writeFile(join(snapshot, name), 'content')
+  await utimes(join(snapshot, 'file'), 1.5, 2.25)
+  await readFile(join(snapshot, 'file'))
+  t.like(await stat(join(snapshot, 'file')), { atimeMs: 1500, mtimeMs: 2250 })
+  const { atimeMs, mtimeMs } = await stat(join(snapshot, 'untouched'))
+  t.is(atimeMs, mtimeMs)
+  t.is((await scene.umount()).code, 0)
+  await scene.published(async (published) =>
+    t.like(await stat(join(published, 'snap.1/file')), { atimeMs: 2250, mtimeMs: 2250 }),
+  )
+})
+
+writeTest('what is removed leaves nothing behind in the state directory', async (t, scene) => {
+  const snapshot = join(scene.repository, 'snap.1')
+  await mkdir(join(snapshot, 'folder/inner'), { recursive: true })
+  for (let i = 0; i < 30; i++) await writeFile(join(snapshot, `folder/${i}`), 'content')
+  const held = await open(join(snapshot, 'folder/0'))
+  await output('rm', ['-r', join(snapshot, 'folder')])
+  t.is((await held.readFile()).toString(), 'content')
+  await held.close()
+  const [path] = await Array.fromAsync(glob(join(scene.folder, 'state/working/*/1/working.sqlite')))
+  using database = new DatabaseSync(path as string, { readOnly: true })
+  const left = (): unknown => database.prepare('SELECT count(*) AS inodes FROM inode').get()?.inodes
+  // The kernel forgets them when it has the time.
+  while (left() !== 1) await delay(20)
+  t.pass()
 })
 
 writeTest('git works inside a snapshot', async (t, scene) => {

@@ -138,6 +138,7 @@ function expected({ inode, names }: Planned, subFolders: number): object {
     target: inode.target,
     object: object === undefined ? undefined : { id: object, size: stored },
     sparse: extents !== undefined,
+    atime: undefined,
     extents: extents ?? [],
     nlink: isFolder(inode) ? 2 + subFolders : names.length,
     xattrs: xattrs.map((xattr) => [xattr.name.toString('latin1'), xattr.value]).sort(byName),

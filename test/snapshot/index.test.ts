@@ -67,6 +67,7 @@ test('everything an inode has survives', async (t) => {
     size: 5,
     mtime: { seconds: -1, nanoseconds: 999_999_999 },
     ctime: { seconds: 2 ** 40, nanoseconds: 1 },
+    atime: undefined,
     object: { ...object, key: `account/files/${object.id}` as never },
     target: undefined,
     sparse: false,

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, rmSync, truncateSync } from 'node:fs'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import type { Ino, Inode } from '../../src/snapshot/tree.ts'
@@ -61,6 +61,21 @@ test('what is written is staged until the last writer closes, then stored', asyn
   t.is(contentOf(prepared, snapshot, file), 'hello world')
   t.deepEqual([...snapshot.pending()], [])
   t.deepEqual(readdirSync(join(folder, 'working/1/contents')), [])
+})
+
+test('a file that is truncated to the size it has is not fetched', async (t) => {
+  const prepared = await oneFile(t)
+  const { snapshot, file, store } = prepared
+  await write(snapshot, file, 0, 'stored')
+  snapshot.closed(file, true)
+  await stored(snapshot, file)
+  snapshot.tree.setAttributes(file, { mode: 0o4755, mtime: { seconds: 1, nanoseconds: 0 } })
+  store.before = (call) => void t.not(call, 'get')
+  await snapshot.resize(file, 6, true)
+  t.like(snapshot.tree.inode(file), { size: 6, mode: 0o100755 })
+  t.not(snapshot.tree.inode(file)?.mtime.seconds, 1)
+  t.is(snapshot.stateOf(file), 'stored')
+  t.is(contentOf(prepared, snapshot, file), 'stored')
 })
 
 test('what is stored is fetched to be changed, unless all of it is written over', async (t) => {
@@ -218,10 +233,28 @@ test('a file that loses its last name lives on for who has it open', async (t) =
   snapshot.tree.unlink(snapshot.tree.root, name('f'))
   snapshot.unlinked(file)
   await write(snapshot, file, 4, ' more')
+  snapshot.forgotten(file)
   t.is(contentOf(prepared, snapshot, file), 'text more')
   snapshot.closed(file, true)
   await until(() => snapshot.stagedContent(file) === undefined)
   t.deepEqual(readdirSync(join(folder, 'working/1/contents')), [])
+  snapshot.forgotten(file)
+  t.is(snapshot.tree.inode(file), undefined)
+})
+
+test('a file that loses its last name while it is sent goes when that is done', async (t) => {
+  const { snapshot, file, store } = await oneFile(t)
+  const gate = Promise.withResolvers<void>()
+  store.before = (call) => (call === 'put' ? gate.promise : undefined)
+  await write(snapshot, file, 0, 'text')
+  snapshot.closed(file, true)
+  await until(() => snapshot.stateOf(file) === 'uploading')
+  snapshot.tree.unlink(snapshot.tree.root, name('f'))
+  snapshot.unlinked(file)
+  snapshot.forgotten(file)
+  gate.resolve()
+  await until(() => snapshot.tree.inode(file) === undefined)
+  t.deepEqual(snapshot.tree.staged(), [])
 })
 
 test('a truncation that waits for a publish is done, whoever opens and closes the file meanwhile', async (t) => {
@@ -305,20 +338,36 @@ test('after a crash what was written is there, and sent', async (t) => {
   t.is(contentOf(prepared, again, file), 'written')
 })
 
-test('what the system has lost of a staged file keeps nothing else from being taken up', async (t) => {
+test('what the system has lost of a staged file is what was stored before', async (t) => {
   const prepared = await oneFile(t)
   const { snapshot, file, folder } = prepared
-  await write(snapshot, file, 0, 'never synced')
-  const other = addFile(snapshot.tree, 'other')
-  snapshot.opened(other, true)
-  await write(snapshot, other, 0, 'kept')
-  const path = join(folder, 'working/1/contents', String(file))
-  t.is(readFileSync(path, 'utf8'), 'never synced')
-  rmSync(path)
+  const [unstored, sparse, kept] = ['unstored', 'sparse', 'kept'].map((text) =>
+    addFile(snapshot.tree, text),
+  ) as [Ino, Ino, Ino]
+  for (const ino of [unstored, sparse, kept]) snapshot.opened(ino, true)
+  await write(snapshot, file, 0, 'stored')
+  await write(snapshot, sparse, 1 << 20, 'behind a hole')
+  for (const ino of [file, sparse]) snapshot.closed(ino, true)
+  for (const ino of [file, sparse]) await stored(snapshot, ino)
+  const before = [file, sparse].map((ino) => contentOf(prepared, snapshot, ino))
+  for (const ino of [file, sparse, unstored, kept]) {
+    snapshot.opened(ino, true)
+    await snapshot.resize(ino, 0, false)
+    await write(snapshot, ino, 0, 'never synced')
+  }
+  const pathOf = (ino: Ino): string => join(folder, 'working/1/contents', String(ino))
+  t.is(readFileSync(pathOf(file), 'utf8'), 'never synced')
+  truncateSync(pathOf(file), 5)
+  for (const ino of [sparse, unstored]) rmSync(pathOf(ino))
   const again = prepared.recover() as WorkingSnapshot
-  t.is(contentOf(prepared, again, file), '')
-  t.is(contentOf(prepared, again, other), 'kept')
-  t.true(existsSync(path))
+  t.deepEqual(
+    [file, sparse].map((ino) => contentOf(prepared, again, ino)),
+    before,
+  )
+  t.is(contentOf(prepared, again, unstored), '')
+  t.is(contentOf(prepared, again, kept), 'never synced')
+  for (const ino of [file, sparse, unstored]) t.false(existsSync(pathOf(ino)))
+  await again.publish({ signal: AbortSignal.timeout(10_000) })
 })
 
 test('what stops waits for nothing, and whoever waits hears of it', async (t) => {

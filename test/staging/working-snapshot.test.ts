@@ -352,7 +352,7 @@ test('changes of another version of jbfs are left alone', async (t) => {
   await snapshot[Symbol.asyncDispose]()
   {
     using database = new DatabaseSync(join(snapshot.folder, 'working.sqlite'))
-    database.exec('UPDATE working SET version = 2')
+    database.exec('UPDATE working SET version = version + 1')
   }
   t.throws(() => prepared.recover(), { name: 'SnapshotError', code: 'too-new' })
 })

@@ -80,6 +80,40 @@ test('what is made without a name is nowhere until it is linked', async (t) => {
   t.deepEqual(names(tree), ['f'])
 })
 
+test('what has no name goes when nobody can come to it any more', async (t) => {
+  const tree = await emptyTree(t)
+  const [file, linked, folder] = [addFile(tree, 'f'), addFile(tree, 'l'), addFolder(tree, 'd')]
+  const replaced = addFile(tree, 'r')
+  const unnamed = tree.make(tree.root, undefined, { mode: 0o100600, ...owner }).ino
+  tree.setXattr(file, 'user.a', Buffer.from('1'), 'any')
+  tree.link(linked, tree.root, name('m'))
+  for (const text of ['f', 'l']) tree.unlink(tree.root, name(text))
+  tree.removeFolder(tree.root, name('d'))
+  tree.rename({ parent: tree.root, name: name('m') }, { parent: tree.root, name: name('r') }, 'replace')
+  const gone = [file, folder, replaced, unnamed]
+  for (const ino of gone) t.is(tree.inode(ino)?.nlink, 0, 'somebody may still be there')
+  const { changes } = tree
+  for (const ino of [linked, tree.root]) t.false(tree.isNameless(ino))
+  for (const ino of gone) {
+    t.true(tree.isNameless(ino))
+    tree.remove(ino)
+  }
+  for (const ino of gone) t.is(tree.inode(ino), undefined)
+  t.deepEqual(tree.xattrNames(file), [])
+  t.is(links(tree, linked), 1)
+  t.is(tree.changes, changes, 'there is nothing to publish')
+})
+
+test('what was to lose its name, and did not, has it', async (t) => {
+  const tree = await emptyTree(t)
+  const file = addFile(tree, 'f')
+  tree.database.exec(
+    "CREATE TEMP TRIGGER refuse BEFORE UPDATE OF changes ON working BEGIN SELECT RAISE(ABORT, 'refused'); END",
+  )
+  t.throws(() => tree.unlink(tree.root, name('f')), { message: /refused/ })
+  t.false(tree.isNameless(file))
+})
+
 test('names are taken, are files or folders, or are not there', async (t) => {
   const tree = await emptyTree(t)
   const file = addFile(tree, 'f')
@@ -232,6 +266,8 @@ test('attributes are set as told, and ctime with all of them', async (t) => {
   t.like(tree.setAttributes(file, { uid: 2 ** 32 - 2, gid: 0 }), { uid: 2 ** 32 - 2, gid: 0, mode: 0o107777 })
   const early = { seconds: -7_000_000_000, nanoseconds: 999_999_999 }
   t.deepEqual(tree.setAttributes(file, { mtime: early }).mtime, early)
+  t.is(tree.inode(file)?.atime, undefined)
+  t.deepEqual(tree.setAttributes(file, { atime: early }).atime, early)
   const { mtime, ctime } = tree.setAttributes(file, { mtime: 'now' })
   t.deepEqual(mtime, ctime)
 })

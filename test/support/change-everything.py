@@ -10,6 +10,7 @@ import os
 import random
 import socket
 import stat
+import subprocess
 import sys
 from contextlib import contextmanager
 
@@ -230,6 +231,16 @@ def setuid_bits():
     with as_other():
         write('a', b'x', os.O_APPEND)
     assert os.stat('a').st_mode & 0o7777 == 0o2767, 'setgid means something else without group execute'
+
+
+def running_programs():
+    write('a', read('/bin/sleep'), mode=0o755)
+    with subprocess.Popen(['./a', '60']) as program:
+        for flags in [os.O_WRONLY, os.O_RDWR, os.O_TRUNC]:
+            with refused(errno.ETXTBSY):
+                os.close(os.open('a', flags))
+        assert program.poll() is None and read('a') == read('/bin/sleep'), 'what runs is left alone'
+        program.kill()
 
 
 def xattrs():

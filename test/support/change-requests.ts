@@ -25,10 +25,10 @@ export const writeOf = (offset: number, data: string, writeFlags = 0): Buffer[] 
   Buffer.from(data, 'latin1'),
 ]
 
-export const openOf = (flags: number, openFlags = 0): Buffer => encode(OpenIn, { flags, openFlags })
+export const openOf = (flags: number): Buffer => encode(OpenIn, { flags, openFlags: 0 })
 
-export const createOf = (name: string, flags: number, mode: number, openFlags = 0): Buffer[] => [
-  encode(CreateIn, { flags, mode, umask: 0o022, openFlags }),
+export const createOf = (name: string, flags: number, mode: number): Buffer[] => [
+  encode(CreateIn, { flags, mode, umask: 0o022, openFlags: 0 }),
   cString(name),
 ]
 

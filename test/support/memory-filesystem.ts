@@ -3,6 +3,7 @@ import { aclWithMode, aclXattr, effectOfAcl } from '../../src/filesystem/posix-a
 import { FuseError } from '../../src/fuse/errno.ts'
 import type {
   AllocateKind,
+  AskedMode,
   AttributeChanges,
   Attributes,
   ChangeContext,
@@ -125,29 +126,25 @@ export class MemoryFilesystem implements FuseOperations, ChangeOperations {
     return this.#node(nodeid).bytes.seek(offset, want)
   }
 
-  open(nodeid: number, mode: OpenMode): void {
-    const node = this.#node(nodeid)
+  open(): void {
     this.#open++
-    if (!mode.truncates) return
-    node.bytes.resize(0)
-    this.#changed(node, mode.clearSetuid)
   }
 
   async create(
     parent: number,
     name: string,
-    mode: number,
+    asked: AskedMode,
     _open: OpenMode,
     owner: ChangeContext,
   ): Promise<Entry> {
-    const entry = this.#make(parent, name, type.file | mode, owner)
+    const entry = this.#make(parent, name, type.file | masked(asked), owner)
     this.#open++
     await nextTurn()
     return entry
   }
 
-  createUnnamed(parent: number, mode: number, _open: OpenMode, owner: ChangeContext): Entry {
-    const node = this.#makeNode(this.#node(parent), type.file | mode, owner)
+  createUnnamed(parent: number, asked: AskedMode, _open: OpenMode, owner: ChangeContext): Entry {
+    const node = this.#makeNode(this.#node(parent), type.file | masked(asked), owner)
     node.attr.nlink = 0
     this.#open++
     return this.#entry(node)
@@ -194,12 +191,12 @@ export class MemoryFilesystem implements FuseOperations, ChangeOperations {
     return this.#attributes(node)
   }
 
-  makeNode(parent: number, name: string, mode: number, rdev: number, owner: ChangeContext): Entry {
-    return this.#make(parent, name, mode, owner, { rdev })
+  makeNode(parent: number, name: string, asked: AskedMode, rdev: number, owner: ChangeContext): Entry {
+    return this.#make(parent, name, masked(asked), owner, { rdev })
   }
 
-  makeFolder(parent: number, name: string, mode: number, owner: ChangeContext): Entry {
-    return this.#make(parent, name, type.folder | mode, owner)
+  makeFolder(parent: number, name: string, asked: AskedMode, owner: ChangeContext): Entry {
+    return this.#make(parent, name, type.folder | masked(asked), owner)
   }
 
   makeSymlink(parent: number, name: string, target: string, owner: ChangeContext): Entry {
@@ -388,6 +385,10 @@ export class MemoryFilesystem implements FuseOperations, ChangeOperations {
     setTime(node.attr, 'ctime', now)
     if (clearSetuid) clearSetuidOf(node)
   }
+}
+
+function masked({ mode, umask }: AskedMode): number {
+  return mode & ~umask
 }
 
 function isFolder({ attr }: Node): boolean {
