@@ -324,3 +324,23 @@ test('one that cannot be given another number keeps its own', async (t) => {
     [5],
   )
 })
+
+test('what publishes by itself waits for a large file that is being written, and nobody else does', async (t) => {
+  const { open, announced } = await destination(t)
+  const snapshots = await open({ idle: 1, longest: 1_000, lookEvery: 1, share: 1 })
+  const snapshot = snapshots.begin(repository, 1, top)
+  const file = addFile(snapshot.tree, 'f')
+  snapshot.opened(file, true)
+  const piece = Buffer.alloc(1 << 20, 'x')
+  for (let at = 0; at < 70; at++) await snapshot.write(file, at * piece.length, piece, false)
+  t.true(snapshot.isGrowing)
+  const before = announced.length
+  const waited = performance.now() + 100
+  await until(() => performance.now() > waited)
+  t.is(announced.length, before)
+  await snapshots.publish()
+  t.is(announced.length, before + 1)
+  await snapshot.write(file, 70 * piece.length, piece, false)
+  snapshot.closed(file, true)
+  await until(() => announced.length > before + 1)
+})
