@@ -22,6 +22,8 @@ export interface MountOptions {
   readonly cacheDir: string
   /** Absolute. Who this server is, and what is written and not yet published. */
   readonly stateDir: string
+  /** Bytes below `stateDir` of what is written and not in the store yet. */
+  readonly stagingBytes: number
   /** Name and version of the program, as manifests and the lease have it. */
   readonly writer: string
   /** Seconds between looks for new snapshots; 0 for never. */
@@ -42,12 +44,16 @@ export const mountDefaults = Object.freeze({
   /** Holds two windows of 64 MiB for large files and leaves as much for small ones. */
   memoryBytes: 256 * 1024 ** 2,
   diskCacheBytes: 0,
+  stagingBytes: 10 * 1024 ** 3,
   refreshSeconds: 60,
   logLevel: 'info',
 } as const) satisfies Partial<MountOptions>
 
 /** Below this a single large file read would push out its own read-ahead. */
 const leastMemoryBytes = 16 * 1024 ** 2
+
+/** Below this there is no room for the parts of a few large files. */
+const leastStagingBytes = 64 * 1024 ** 2
 
 /** Timers count milliseconds in 31 bits; with more they do not wait at all. */
 const longestRefreshSeconds = Math.floor((2 ** 31 - 1) / 1000)
@@ -71,6 +77,8 @@ export function mountOptions(
   require(isCount(options.memoryBytes) &&
     options.memoryBytes >= leastMemoryBytes, '--memory is a size of at least 16M')
   require(isCount(options.diskCacheBytes), '--disk-cache is a size, or 0 for none')
+  require(isCount(options.stagingBytes) &&
+    options.stagingBytes >= leastStagingBytes, '--staging is a size of at least 64M')
   require(isCount(options.refreshSeconds), '--refresh is a whole number of seconds, or 0 for never')
   require(options.refreshSeconds <=
     longestRefreshSeconds, `--refresh is at most ${longestRefreshSeconds} seconds (24 days), or 0 for never`)

@@ -1,5 +1,5 @@
 import type { Abortable } from '../base/abort.ts'
-import type { ObjectStore } from '../store/object-store.ts'
+import { eachPartRequest, type ObjectStore } from '../store/object-store.ts'
 import { readOnly } from '../store/read-only.ts'
 import type { Lease } from './lease.ts'
 
@@ -16,6 +16,7 @@ export function fencedStore(store: ObjectStore, lease: Lease): ObjectStore {
   return {
     ...readOnly(store),
     put: async (key, body, options = {}) => store.put(key, body, fenced(options)),
+    parts: eachPartRequest(store.parts, async (request, options) => request(fenced(options))),
     delete: async (keys, options = {}) => store.delete(keys, fenced(options)),
   }
 }

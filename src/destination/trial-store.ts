@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { type ObjectKey, type ObjectStore, objectKey } from '../store/object-store.ts'
+import { eachPartRequest, type ObjectKey, type ObjectStore, objectKey } from '../store/object-store.ts'
 import { readOnly } from '../store/read-only.ts'
 
 const prefix = '.jbfs-test-'
@@ -20,6 +20,9 @@ export function trialStore(store: ObjectStore): ObjectStore {
       check(key)
       return await store.put(key, body, options)
     },
+    parts: eachPartRequest(store.parts, async () => {
+      throw new TypeError('nothing is tried in parts')
+    }),
     async delete(keys, options) {
       keys.forEach(check)
       await store.delete(keys, options)

@@ -132,9 +132,9 @@ export class SnapshotChanges implements ChangeOperations {
     if (working instanceof Promise) {
       // Theirs when this returns.
       const copy = Buffer.from(bytes)
-      return working.then((working) => this.#write(working, nodeid, offset, copy, clearSetuid))
+      return working.then((working) => this.#write(working, nodeid, offset, copy, clearSetuid, context))
     }
-    return this.#write(working, nodeid, offset, bytes, clearSetuid)
+    return this.#write(working, nodeid, offset, bytes, clearSetuid, context)
   }
 
   async fsync(nodeid: number, context: ChangeContext): Promise<void> {
@@ -159,7 +159,9 @@ export class SnapshotChanges implements ChangeOperations {
     this.#adopted.changed(nodeid)
     return then(this.#writable(nodeid, context), (working) => {
       const resized =
-        changes.size === undefined ? undefined : working.resize(ino, changes.size, changes.clearSetuid)
+        changes.size === undefined
+          ? undefined
+          : working.resize(ino, changes.size, changes.clearSetuid, context)
       return then(resized, () => {
         this.#set(working, ino, changes)
         return this.#options.reading.getattr(nodeid, context)
@@ -273,7 +275,9 @@ export class SnapshotChanges implements ChangeOperations {
     context: ChangeContext,
   ): MaybePromise<void> {
     this.#adopted.changed(nodeid)
-    return then(this.#writable(nodeid, context), (working) => working.allocate(inoOf(nodeid), range, how))
+    return then(this.#writable(nodeid, context), (working) =>
+      working.allocate(inoOf(nodeid), range, how, context),
+    )
   }
 
   async copyRange(from: CopyPlace, to: CopyPlace, length: number, context: ChangeContext): Promise<number> {
@@ -292,7 +296,7 @@ export class SnapshotChanges implements ChangeOperations {
       )
       const bytes = Buffer.concat(pieces)
       if (bytes.length === 0) return done
-      await working.write(inoOf(to.nodeid), to.offset + done, bytes, false)
+      await working.write(inoOf(to.nodeid), to.offset + done, bytes, false, context)
       done += bytes.length
     }
     return wanted
@@ -384,10 +388,11 @@ export class SnapshotChanges implements ChangeOperations {
     offset: number,
     bytes: Buffer,
     clearSetuid: boolean,
+    context: ChangeContext,
   ): MaybePromise<void> {
     const ino = inoOf(nodeid)
     if (clearSetuid) this.#dropCapability(working, ino)
-    return working.write(ino, offset, bytes, clearSetuid)
+    return working.write(ino, offset, bytes, clearSetuid, context)
   }
 
   #set(working: WritableSnapshot, ino: Ino, changes: AttributeChanges): void {
@@ -460,7 +465,11 @@ export class SnapshotChanges implements ChangeOperations {
     const known = this.#adopted.targetOf(nodeid, into.slot)
     if (known !== undefined && (working.tree.inode(inoOf(known))?.nlink ?? 0) > 0)
       return working.tree.link(inoOf(known), parent, name)
-    return then(from.tree(context), (tree) => {
+    const staged = from.working?.stagedContent(inoOf(nodeid))
+    // What is not here any more becomes an object first.
+    const whole = staged?.begins ? from.working?.store(inoOf(nodeid), context) : undefined
+    const tree = then(whole, () => from.tree(context))
+    return then(tree, (tree) => {
       const inode = tree.inode(inoOf(nodeid))
       if (inode === undefined) throw new FuseError('ESTALE')
       if ((inode.mode & FileType.mask) === FileType.folder) throw new ChangeError('not-permitted')

@@ -146,8 +146,9 @@ export class SnapshotFilesystem implements FuseOperations {
     nodeid: number,
     offset: number,
     size: number,
-    { signal }: RequestContext,
+    context: RequestContext,
   ): MaybePromise<readonly Uint8Array[]> {
+    const { signal } = context
     if (slotOf(nodeid) === 0) {
       const node = this.#node(nodeid)
       if (node.kind === 'manifest') return [node.bytes.subarray(offset, offset + size)]
@@ -157,6 +158,8 @@ export class SnapshotFilesystem implements FuseOperations {
     return then(this.#inode(nodeid, signal), ({ snapshot, tree, inode }) => {
       if ((inode.mode & FileType.mask) !== FileType.file) throw new FuseError('EINVAL')
       const staged = snapshot.working?.stagedContent(inode.ino)
+      if (staged !== undefined && offset < staged.begins)
+        return this.#readStored(nodeid, offset, size, context)
       if (staged !== undefined) return [staged.read(offset, size)]
       const length = Math.min(size, inode.size - offset)
       if (length <= 0) return []
@@ -176,6 +179,17 @@ export class SnapshotFilesystem implements FuseOperations {
       if (answer instanceof Promise) answer.catch((error: unknown) => this.#forgetIfCorrupt(error, nodeid))
       return answer
     })
+  }
+
+  /** What is on its way to the store is read when it is there. */
+  async #readStored(
+    nodeid: number,
+    offset: number,
+    size: number,
+    context: RequestContext,
+  ): Promise<readonly Uint8Array[]> {
+    await this.#snapshot(nodeid).working?.store(inoOf(nodeid), context)
+    return await this.read(nodeid, offset, size, context)
   }
 
   readdir(

@@ -55,6 +55,12 @@ export class ContentStore {
     this.#ids.set(identityOf(size, sha256), id)
   }
 
+  /** The object that has these bytes; undefined when the repository has none. */
+  async find({ size, sha256 }: Omit<NewObject, 'id'>): Promise<NewObject | undefined> {
+    const id = await this.#ids.get(identityOf(size, sha256))
+    return id === undefined ? undefined : { id, size, sha256 }
+  }
+
   /** Undefined when the content changed meanwhile; nothing refers to what may have been sent of it then. */
   async add(content: OpenContent, signal: AbortSignal): Promise<StoredContent | undefined> {
     const given = sizeOf(content.ranges)
@@ -71,7 +77,7 @@ export class ContentStore {
       const id = await known
       if (id !== undefined) return { object: { id, size, sha256 }, ranges, uploaded: false }
     }
-    const sent = this.#send(identity, content, isSmall ? buffer : ranges, signal)
+    const sent = this.#send(identity, content, isSmall ? { bytes: buffer, sha256 } : ranges, signal)
     this.#ids.set(identity, sent)
     const id = await sent
     return id === undefined ? undefined : { object: { id, size, sha256 }, ranges, uploaded: true }
@@ -84,16 +90,17 @@ export class ContentStore {
   async #send(
     identity: string,
     content: OpenContent,
-    data: Buffer | readonly ByteRange[],
+    data: { readonly bytes: Buffer; readonly sha256: Buffer } | readonly ByteRange[],
     signal: AbortSignal,
   ): Promise<string | undefined> {
     const { store, repository, ids } = this.#options
     const id = ids.next()
-    const isInMemory = Buffer.isBuffer(data)
+    const isInMemory = 'bytes' in data
     let isSound = false
     try {
-      const body = isInMemory ? data : { path: content.path, ranges: data }
-      await store.put(fileKey(repository, id), body, { signal })
+      const key = fileKey(repository, id)
+      if (isInMemory) await store.put(key, data.bytes, { sha256: data.sha256, signal })
+      else await store.put(key, { path: content.path, ranges: data }, { signal })
       isSound = isInMemory || (await content.isUnchanged())
     } catch (error) {
       // The file may have become shorter, or unreadable, which is no fault of the store.

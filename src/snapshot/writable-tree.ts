@@ -67,14 +67,22 @@ export interface WritableSnapshot {
   /** undefined: the content is that of the inode's object, and of its extents. */
   stagedContent(ino: Ino): StagedContent | undefined
   /** Takes all of `bytes` before it returns; they may be longer in getting to the staging folder. */
-  write(ino: Ino, offset: number, bytes: Buffer, clearSetuid: boolean): MaybePromise<void>
-  resize(ino: Ino, size: number, clearSetuid: boolean): MaybePromise<void>
+  write(
+    ino: Ino,
+    offset: number,
+    bytes: Buffer,
+    clearSetuid: boolean,
+    options?: Abortable,
+  ): MaybePromise<void>
+  resize(ino: Ino, size: number, clearSetuid: boolean, options?: Abortable): MaybePromise<void>
   /** fallocate(2). */
-  allocate(ino: Ino, range: ByteRange, how: AllocateKind): MaybePromise<void>
+  allocate(ino: Ino, range: ByteRange, how: AllocateKind, options?: Abortable): MaybePromise<void>
   /** What the last upload of the file failed with, if it has not succeeded since. */
   failureOf(ino: Ino): Error | undefined
   /** Resolves when the content is in the store, and all else of the file on the local disk. */
   fsync(ino: Ino, options: Abortable): Promise<void>
+  /** Resolves when the content is that of an object. */
+  store(ino: Ino, options: Abortable): Promise<void>
   /** Resolves when readers can see what was done before. */
   publish(options: Abortable): Promise<void>
   stateOf(ino: Ino): 'staged' | 'uploading' | 'stored' | 'published'
@@ -84,6 +92,8 @@ export type AllocateKind = 'allocate' | 'allocateKeepingSize' | 'punch' | 'zero'
 export type MaybePromise<T> = T | Promise<T>
 
 export interface StagedContent {
+  /** Bytes before it are on their way to the store, and not here: who wants them calls `store` of the snapshot first. */
+  readonly begins: number
   /** Bytes; fewer only at the end. */
   read(offset: number, length: number): Uint8Array
   /** Sectors of 512 bytes that it takes. */

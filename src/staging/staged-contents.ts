@@ -2,27 +2,50 @@ import { existsSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { type Abortable, orAborted } from '../base/abort.ts'
-import { messageOf } from '../base/errors.ts'
+import type { BufferPool } from '../base/buffer-pool.ts'
+import { codeOf, messageOf } from '../base/errors.ts'
 import type { Logger } from '../base/log.ts'
 import type { Semaphore } from '../base/semaphore.ts'
 import { CacheError } from '../cache/errors.ts'
-import { type ContentStore, extentsOf, type OpenContent } from '../snapshot/content-store.ts'
+import type { HashThread } from '../cache/hash-thread.ts'
+import { fileKey } from '../destination/layout.ts'
+import {
+  type ContentStore,
+  extentsOf,
+  type OpenContent,
+  type StoredContent,
+} from '../snapshot/content-store.ts'
 import { ChangeError } from '../snapshot/errors.ts'
+import type { ObjectIds } from '../snapshot/object-id.ts'
 import type { Ino, Inode } from '../snapshot/tree.ts'
 import type { AllocateKind, MaybePromise, StagedContent } from '../snapshot/writable-tree.ts'
-import type { ByteRange, ObjectReader } from '../store/object-store.ts'
+import type { ByteRange, ObjectStore } from '../store/object-store.ts'
+import { GrowingRows } from './growing-rows.ts'
+import { GrowingUpload, type GrowingUploadOptions } from './growing-upload.ts'
 import { StagedFile } from './staged-file.ts'
+import type { Reliever, StagingRoom } from './staging-room.ts'
 import type { WorkingTree } from './working-tree.ts'
 import { writeFetched } from './write-fetched.ts'
 
-export interface StagedContentsOptions {
+/** What the contents of all working snapshots share. */
+export interface StagingResources {
+  /** Uploads at a time. */
+  readonly uploads: Semaphore
+  readonly room: StagingRoom
+  /** Bytes of growing uploads in memory: `growingMemory`. */
+  readonly memory: Semaphore
+  readonly buffers: BufferPool
+  readonly hashes: HashThread
+  readonly ids: ObjectIds
+}
+
+export interface StagedContentsOptions extends StagingResources {
   readonly tree: WorkingTree
   /** Where the files are; it is there. */
   readonly folder: string
-  readonly reader: ObjectReader
+  readonly store: ObjectStore
+  readonly repository: string
   readonly contents: () => Promise<ContentStore>
-  /** Uploads at a time, of all snapshots. */
-  readonly uploads: Semaphore
   readonly logger: Logger
   /** Nobody has the file open any more, and its content is where it is to be. */
   readonly onReleased: (ino: Ino) => void
@@ -46,6 +69,29 @@ interface Content {
   /** Its upload is tried until it succeeds. */
   isTrying: boolean
   failure: Error | undefined
+  /** It was written from its start on, and may be sent while that goes on. */
+  isStreamed: boolean
+  /** Where the last byte behind all others was written. */
+  frontier: number
+  growing: GrowingUpload | undefined
+  /** Bytes of the staging area that it takes. */
+  room: number
+}
+
+/** One change of a content. */
+interface Change extends Abortable {
+  readonly apply: (file: StagedFile) => void
+  /** How many bytes of a content of `size` must be there first. */
+  readonly keep: (size: number) => number
+  /** Nothing before it is changed. */
+  readonly from: number
+  /** Bytes of the staging area that it may take. */
+  readonly takes: number
+  readonly clearSetuid: boolean
+  /** The size that it has afterwards, where that is all. */
+  readonly resizesTo?: number | undefined
+  /** Bytes are written up to here. */
+  readonly writesTo?: number | undefined
 }
 
 const setuid = 0o4000
@@ -54,13 +100,17 @@ const groupExecute = 0o010
 /** Milliseconds before an upload that failed is tried again, doubled up to the largest: what is staged is never given up. */
 const firstPause = 1_000
 const largestPause = 60_000
+/** Bytes that a file has before its upload begins while it is being written. Smaller ones, once they are closed, may turn out to be in the store already. */
+const streamedFrom = 64 << 20
 
 /**
  * Contents of a working snapshot on their way: changed in the staging folder, sent in the background once nobody has them open for writing, and then removed
  * there. What was written is never dropped: an upload that fails is tried again for ever.
  */
-export class StagedContents {
+export class StagedContents implements Reliever {
   readonly #options: StagedContentsOptions
+  readonly #rows: GrowingRows
+  readonly #relief: Disposable
   readonly #contents = new Map<Ino, Content>()
   readonly #closed = new AbortController()
   /** All who want to change something wait: what there is is being published. */
@@ -68,30 +118,69 @@ export class StagedContents {
 
   constructor(options: StagedContentsOptions) {
     this.#options = options
+    this.#rows = new GrowingRows(options.tree.database)
+    this.#relief = options.room.add(this)
+  }
+
+  /** Whether a file is being sent while it is written. */
+  get isGrowing(): boolean {
+    return [...this.#contents.values()].some(({ growing, writers }) => growing !== undefined && writers > 0)
+  }
+
+  get isRelieving(): boolean {
+    return [...this.#contents.values()].some(
+      ({ upload, isTrying, growing }) => upload !== undefined || isTrying || growing?.isUnderWay === true,
+    )
+  }
+
+  relieve(): void {
+    for (const content of this.#contents.values()) this.#free(content)
   }
 
   /** Takes up again what an earlier process has left. */
   recover(): void {
     const { tree } = this.#options
+    const growing = new Map(this.#rows.all().map(({ ino, state }) => [ino, state]))
     for (const ino of tree.staged()) {
-      const file = this.#openLeft(ino)
+      const state = growing.get(ino)
+      const begins = state?.freed ?? 0
+      const file = this.#openLeft(ino, begins)
       if (file === undefined) continue
       const content = this.#contentOf(ino)
       content.file = file
+      if (state !== undefined && begins > 0) {
+        growing.delete(ino)
+        content.growing = GrowingUpload.resume(state, this.#growingOptions(content, file))
+      }
       content.isDirty = true
+      this.#account(content)
       // The last write may have reached the file and not the tree.
       if (tree.inode(ino)?.size !== file.size) tree.wrote(ino, { size: file.size })
       this.#uploadWhenClosed(content)
     }
+    // Of the others everything is here, or nothing is wanted any more.
+    for (const [ino, { id, upload }] of growing) {
+      this.#rows.remove(ino)
+      const { store, repository } = this.#options
+      store.parts.abandon(fileKey(repository, id), upload).catch((error: unknown) => this.#warn(ino, error))
+    }
   }
 
-  /** undefined: the system's own crash has taken it, or its end. Nobody had waited for that (fsync), so that what was stored last is the content again. */
-  #openLeft(ino: Ino): StagedFile | undefined {
+  /**
+   * undefined: the system's own crash has taken it, or its end. Nobody had waited for that (fsync), so that what was stored last is the content again. `begins`:
+   * before that its bytes are in the store, as those of an upload that goes on.
+   */
+  #openLeft(ino: Ino, begins: number): StagedFile | undefined {
     const { tree, logger } = this.#options
     const path = this.#pathOf(ino)
-    const file = existsSync(path) ? new StagedFile(path, { isNew: false }) : undefined
+    const isNew = !existsSync(path)
+    const file = isNew && begins === 0 ? undefined : new StagedFile(path, { isNew, begins })
     if (file !== undefined && file.size >= (tree.inode(ino)?.size ?? 0)) return file
     logger.error({ inode: ino, path }, 'what was written to a file is lost')
+    if (file !== undefined && begins > 0) {
+      if (file.size < begins) file.resize(begins)
+      return file
+    }
     tree.lost(ino)
     file?.remove()
     return undefined
@@ -128,25 +217,39 @@ export class StagedContents {
   stateOf(ino: Ino): 'staged' | 'uploading' | 'stored' {
     const content = this.#contents.get(ino)
     if (content === undefined || !content.isDirty) return 'stored'
-    return content.isUploading ? 'uploading' : 'staged'
+    return content.isUploading || content.growing?.isUnderWay ? 'uploading' : 'staged'
   }
 
   failureOf(ino: Ino): Error | undefined {
     return this.#contents.get(ino)?.failure
   }
 
-  write(ino: Ino, offset: number, bytes: Buffer, clearSetuid: boolean): MaybePromise<void> {
-    const content = this.#contentOf(ino)
+  write(
+    ino: Ino,
+    offset: number,
+    bytes: Buffer,
+    clearSetuid: boolean,
+    { signal }: Abortable = {},
+  ): MaybePromise<void> {
     const end = offset + bytes.length
-    if (this.#isReady(content)) return this.#change(content, clearSetuid, (file) => file.write(bytes, offset))
-    // All that was there may be written over.
-    const keepOf = (size: number): number => (offset === 0 && end >= size ? 0 : size)
+    const change = (bytes: Buffer): Change => ({
+      apply: (file) => file.write(bytes, offset),
+      // All that was there may be written over.
+      keep: (size) => (offset === 0 && end >= size ? 0 : size),
+      from: offset,
+      takes: bytes.length,
+      clearSetuid,
+      writesTo: end,
+      signal,
+    })
+    const content = this.#contentOf(ino)
+    const now = change(bytes)
+    if (this.#isReady(content, now)) return this.#change(content, now)
     // The bytes are the caller's again when this returns.
-    const copy = Buffer.from(bytes)
-    return this.#changeLater(content, keepOf, clearSetuid, (file) => file.write(copy, offset))
+    return this.#changeLater(content, change(Buffer.from(bytes)))
   }
 
-  resize(ino: Ino, size: number, clearSetuid: boolean): MaybePromise<void> {
+  resize(ino: Ino, size: number, clearSetuid: boolean, { signal }: Abortable = {}): MaybePromise<void> {
     const content = this.#contentOf(ino)
     const { size: present, mode } = this.#inode(ino)
     if (size === present && content.file === undefined && content.held === undefined) {
@@ -155,34 +258,56 @@ export class StagedContents {
       this.#settle(content)
       return
     }
-    const resize = (file: StagedFile): void => file.resize(size)
-    const done = this.#isReady(content)
-      ? this.#change(content, clearSetuid, resize, size)
-      : this.#changeLater(content, (present) => Math.min(size, present), clearSetuid, resize, size)
+    const change: Change = {
+      apply: (file) => file.resize(size),
+      keep: (present) => Math.min(size, present),
+      from: size,
+      takes: 0,
+      clearSetuid,
+      resizesTo: size,
+      signal,
+    }
+    const done = this.#isReady(content, change)
+      ? this.#change(content, change)
+      : this.#changeLater(content, change)
     // truncate(2) opens nothing.
     if (done === undefined) this.#settle(content)
     return done
   }
 
-  allocate(ino: Ino, range: ByteRange, how: AllocateKind): MaybePromise<void> {
+  allocate(ino: Ino, range: ByteRange, how: AllocateKind, { signal }: Abortable = {}): MaybePromise<void> {
     const content = this.#contentOf(ino)
-    const allocate = (file: StagedFile): void => file.allocate(range, how)
-    if (this.#isReady(content)) return this.#change(content, false, allocate)
-    return this.#changeLater(content, (size) => size, false, allocate)
+    const adds = how === 'allocate' || how === 'allocateKeepingSize'
+    const change: Change = {
+      apply: (file) => file.allocate(range, how),
+      keep: (size) => size,
+      from: adds ? Number.POSITIVE_INFINITY : range.offset,
+      takes: adds ? range.length : 0,
+      clearSetuid: false,
+      signal,
+    }
+    if (this.#isReady(content, change)) return this.#change(content, change)
+    return this.#changeLater(content, change)
   }
 
   /** Gives a new inode the bytes of a staged one. */
   copy(ino: Ino, from: StagedContent & { readonly size?: number }, size: number): void {
     const content = this.#contentOf(ino)
     content.file = new StagedFile(this.#pathOf(ino), { isNew: true })
-    this.#change(content, false, (file) => {
-      for (let at = 0; at < size; ) {
-        const bytes = from.read(at, Math.min(1 << 20, size - at))
-        if (bytes.length === 0) break
-        file.write(bytes, at)
-        at += bytes.length
-      }
-      file.resize(size)
+    this.#change(content, {
+      apply: (file) => {
+        for (let at = 0; at < size; ) {
+          const bytes = from.read(at, Math.min(1 << 20, size - at))
+          if (bytes.length === 0) break
+          file.write(bytes, at)
+          at += bytes.length
+        }
+        file.resize(size)
+      },
+      keep: () => 0,
+      from: 0,
+      takes: 0,
+      clearSetuid: false,
     })
     this.#settle(content)
   }
@@ -218,13 +343,16 @@ export class StagedContents {
 
   /** Files that are not in the store, with their bytes, and what keeps them from it. */
   *pending(): Iterable<{ ino: Ino; bytes: number; failure: Error | undefined }> {
-    for (const { ino, file, isDirty, failure } of this.#contents.values())
-      if (isDirty && file !== undefined && this.#isNamed(ino)) yield { ino, bytes: file.size, failure }
+    for (const { ino, file, isDirty, failure, growing } of this.#contents.values())
+      if (isDirty && file !== undefined && this.#isNamed(ino))
+        yield { ino, bytes: file.size - (growing?.stored ?? 0), failure }
   }
 
   /** Stops all uploads; what is staged stays. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed.abort(new DOMException('the mount is gone', 'AbortError'))
+    this.#relief[Symbol.dispose]()
+    for (const { growing } of this.#contents.values()) growing?.stop(this.#closed.signal.reason)
     await Promise.allSettled([...this.#contents.values()].map(({ upload }) => upload))
     for (const { file } of this.#contents.values()) file?.close()
     this.#contents.clear()
@@ -245,6 +373,10 @@ export class StagedContents {
         isUploading: false,
         isTrying: false,
         failure: undefined,
+        isStreamed: false,
+        frontier: 0,
+        growing: undefined,
+        room: 0,
       }
       this.#contents.set(ino, content)
     }
@@ -265,17 +397,14 @@ export class StagedContents {
     return join(this.#options.folder, String(ino))
   }
 
-  #isReady({ file, held }: Content): boolean {
-    return file !== undefined && held === undefined && this.#frozen === undefined
+  #isReady({ file, held, growing }: Content, { from, takes }: Change): boolean {
+    if (file === undefined || held !== undefined || this.#frozen !== undefined) return false
+    const isThere = growing === undefined || file.begins === 0 || from >= growing.cut
+    return isThere && this.#options.room.fits(takes)
   }
 
-  /** All of a change, or none: where one fails, the content is what it was. `resizesTo`: the size that it has afterwards, where that is all. */
-  #change(
-    content: Content,
-    clearSetuid: boolean,
-    change: (file: StagedFile) => void,
-    resizesTo?: number | undefined,
-  ): void {
+  /** All of a change, or none: where one fails, the content is what it was. */
+  #change(content: Content, { apply, from, clearSetuid, resizesTo, writesTo }: Change): void {
     const { tree } = this.#options
     const { ino } = content
     const file = content.file as StagedFile
@@ -283,52 +412,68 @@ export class StagedContents {
     const inode = this.#inode(ino)
     const mode = clearSetuid ? withoutSetuid(inode.mode) : undefined
     content.generation++
+    if (content.growing !== undefined && from < content.growing.cut) this.#breakUp(content)
     try {
       if (content.isDirty && resizesTo !== undefined && resizesTo < before) {
         // What is cut off cannot be put back.
         tree.wrote(ino, { size: resizesTo, mode })
-        change(file)
-        return
+        apply(file)
+      } else {
+        apply(file)
+        // Until the tree knows of it, the file is a copy: what is stored stays the content when this fails, or the process dies.
+        tree.wrote(ino, { size: file.size, mode, stages: !content.isDirty })
+        content.isDirty = true
       }
-      change(file)
-      // Until the tree knows of it, the file is a copy: what is stored stays the content when this fails, or the process dies.
-      tree.wrote(ino, { size: file.size, mode, stages: !content.isDirty })
-      content.isDirty = true
     } catch (error) {
       if (!content.isDirty) {
         file.remove()
         content.file = undefined
         // Nobody is told of a part that was written behind the end.
       } else if (file.size > before) file.resize(before)
+      this.#account(content)
       throw error
     }
+    if (resizesTo !== undefined) content.frontier = Math.min(content.frontier, resizesTo)
+    if (resizesTo === 0) content.isStreamed = true
+    this.#account(content)
+    if (writesTo !== undefined) this.#grow(content, writesTo)
   }
 
-  async #changeLater(
-    content: Content,
-    keepOf: (size: number) => number,
-    clearSetuid: boolean,
-    change: (file: StagedFile) => void,
-    resizesTo?: number | undefined,
-  ): Promise<void> {
+  async #changeLater(content: Content, change: Change): Promise<void> {
+    const { room } = this.#options
     // truncate(2) opens nothing, and others may close meanwhile.
     content.opens++
     try {
-      while (!this.#isReady(content)) {
+      while (!this.#isReady(content, change)) {
         const others = this.#frozen ?? content.held
         // What fails for others is for them to hear of.
-        const wait: Promise<unknown> | undefined =
-          others === undefined
-            ? this.#stage(content, keepOf(this.#inode(content.ino).size))
-            : Promise.allSettled([others])
+        const wait = others === undefined ? this.#prepare(content, change) : Promise.allSettled([others])
         // Nobody may see the file between its staging and the change.
-        if (wait !== undefined) await orAborted(wait, this.#closed.signal)
+        if (wait !== undefined) await orAborted(orAborted(wait, change.signal), this.#closed.signal)
       }
-      this.#change(content, clearSetuid, change, resizesTo)
+      this.#change(content, change)
     } finally {
       content.opens--
-      if (!this.#closed.signal.aborted) this.#settle(content)
+      if (!this.#closed.signal.aborted) {
+        this.#settle(content)
+        room.relieved()
+      }
     }
+  }
+
+  /** Does the next thing that is in the way of a change; undefined when it is done at once. */
+  #prepare(content: Content, { keep, takes }: Change): Promise<unknown> | undefined {
+    const { room } = this.#options
+    if (content.file === undefined) {
+      const { size, object } = this.#inode(content.ino)
+      const kept = keep(size)
+      // What is fetched is fetched whole.
+      const needed = (kept > 0 && object !== undefined ? object.size : 0) + takes
+      return room.fits(needed) ? this.#stage(content, kept) : room.freed(needed)
+    }
+    if (!room.fits(takes)) return room.freed(takes)
+    // What it changes is in parts, and nowhere else: it becomes an object, to be fetched.
+    return this.#upload(content, { hold: true })
   }
 
   /** Gets the content into the staging folder, at least the first `keep` bytes of it. */
@@ -338,21 +483,24 @@ export class StagedContents {
       const file = new StagedFile(this.#pathOf(content.ino), { isNew: true })
       if (keep > 0) file.resize(inode.size)
       content.file = file
+      content.isStreamed = keep === 0
+      content.frontier = 0
       return undefined
     }
     const fetching = this.#fetch(content, inode).finally(() => {
       content.held = undefined
+      this.#account(content)
     })
     content.held = fetching
     return fetching
   }
 
   async #fetch(content: Content, { ino, object, size, sparse }: Inode): Promise<void> {
-    const { reader, tree } = this.#options
+    const { store, tree } = this.#options
     if (object === undefined) return
     const path = this.#pathOf(ino)
     try {
-      const found = await reader.getStream(object.key, { signal: this.#closed.signal })
+      const found = await store.getStream(object.key, { signal: this.#closed.signal })
       if (found === undefined) throw new CacheError('missing', `${object.key} is not in the store`)
       const extents = sparse
         ? [...tree.extents(ino, 0)]
@@ -361,6 +509,7 @@ export class StagedContents {
       if (!sha256.equals(object.sha256))
         throw new CacheError('corrupt', `${object.key} does not have the SHA-256 of its index`)
       content.file = new StagedFile(path, { isNew: false })
+      content.isStreamed = false
     } catch (error) {
       rmSync(path, { force: true })
       throw error
@@ -385,12 +534,83 @@ export class StagedContents {
   }
 
   #drop(content: Content): void {
-    content.file?.remove()
-    content.file = undefined
+    this.#breakUp(content)
+    this.#removeFile(content)
     // An upload that waits for its turn must not go on without a file, for ever.
     content.isDirty = false
     this.#contents.delete(content.ino)
     this.#options.onReleased(content.ino)
+  }
+
+  #removeFile(content: Content): void {
+    content.file?.remove()
+    content.file = undefined
+    this.#account(content)
+  }
+
+  #account(content: Content): void {
+    const room = content.file?.room ?? 0
+    const more = room - content.room
+    content.room = room
+    if (more !== 0) this.#options.room.changed(more)
+  }
+
+  /** More of the content has been written: it may be sent, as far as it goes. */
+  #grow(content: Content, end: number): void {
+    const { file, isStreamed, writers } = content
+    content.frontier = Math.max(content.frontier, end)
+    if (!isStreamed || writers === 0 || file === undefined) return
+    if (content.growing === undefined) {
+      // It must not fill the staging area before its first parts can go.
+      if (content.room < Math.min(streamedFrom, this.#options.room.limit / 2)) return
+      content.growing = new GrowingUpload(this.#options.ids.next(), this.#growingOptions(content, file))
+    }
+    content.growing.grow(content.frontier)
+  }
+
+  #growingOptions(content: Content, file: StagedFile): GrowingUploadOptions {
+    const { store, repository, memory, buffers, hashes, room, tree } = this.#options
+    return {
+      store,
+      repository,
+      file,
+      memory,
+      buffers,
+      hashes,
+      remember: (state) => {
+        this.#rows.put(content.ino, state)
+        // What is given up here must not be forgotten with the system.
+        if (state.freed > 0) tree.sync()
+      },
+      onProgress: () => {
+        content.failure = content.growing?.failure
+        if (room.isShort) this.#free(content)
+        room.relieved()
+      },
+    }
+  }
+
+  #free(content: Content): void {
+    try {
+      if (content.growing?.free()) this.#account(content)
+    } catch (error) {
+      // It stays, and takes room.
+      this.#warn(content.ino, error)
+    }
+  }
+
+  /** It is sent whole when it is closed. */
+  #breakUp(content: Content): void {
+    const { growing, ino } = content
+    if (growing === undefined) return
+    content.growing = undefined
+    content.isStreamed = false
+    this.#rows.remove(ino)
+    growing.abandon().catch((error: unknown) => this.#warn(ino, error))
+  }
+
+  #warn(ino: Ino, error: unknown): void {
+    this.#options.logger.warn({ inode: ino, error: messageOf(error) }, 'the upload of a file in parts')
   }
 
   #uploadWhenClosed(content: Content): void {
@@ -449,7 +669,8 @@ export class StagedContents {
       if (content.held === uploading) content.held = undefined
     })
     content.upload = uploading
-    if (hold) content.held ??= uploading
+    // Behind its last part nothing can come.
+    if (hold || content.growing !== undefined) content.held ??= uploading
     return uploading.then(() => {
       this.#settle(content)
     })
@@ -467,15 +688,11 @@ export class StagedContents {
       if (file === undefined || !content.isDirty) return
       content.isUploading = true
       const { size } = file
-      const ranges = file.ranges()
-      const open: OpenContent = {
-        path: file.path,
-        ranges,
-        read: async (into, offset) => file.readInto(into, offset),
-        isUnchanged: async () => content.generation === generation,
-        [Symbol.asyncDispose]: async () => {},
-      }
-      const stored = ranges.length === 0 ? { object: undefined, ranges } : await store.add(open, signal)
+      const { growing } = content
+      const stored =
+        growing === undefined
+          ? await this.#sendWhole(content, file, store)
+          : await sendGrown(growing, size, store)
       if (stored === undefined || content.generation !== generation) return
       const isSparse = (stored.object?.size ?? 0) < size
       tree.stored(content.ino, {
@@ -485,11 +702,51 @@ export class StagedContents {
       })
       content.isDirty = false
       content.failure = undefined
+      content.growing = undefined
+      // It is in the object.
+      if (file.begins > 0) this.#removeFile(content)
     } catch (error) {
       content.failure = error as Error
+      // Somebody else has given its parts up; all of it is still here.
+      if (codeOf(error) === 'changed' && content.file?.begins === 0) this.#breakUp(content)
       throw error
     }
   }
+
+  async #sendWhole(
+    content: Content,
+    file: StagedFile,
+    store: ContentStore,
+  ): Promise<Omit<StoredContent, 'uploaded'> | undefined> {
+    const { generation } = content
+    const ranges = file.ranges()
+    if (ranges.length === 0) return { object: undefined, ranges }
+    const open: OpenContent = {
+      path: file.path,
+      ranges,
+      read: async (into, offset) => file.readInto(into, offset),
+      isUnchanged: async () => content.generation === generation,
+      [Symbol.asyncDispose]: async () => {},
+    }
+    return await store.add(open, this.#closed.signal)
+  }
+}
+
+/** What the repository has already is not kept twice. */
+async function sendGrown(
+  growing: GrowingUpload,
+  size: number,
+  store: ContentStore,
+): Promise<Omit<StoredContent, 'uploaded'>> {
+  const grown = await growing.finish(size)
+  const known = await store.find(grown)
+  if (known !== undefined) {
+    await growing.abandon()
+    return { object: known, ranges: grown.ranges }
+  }
+  const object = await growing.complete(grown)
+  store.know(object)
+  return { object, ranges: grown.ranges }
 }
 
 /** As Linux does when who may not keep the bits changes a file: setgid without group execute is for locks, and stays. */

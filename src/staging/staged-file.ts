@@ -4,14 +4,16 @@ import {
   fsyncSync,
   ftruncateSync,
   openSync,
+  read,
   readSync,
   rmSync,
   writeSync,
 } from 'node:fs'
+import { promisify } from 'node:util'
 import { codeOf } from '../base/errors.ts'
 import { fallocate, lseekData, lseekHole, punchHole } from '../base/libc.ts'
 import type { AllocateKind, StagedContent } from '../snapshot/writable-tree.ts'
-import { dataRanges } from '../store/data-ranges.ts'
+import { dataRanges, sectorSize } from '../store/data-ranges.ts'
 import type { ByteRange } from '../store/object-store.ts'
 import { stagingFault } from './staging-fault.ts'
 
@@ -25,11 +27,17 @@ const zeros = Buffer.alloc(1 << 20)
 export class StagedFile implements StagedContent {
   readonly path: string
   readonly #fd: number
+  #begins: number
 
-  /** Makes an empty one, or opens what is there. */
-  constructor(path: string, { isNew }: { readonly isNew: boolean }) {
+  /** Makes an empty one, or opens what is there. `begins`: where what is there begins. */
+  constructor(path: string, { isNew, begins = 0 }: { readonly isNew: boolean; readonly begins?: number }) {
     this.path = path
+    this.#begins = begins
     this.#fd = kept(() => openSync(path, isNew ? 'w+' : 'r+', 0o600))
+  }
+
+  get begins(): number {
+    return this.#begins
   }
 
   get size(): number {
@@ -37,13 +45,19 @@ export class StagedFile implements StagedContent {
   }
 
   get blocks(): number {
-    return fstatSync(this.#fd).blocks
+    return fstatSync(this.#fd).blocks + Math.ceil(this.#begins / sectorSize)
   }
 
-  /** Where it has data. */
-  ranges(): ByteRange[] {
+  /** Bytes that it takes of the disk. */
+  get room(): number {
+    return fstatSync(this.#fd).blocks * sectorSize
+  }
+
+  /** Where it has data, of what is there. */
+  ranges(within?: ByteRange): ByteRange[] {
     const stat = fstatSync(this.#fd)
-    return told(() => dataRanges(this.#fd, stat), [{ offset: 0, length: stat.size }])
+    const all = within ?? { offset: this.#begins, length: stat.size - this.#begins }
+    return told(() => dataRanges(this.#fd, stat, all), [all])
   }
 
   read(offset: number, length: number): Uint8Array {
@@ -62,6 +76,29 @@ export class StagedFile implements StagedContent {
       }
       return filled
     })
+  }
+
+  /** As `readInto`, without keeping everybody else waiting. */
+  async fill(bytes: Buffer, offset: number): Promise<number> {
+    let filled = 0
+    while (filled < bytes.length) {
+      const { bytesRead: count } = await readAt(
+        this.#fd,
+        bytes,
+        filled,
+        bytes.length - filled,
+        offset + filled,
+      )
+      if (count === 0) break
+      filled += count
+    }
+    return filled
+  }
+
+  /** Gives up what is before `end`; what is left begins there. */
+  free(end: number): void {
+    kept(() => punchHole(this.#fd, 0, end))
+    this.#begins = end
   }
 
   write(bytes: Uint8Array, offset: number): void {
@@ -88,6 +125,8 @@ export class StagedFile implements StagedContent {
   seek(offset: number, want: 'data' | 'hole'): number | undefined {
     const { size } = this
     if (offset >= size) return undefined
+    // Of what is not here nobody can tell.
+    if (offset < this.#begins) return want === 'data' ? offset : size
     return want === 'data'
       ? told(() => lseekData(this.#fd, offset), offset)
       : told(() => lseekHole(this.#fd, offset), size)
@@ -119,6 +158,14 @@ export class StagedFile implements StagedContent {
     }
   }
 }
+
+const readAt = promisify(read) as (
+  fd: number,
+  into: Buffer,
+  start: number,
+  length: number,
+  position: number,
+) => Promise<{ bytesRead: number }>
 
 /** `unknown`: where nobody can tell of holes, all is data. */
 function told<T>(ask: () => T, unknown: T): T {

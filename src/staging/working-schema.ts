@@ -1,5 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { SnapshotError } from '../snapshot/errors.ts'
+import { growingTable } from './growing-rows.ts'
 
 /**
  * Tables and columns that a working snapshot has beside those of a file index (`native-notes/format.md` §4). The database stays on this machine: another version of jbfs
@@ -28,6 +29,7 @@ const tables = [
   // What utimensat(2) has set; NULL: nothing. No index has a place for it.
   'ALTER TABLE inode ADD COLUMN atime INTEGER',
   'ALTER TABLE inode ADD COLUMN atime_ns INTEGER',
+  growingTable,
 ] as const
 
 export interface WorkingState {

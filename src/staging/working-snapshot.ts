@@ -5,7 +5,6 @@ import { DatabaseSync } from 'node:sqlite'
 import { type Abortable, orAborted } from '../base/abort.ts'
 import { codeOf, messageOf } from '../base/errors.ts'
 import type { Logger } from '../base/log.ts'
-import type { Semaphore } from '../base/semaphore.ts'
 import { type CatalogEntry, readSnapshot } from '../snapshot/catalog.ts'
 import type { ContentStore } from '../snapshot/content-store.ts'
 import { ChangeError, SnapshotError } from '../snapshot/errors.ts'
@@ -25,7 +24,7 @@ import type {
 import { writeIndex } from '../snapshot/write-index.ts'
 import type { ByteRange, ObjectStore } from '../store/object-store.ts'
 import { itemsOf, rootAttributesOf } from './manifest-facts.ts'
-import { StagedContents } from './staged-contents.ts'
+import { StagedContents, type StagingResources } from './staged-contents.ts'
 import { stagingFault } from './staging-fault.ts'
 import { createWorkingTables, readWorkingState, type WorkingState, workingVersion } from './working-schema.ts'
 import { folderSize, WorkingTree } from './working-tree.ts'
@@ -35,8 +34,7 @@ export interface WorkingSnapshotOptions {
   readonly folder: string
   readonly store: ObjectStore
   readonly contents: () => Promise<ContentStore>
-  /** Uploads at a time, of all snapshots. */
-  readonly uploads: Semaphore
+  readonly resources: StagingResources
   readonly logger: Logger
   /** As the manifest names it. */
   readonly writer: string
@@ -73,13 +71,15 @@ export class WorkingSnapshot implements WritableSnapshot, AsyncDisposable {
     this.tree = new WorkingTree(database, state)
     const folder = join(options.folder, contentsName)
     mkdirSync(folder, { recursive: true, mode: 0o700 })
-    const { store, contents, uploads, logger } = options
+    const { store, contents, resources, logger } = options
+    const { tree, repository } = this
     this.#staged = new StagedContents({
-      tree: this.tree,
+      ...resources,
+      tree,
       folder,
-      reader: store,
+      store,
+      repository,
       contents,
-      uploads,
       logger,
       onReleased: (ino) => {
         if (this.#forgotten.has(ino)) this.#remove(ino)
@@ -295,16 +295,22 @@ export class WorkingSnapshot implements WritableSnapshot, AsyncDisposable {
     return this.#staged.staged(ino)
   }
 
-  write(ino: Ino, offset: number, bytes: Buffer, clearSetuid: boolean): MaybePromise<void> {
-    return this.#staged.write(ino, offset, bytes, clearSetuid)
+  write(
+    ino: Ino,
+    offset: number,
+    bytes: Buffer,
+    clearSetuid: boolean,
+    options?: Abortable,
+  ): MaybePromise<void> {
+    return this.#staged.write(ino, offset, bytes, clearSetuid, options)
   }
 
-  resize(ino: Ino, size: number, clearSetuid: boolean): MaybePromise<void> {
-    return this.#staged.resize(ino, size, clearSetuid)
+  resize(ino: Ino, size: number, clearSetuid: boolean, options?: Abortable): MaybePromise<void> {
+    return this.#staged.resize(ino, size, clearSetuid, options)
   }
 
-  allocate(ino: Ino, range: ByteRange, how: AllocateKind): MaybePromise<void> {
-    return this.#staged.allocate(ino, range, how)
+  allocate(ino: Ino, range: ByteRange, how: AllocateKind, options?: Abortable): MaybePromise<void> {
+    return this.#staged.allocate(ino, range, how, options)
   }
 
   failureOf(ino: Ino): Error | undefined {
@@ -321,6 +327,15 @@ export class WorkingSnapshot implements WritableSnapshot, AsyncDisposable {
     this.tree.sync()
     await this.#staged.store(ino, options)
     this.tree.sync()
+  }
+
+  async store(ino: Ino, options: Abortable): Promise<void> {
+    await this.#staged.store(ino, options)
+  }
+
+  /** Whether a file is being sent while it is written: a publish would have to end its upload. */
+  get isGrowing(): boolean {
+    return this.#staged.isGrowing
   }
 
   async publish(options: Abortable): Promise<void> {

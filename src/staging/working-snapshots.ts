@@ -5,6 +5,7 @@ import type { Abortable } from '../base/abort.ts'
 import { messageOf } from '../base/errors.ts'
 import type { Logger } from '../base/log.ts'
 import { Semaphore } from '../base/semaphore.ts'
+import { HashThread } from '../cache/hash-thread.ts'
 import { indexKeys, manifestKey, snapshotName } from '../destination/layout.ts'
 import { type CatalogEntry, listSnapshots, readSnapshot } from '../snapshot/catalog.ts'
 import { ContentStore } from '../snapshot/content-store.ts'
@@ -14,7 +15,10 @@ import { learnObjects } from '../snapshot/learn-objects.ts'
 import { ObjectIds } from '../snapshot/object-id.ts'
 import type { MadeInode, WritableSnapshots } from '../snapshot/writable-tree.ts'
 import type { ObjectStore } from '../store/object-store.ts'
+import { growingMemory, partBuffers } from './growing-upload.ts'
+import type { StagingResources } from './staged-contents.ts'
 import { stagingFault } from './staging-fault.ts'
+import { StagingRoom } from './staging-room.ts'
 import { WorkingSnapshot, type WorkingSnapshotOptions } from './working-snapshot.ts'
 
 export interface WorkingSnapshotsOptions {
@@ -25,6 +29,8 @@ export interface WorkingSnapshotsOptions {
   readonly cacheDir: string
   /** Uploads at a time. */
   readonly concurrency: number
+  /** Bytes of what is not in the store yet. */
+  readonly stagingBytes: number
   readonly logger: Logger
   /** As manifests name it. */
   readonly writer: string
@@ -60,6 +66,9 @@ export const defaultPublishTimes: PublishTimes = {
   share: 1 / 10,
 }
 
+/** Of `longest` of the times: no publish by itself waits longer. */
+const longestPause = 30
+
 /** Of the folders that are being removed. */
 const goneSuffix = '.gone'
 
@@ -69,14 +78,20 @@ export class WorkingSnapshots implements WritableSnapshots, AsyncDisposable {
   readonly #snapshots = new Map<string, WorkingSnapshot>()
   readonly #opening = new Map<string, Promise<WorkingSnapshot>>()
   readonly #contents = new Map<string, Promise<ContentStore>>()
-  readonly #ids = new ObjectIds()
-  readonly #uploads: Semaphore
+  readonly #resources: StagingResources
   readonly #closed = new AbortController()
   #lastFolder = 0
 
   private constructor(options: WorkingSnapshotsOptions) {
     this.#options = options
-    this.#uploads = new Semaphore(options.concurrency)
+    this.#resources = {
+      uploads: new Semaphore(options.concurrency),
+      room: new StagingRoom(options.stagingBytes),
+      memory: new Semaphore(growingMemory),
+      buffers: partBuffers(),
+      hashes: new HashThread(),
+      ids: new ObjectIds(),
+    }
   }
 
   /** Takes up again what an earlier process has left in the folder. */
@@ -204,6 +219,7 @@ export class WorkingSnapshots implements WritableSnapshots, AsyncDisposable {
       else await snapshot[Symbol.asyncDispose]()
     }
     this.#snapshots.clear()
+    await this.#resources.hashes[Symbol.asyncDispose]()
   }
 
   async #discard(snapshot: WorkingSnapshot): Promise<void> {
@@ -286,7 +302,7 @@ export class WorkingSnapshots implements WritableSnapshots, AsyncDisposable {
       folder,
       store,
       contents: () => this.#contentsOf(repository),
-      uploads: this.#uploads,
+      resources: this.#resources,
       logger,
       writer,
       onPublished: (entry) => onPublished(repository, entry.number, entry),
@@ -306,7 +322,7 @@ export class WorkingSnapshots implements WritableSnapshots, AsyncDisposable {
 
   async #learn(repository: string): Promise<ContentStore> {
     const { store, cacheDir, logger } = this.#options
-    const contents = new ContentStore({ store, repository, ids: this.#ids })
+    const contents = new ContentStore({ store, repository, ids: this.#resources.ids })
     const signal = this.#closed.signal
     const snapshots = await listSnapshots(store, repository, { signal })
     await learnObjects(contents, { store, repository, cacheDir, logger, signal }, snapshots)
@@ -341,6 +357,8 @@ export class WorkingSnapshots implements WritableSnapshots, AsyncDisposable {
           })
           if (before === undefined || now - before.waiting < longest + before.pause) continue
         } else if (now - before.since < idle + before.pause) continue
+        // Not for ever, as a log that is being written never ends.
+        if (snapshot.isGrowing && now - (before?.waiting ?? now) < longestPause * longest) continue
         await this.#tryPublish(snapshot, now, seen)
       }
     }
@@ -362,7 +380,7 @@ export class WorkingSnapshots implements WritableSnapshots, AsyncDisposable {
     }
     const now = performance.now()
     const { longest, share } = this.#times
-    const pause = Math.min(30 * longest, (now - started) / share)
+    const pause = Math.min(longestPause * longest, (now - started) / share)
     seen.set(snapshot, { changes: snapshot.tree.changes, since: now, waiting: now, pause })
   }
 }

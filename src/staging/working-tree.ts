@@ -304,6 +304,7 @@ export class WorkingTree implements WritableTree {
     this.#changing(() => {
       this.#setContent(ino, content)
       this.#run('DELETE FROM staged WHERE ino = ?', ino)
+      this.#run('DELETE FROM growing WHERE ino = ?', ino)
     })
   }
 

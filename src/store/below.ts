@@ -39,6 +39,13 @@ export function below(store: ObjectStore, prefix: string): ObjectStore {
     async put(key, body, options) {
       return cut(await store.put(whole(key), body, options))
     },
+    parts: {
+      begin: (key, options) => store.parts.begin(whole(key), options),
+      put: (key, upload, part, options) => store.parts.put(whole(key), upload, part, options),
+      complete: async (key, upload, parts, options) =>
+        cut(await store.parts.complete(whole(key), upload, parts, options)),
+      abandon: (key, upload, options) => store.parts.abandon(whole(key), upload, options),
+    },
     delete: (keys, options) => store.delete(keys.map(whole), options),
   }
 }

@@ -7,9 +7,11 @@ import type { Abortable } from '../base/abort.ts'
 import { codeOf } from '../base/errors.ts'
 import { type Logger, silentLogger } from '../base/log.ts'
 import { Semaphore } from '../base/semaphore.ts'
+import { DirectoryParts } from './directory-parts.ts'
 import { DirectoryRoot, isAbsence, syncFolder, temporaryPrefix } from './directory-root.ts'
 import { StoreError } from './errors.ts'
 import { pieceSize, readSource } from './file-source.ts'
+import { finishFile } from './finish-file.ts'
 import { moveNew } from './move-new.ts'
 import {
   type ByteRange,
@@ -23,6 +25,7 @@ import {
   type ObjectStore,
   type ObjectStream,
   objectKey,
+  type PartStore,
   type PutBody,
   type PutOptions,
   type WriteGuard,
@@ -58,6 +61,7 @@ interface Walk {
  */
 export class DirectoryStore implements ObjectStore {
   readonly description: string
+  readonly parts: PartStore
   readonly #root: DirectoryRoot
   /** A condition and the write it allows must not be parted by another write of this process. */
   readonly #writing = new Semaphore(1)
@@ -75,6 +79,13 @@ export class DirectoryStore implements ObjectStore {
     this.#logger = logger
     this.#guard = guard
     this.description = root
+    this.parts = new DirectoryParts({
+      root: this.#root,
+      prepare: (folder) => this.#prepare(folder),
+      appear: (key, file, given) => this.#appear(key, file, given),
+      head: (key, given) => this.head(key, given),
+      metadataOf,
+    })
   }
 
   async get(
@@ -155,21 +166,27 @@ export class DirectoryStore implements ObjectStore {
     const temporary = join(dirname(path), temporaryPrefix + randomBytes(8).toString('hex'))
     try {
       const metadata = metadataOf(key, await this.#writeTemporary(temporary, body, signal))
-      using _turn = await this.#writing.acquire({ signal })
-      {
-        using _lock = await this.#root.lock(ifMatch === undefined ? 'shared' : 'exclusive', { signal })
-        if (ifMatch !== undefined && (await this.head(key))?.etag !== ifMatch) throw changed(key)
-        this.#guard()
-        if (ifNoneMatch === '*') moveNew(temporary, path)
-        else renameSync(temporary, path)
-      }
-      await syncFolder(dirname(path))
+      await this.#appear(key, temporary, { ifNoneMatch, ifMatch, signal })
       return metadata
     } catch (error) {
       throw signal?.aborted ? signal.reason : this.#root.failure(error, key)
     } finally {
       await rm(temporary, { force: true }).catch(() => {})
     }
+  }
+
+  /** A file that is whole, and on the disk, becomes the object. */
+  async #appear(key: ObjectKey, file: string, { ifNoneMatch, ifMatch, signal }: PutOptions): Promise<void> {
+    const path = this.#root.pathOf(key)
+    using _turn = await this.#writing.acquire({ signal })
+    {
+      using _lock = await this.#root.lock(ifMatch === undefined ? 'shared' : 'exclusive', { signal })
+      if (ifMatch !== undefined && (await this.head(key))?.etag !== ifMatch) throw changed(key)
+      this.#guard()
+      if (ifNoneMatch === '*') moveNew(file, path)
+      else renameSync(file, path)
+    }
+    await syncFolder(dirname(path))
   }
 
   async delete(keys: readonly ObjectKey[], { signal }: Abortable = {}): Promise<void> {
@@ -297,7 +314,9 @@ export class DirectoryStore implements ObjectStore {
     }
   }
 
-  async #sweep(folder: string): Promise<void> {
+  /** For a file that is to be written there. */
+  async #prepare(folder: string): Promise<void> {
+    await this.#root.makeFolder(folder)
     if (this.#swept.has(folder)) return
     this.#swept.add(folder)
     await removeStaleTemporaries(folder)
@@ -306,8 +325,7 @@ export class DirectoryStore implements ObjectStore {
   async #writeTemporary(path: string, body: PutBody, signal: AbortSignal | undefined): Promise<BigIntStats> {
     for (let attempt = 1; ; attempt++)
       try {
-        await this.#root.makeFolder(dirname(path))
-        await this.#sweep(dirname(path))
+        await this.#prepare(dirname(path))
         return await writeWhole(path, body, signal)
       } catch (error) {
         if (codeOf(error) !== 'ENOENT' || attempt === folderTries) throw error
@@ -340,10 +358,5 @@ async function writeWhole(
   await using file = await open(path, 'wx', 0o600)
   if (Buffer.isBuffer(body)) await file.writeFile(body, { signal })
   else for await (const chunk of readSource(body, signal)) await file.writeFile(chunk)
-  // The kernel's clock ticks every few milliseconds, in which a freed inode can come again: the etag needs a finer one. The whole of
-  // `performance` would not do: it stands still while the machine sleeps, and takes no part in a clock that is set.
-  const now = (Date.now() + (performance.now() % 1)) / 1000
-  await file.utimes(now, now)
-  await file.sync()
-  return file.stat({ bigint: true })
+  return await finishFile(file)
 }

@@ -101,6 +101,8 @@ export interface PutOptions extends Abortable {
   readonly ifNoneMatch?: '*' | undefined
   /** Only if the object has this etag (S3 If-Match). Otherwise rejects with `changed`. */
   readonly ifMatch?: string | undefined
+  /** Of a body in memory, where it is known: a store that compares it refuses other bytes. */
+  readonly sha256?: Buffer | undefined
 }
 
 /** What is stored: bytes in memory, or a part of a local file that does not change meanwhile. */
@@ -112,7 +114,65 @@ export interface FileSource {
   readonly ranges: readonly ByteRange[]
 }
 
+/** What `begin` has begun, for whoever goes on with it, in another process too. */
+export type UploadToken = Brand<string, 'UploadToken'>
+
+export interface UploadPart {
+  /** From 1, at most `largestPartCount`. Sent once more, it takes the place of the one before. */
+  readonly number: number
+  /** Of its first byte in the object. */
+  readonly offset: number
+  /** At least `smallestPart` bytes, unless it is the last one. */
+  readonly bytes: Buffer
+  /** Of the bytes, as in `PutOptions`. */
+  readonly sha256?: Buffer | undefined
+}
+
+/** S3's limits for the parts of an object: bytes of all but the last, and how many there are. */
+export const smallestPart = 5 << 20
+export const largestPartCount = 10_000
+
+export interface WholeUpload extends Abortable {
+  /** Of all parts together. */
+  readonly size: number
+}
+
+/**
+ * Objects whose bytes come bit by bit, while nobody can see them. Parts may be sent in any order, and concurrently. Who goes on with an upload whose
+ * parts are gone is told so by `changed`.
+ */
+export interface PartStore {
+  begin(key: ObjectKey, options?: Abortable): Promise<UploadToken>
+  /** Resolves with what `complete` asks for when the part is kept, whatever becomes of this process or its machine. */
+  put(key: ObjectKey, upload: UploadToken, part: UploadPart, options?: Abortable): Promise<string>
+  /** The object is there, whole. `parts`: what `put` has resolved with, in the order of their numbers. May be repeated. */
+  complete(
+    key: ObjectKey,
+    upload: UploadToken,
+    parts: readonly string[],
+    options: WholeUpload,
+  ): Promise<ObjectMetadata>
+  /** The parts go; what is gone already is no error. */
+  abandon(key: ObjectKey, upload: UploadToken, options?: Abortable): Promise<void>
+}
+
+/** The same, each request by way of `through`. */
+export function eachPartRequest(
+  parts: PartStore,
+  through: <T, O extends Abortable>(request: (options: O) => Promise<T>, options: O) => Promise<T>,
+): PartStore {
+  return {
+    begin: (key, options = {}) => through((given) => parts.begin(key, given), options),
+    put: (key, upload, part, options = {}) =>
+      through((given) => parts.put(key, upload, part, given), options),
+    complete: (key, upload, sent, options) =>
+      through((given) => parts.complete(key, upload, sent, given), options),
+    abandon: (key, upload, options = {}) => through((given) => parts.abandon(key, upload, given), options),
+  }
+}
+
 export interface ObjectStore extends ObjectReader {
+  readonly parts: PartStore
   /** Stores all bytes or nothing. Large sources go up in parts. Resolves with the new object's metadata. */
   put(key: ObjectKey, body: PutBody, options?: PutOptions): Promise<ObjectMetadata>
   /** Removes what is there of `keys`; a missing key is no error. */

@@ -27,6 +27,7 @@ import {
   type ObjectStore,
   type ObjectStream,
   objectKey,
+  type PartStore,
   type PutBody,
   type PutOptions,
 } from './object-store.ts'
@@ -34,6 +35,7 @@ import { bucketOf, descriptionOf } from './s3-client.ts'
 import { s3Error } from './s3-errors.ts'
 import { leanGetOf } from './s3-lean.ts'
 import type { S3StoreOptions } from './s3-options.ts'
+import { s3PartStore } from './s3-part-store.ts'
 import { proxyOf } from './s3-proxy.ts'
 import { S3Requests } from './s3-requests.ts'
 import { trustOf } from './s3-trust.ts'
@@ -45,6 +47,7 @@ const deleteBatch = 1000
 /** An object store in an S3 bucket, below a prefix. */
 export class S3Store implements ObjectStore {
   readonly description: string
+  readonly parts: PartStore
   readonly #options: S3StoreOptions
   /** As commands give it. */
   readonly #bucket: string
@@ -61,6 +64,13 @@ export class S3Store implements ObjectStore {
     this.description = descriptionOf(options)
     const trust = trustOf(options)
     this.#requests = new S3Requests(options, trust)
+    this.parts = s3PartStore({
+      description: this.description,
+      requests: this.#requests,
+      at: (key) => this.#at(key),
+      head: (key, given) => this.head(key, given),
+      failed: (error, key, signal) => this.#failed(error, key, signal),
+    })
     this.#lean = proxyOf(options) === undefined ? leanGetOf(options, trust, this.#requests) : undefined
   }
 

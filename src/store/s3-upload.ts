@@ -1,22 +1,25 @@
-import {
-  AbortMultipartUploadCommand,
-  CompleteMultipartUploadCommand,
-  CreateMultipartUploadCommand,
-  PutObjectCommand,
-  UploadPartCommand,
-} from '@aws-sdk/client-s3'
+import { PutObjectCommand } from '@aws-sdk/client-s3'
 import { type Abortable, orAborted } from '../base/abort.ts'
 import { Semaphore } from '../base/semaphore.ts'
 import { readSource } from './file-source.ts'
-import type { FileSource, PutBody, PutOptions } from './object-store.ts'
+import { type FileSource, largestPartCount, type PutBody, type PutOptions } from './object-store.ts'
+import { payloadHash } from './payload-hash.ts'
 import type { S3StoreOptions } from './s3-options.ts'
+import {
+  abandonUpload,
+  type BegunUpload,
+  beginUpload,
+  type Conditions,
+  completeUpload,
+  isUploadMissing,
+  sendPart,
+  type UploadTarget,
+} from './s3-parts.ts'
 import type { S3Requests } from './s3-requests.ts'
 import { retrying } from './with-retry.ts'
 
 /** Objects above it go up in parts of this size. */
 const multipartThreshold = 16 << 20
-/** S3's limits: at most 10,000 parts, each but the last at least 5 MiB. */
-const largestPartCount = 10_000
 const partConcurrency = 4
 /**
  * Bytes of a store's uploads that are in memory at a time, however many they are: an import has 32, whose parts would take 2 GiB. Sixteen parts keep any
@@ -25,11 +28,6 @@ const partConcurrency = 4
 export const uploadMemory = 256 << 20
 /** Milliseconds that whoever aborts a put waits for its remains to go; a server that hangs must not hold up a Ctrl-C. */
 const longestCleanup = 1000
-
-export interface UploadTarget {
-  readonly Bucket: string
-  readonly Key: string
-}
 
 export interface UploadWay {
   readonly requests: Pick<S3Requests, 'send'>
@@ -57,10 +55,9 @@ export async function upload(
   using _room = Buffer.isBuffer(body) ? undefined : await way.memory.acquire({ signal, weight: size })
   const bytes = Buffer.isBuffer(body) ? body : await readAll(body, size, signal)
   try {
-    const output = await way.requests.send(
-      new PutObjectCommand({ ...target, Body: bytes, ...conditionsOf(options) }),
-      { patience: 'silence', signal },
-    )
+    const command = new PutObjectCommand({ ...target, Body: bytes, ...conditionsOf(options) })
+    command.middlewareStack.add(payloadHash(options.sha256), { step: 'build' })
+    const output = await way.requests.send(command, { patience: 'silence', signal })
     return output.ETag ?? ''
   } catch (error) {
     throw way.failed(error)
@@ -80,25 +77,15 @@ async function uploadParts(
 ): Promise<string> {
   const { requests, failed } = way
   const { signal } = options
-  const created = requests
-    .send(new CreateMultipartUploadCommand(target))
-    .then(({ UploadId }) => ({ ...target, UploadId }))
+  const created = beginUpload(requests, target)
   // Parts that nobody completes are stored, and paid for, until they are aborted.
   const giveUp = async (): Promise<void> => {
-    await created.then((begun) => requests.send(new AbortMultipartUploadCommand(begun))).catch(() => {})
+    await created.then((begun) => abandonUpload(requests, begun)).catch(() => {})
   }
   try {
     const begun = await orAborted(created, signal)
-    const parts = await sendParts(way, begun, body, size, options)
-    const output = await requests.send(
-      new CompleteMultipartUploadCommand({
-        ...begun,
-        MultipartUpload: { Parts: parts },
-        ...conditionsOf(options),
-      }),
-      { patience: 'long', signal },
-    )
-    return output.ETag ?? ''
+    const etags = await sendParts(way, begun, body, size, options)
+    return await completeUpload(requests, begun, etags, { ...conditionsOf(options), signal })
   } catch (error) {
     const patience = signal?.aborted ? AbortSignal.timeout(longestCleanup) : undefined
     await orAborted(giveUp(), patience).catch(() => {})
@@ -109,40 +96,34 @@ async function uploadParts(
 /** A part that fails is sent again by itself: the rest of a large object need not go up once more. */
 async function sendParts(
   { requests, memory, partRetry, failed }: UploadWay,
-  begun: UploadTarget & { readonly UploadId: string | undefined },
+  begun: BegunUpload,
   body: PutBody,
   size: number,
   { signal }: Abortable,
-): Promise<{ ETag: string | undefined; PartNumber: number }[]> {
+): Promise<string[]> {
   const partSize = Math.max(multipartThreshold, Math.ceil(size / largestPartCount))
   const places = new Semaphore(partConcurrency)
   const failure = new AbortController()
   const onAbort = (): void => failure.abort(signal?.reason)
   signal?.addEventListener('abort', onAbort, { once: true })
-  const parts: Promise<{ ETag: string | undefined; PartNumber: number }>[] = []
+  const parts: Promise<string>[] = []
   const roomFor = async (weight: number): Promise<Disposable> => {
     using held = new DisposableStack()
     held.use(await places.acquire({ signal: failure.signal }))
     held.use(await memory.acquire({ signal: failure.signal, weight }))
     return held.move()
   }
-  const send = async ({ bytes, room }: Part, PartNumber: number) => {
+  const send = async ({ bytes, room }: Part, number: number): Promise<string> => {
     using _room = room
-    const { ETag } = await retrying(
+    return await retrying(
       () =>
-        requests
-          .send(new UploadPartCommand({ ...begun, PartNumber, Body: bytes }), {
-            patience: 'silence',
-            signal: failure.signal,
-          })
-          .catch((error: unknown) => {
-            // The whole upload may go well another time, but none of its parts.
-            if ((error as Error).name === 'NoSuchUpload') failure.abort(failed(error))
-            throw failed(error)
-          }),
+        sendPart(requests, begun, { number, bytes }, { signal: failure.signal }).catch((error: unknown) => {
+          // The whole upload may go well another time, but none of its parts.
+          if (isUploadMissing(error)) failure.abort(failed(error))
+          throw failed(error)
+        }),
       { ...partRetry, signal: failure.signal },
     )
-    return { ETag, PartNumber }
   }
   try {
     signal?.throwIfAborted()
@@ -162,7 +143,7 @@ async function sendParts(
   }
 }
 
-function conditionsOf({ ifNoneMatch, ifMatch }: PutOptions): { IfNoneMatch?: string; IfMatch?: string } {
+function conditionsOf({ ifNoneMatch, ifMatch }: PutOptions): Conditions {
   return {
     ...(ifNoneMatch !== undefined && { IfNoneMatch: ifNoneMatch }),
     ...(ifMatch !== undefined && { IfMatch: ifMatch }),

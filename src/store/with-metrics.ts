@@ -1,5 +1,5 @@
 import { StoreError } from './errors.ts'
-import type { ObjectReader, ObjectStore } from './object-store.ts'
+import { eachPartRequest, type ObjectReader, type ObjectStore } from './object-store.ts'
 
 /** Requests that reached the store, by kind, since it was opened. */
 export interface StoreMetrics {
@@ -36,7 +36,7 @@ export function withMetrics<S extends ObjectReader | ObjectStore>(store: S, metr
       failed(error)
     }
   }
-  const counting: ObjectReader & Partial<ObjectStore> = {
+  const counting: ObjectReader = {
     description: store.description,
     async get(key, options) {
       metrics.get++
@@ -65,17 +65,31 @@ export function withMetrics<S extends ObjectReader | ObjectStore>(store: S, metr
       }
     },
   }
-  if ('put' in store) {
-    counting.put = async (key, body, options) => {
+  if (!('put' in store)) return counting as S
+  const parts = eachPartRequest(store.parts, (request, options) => {
+    metrics.put++
+    return request(options).catch(failed)
+  })
+  const writing: ObjectStore = {
+    ...counting,
+    async put(key, body, options) {
       metrics.put++
       const metadata = await store.put(key, body, options).catch(failed)
       metrics.bytesOut += metadata.size
       return metadata
-    }
-    counting.delete = (keys, options) => {
+    },
+    parts: {
+      ...parts,
+      async put(key, upload, part, options) {
+        const sent = await parts.put(key, upload, part, options)
+        metrics.bytesOut += part.bytes.length
+        return sent
+      },
+    },
+    delete(keys, options) {
       metrics.delete++
       return store.delete(keys, options).catch(failed)
-    }
+    },
   }
-  return counting as S
+  return writing as S
 }

@@ -1,7 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Abortable } from '../base/abort.ts'
 import { StoreError } from './errors.ts'
-import { isBehind, type ListPage, type ObjectReader, type ObjectStore } from './object-store.ts'
+import {
+  eachPartRequest,
+  isBehind,
+  type ListPage,
+  type ObjectReader,
+  type ObjectStore,
+} from './object-store.ts'
 import type { StoreMetrics } from './with-metrics.ts'
 
 export interface RetryPolicy {
@@ -52,7 +58,7 @@ export function withRetry<S extends ObjectReader | ObjectStore>(
 ): S {
   const again = <T>(work: () => Promise<T>, options: Abortable | undefined): Promise<T> =>
     retrying(work, { policy, metrics, signal: options?.signal })
-  const wrapped: ObjectReader & Partial<ObjectStore> = {
+  const wrapped: ObjectReader = {
     description: store.description,
     get: (key, options) => again(() => store.get(key, options), options),
     getStream: (key, options) => again(() => store.getStream(key, options), options),
@@ -77,16 +83,19 @@ export function withRetry<S extends ObjectReader | ObjectStore>(
       }
     },
   }
-  if ('put' in store) {
-    wrapped.put = (key, body, options) => {
+  if (!('put' in store)) return wrapped as S
+  const writing: ObjectStore = {
+    ...wrapped,
+    put: (key, body, options) => {
       const isConditional = options?.ifNoneMatch !== undefined || options?.ifMatch !== undefined
       return isConditional
         ? store.put(key, body, options)
         : again(() => store.put(key, body, options), options)
-    }
-    wrapped.delete = (keys, options) => again(() => store.delete(keys, options), options)
+    },
+    parts: eachPartRequest(store.parts, (request, options) => again(() => request(options), options)),
+    delete: (keys, options) => again(() => store.delete(keys, options), options),
   }
-  return wrapped as S
+  return writing as S
 }
 
 /** Waits before the next try, or throws when there is none: `error`, or the reason of an abort. */

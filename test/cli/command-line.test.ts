@@ -141,7 +141,11 @@ const wrong: [string, string[], RegExp][] = [
     ['check', '/tmp', '--read-data=0'],
     /--read-data is a percentage, above 0 and up to 100, not "0"/,
   ],
-  ['a read-write mount', ['mount', '/', '/tmp', '--no-read-only'], /only read-only mounts/],
+  [
+    'a mount that is to write, and not to',
+    ['mount', '/', '/tmp', '--read-only', '--read-write'],
+    /mutually exclusive/,
+  ],
   ['a word that is no destination', ['snapshots', 'no-such-word'], /there is no folder "no-such-word" here/],
 ]
 for (const [title, args, message] of wrong)

@@ -1,9 +1,16 @@
-import { randomBytes } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import { rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { ExecutionContext, TestFn } from 'ava'
-import { type ListPage, type ObjectKey, type ObjectStore, objectKey } from '../../src/store/object-store.ts'
+import {
+  type ListPage,
+  type ObjectKey,
+  type ObjectStore,
+  objectKey,
+  smallestPart,
+  type UploadPart,
+} from '../../src/store/object-store.ts'
 
 export interface StoreFixture extends AsyncDisposable {
   readonly store: ObjectStore
@@ -306,5 +313,49 @@ export function objectStoreSuite(
     } finally {
       await rm(path)
     }
+  })
+
+  storeTest('an object grows in parts that nobody sees before it is whole', async (t, store) => {
+    const key = objectKey('a/growing')
+    const bytes = randomBytes(2 * smallestPart + 1000)
+    const part = (number: number): UploadPart => {
+      const offset = (number - 1) * smallestPart
+      return { number, offset, bytes: bytes.subarray(offset, offset + smallestPart) }
+    }
+    const upload = await store.parts.begin(key)
+    // In any order, and one of them twice.
+    await store.parts.put(key, upload, { number: 1, offset: 0, bytes: randomBytes(smallestPart) })
+    const [third, first] = await Promise.all(
+      [3, 1].map((number) => store.parts.put(key, upload, part(number))),
+    )
+    t.is(await store.head(key), undefined)
+    t.deepEqual((await listed(store.list(''))).keys, [])
+    const second = await store.parts.put(key, upload, part(2))
+    const sent = [first, second, third] as string[]
+    const whole = await store.parts.complete(key, upload, sent, { size: bytes.length })
+    t.is(whole.size, bytes.length)
+    // Who has not heard the answer asks again.
+    t.is((await store.parts.complete(key, upload, sent, { size: bytes.length })).size, bytes.length)
+    t.is((await store.head(key))?.etag, whole.etag)
+    t.true((await store.get(key))?.bytes.equals(bytes))
+  })
+
+  storeTest('an upload that is given up leaves nothing, and cannot be gone on with', async (t, store) => {
+    const key = objectKey('a/growing')
+    const upload = await store.parts.begin(key)
+    const part = { number: 1, offset: 0, bytes: Buffer.from('content') }
+    const sent = await store.parts.put(key, upload, part)
+    await store.parts.abandon(key, upload)
+    await store.parts.abandon(key, upload)
+    await t.throwsAsync(store.parts.put(key, upload, part), { code: 'changed' })
+    await t.throwsAsync(store.parts.complete(key, upload, [sent], { size: 7 }), { code: 'changed' })
+    t.is(await store.head(key), undefined)
+  })
+
+  storeTest('a body whose SHA-256 is known is stored', async (t, store) => {
+    const bytes = randomBytes(100_000)
+    const sha256 = createHash('sha256').update(bytes).digest()
+    await store.put(objectKey('hashed'), bytes, { sha256 })
+    t.true((await store.get(objectKey('hashed')))?.bytes.equals(bytes))
   })
 }

@@ -23,6 +23,7 @@ function honouring(path: string, conditions: readonly (keyof PutOptions)[]): Obj
     getStream: (key, options) => store.getStream(key, options),
     head: (key, options) => store.head(key, options),
     list: (prefix, options) => store.list(prefix, options),
+    parts: store.parts,
     put: (key, body, options = {}) => store.put(key, body, kept(options)),
     delete: (keys, options) => store.delete(keys, options),
   }

@@ -57,6 +57,7 @@ test('what a snapshot refers to that is published meanwhile stays, and so does i
     getStream: (key, options) => store.getStream(key, options),
     head: (key, options) => store.head(key, options),
     list: (prefix, options) => store.list(prefix, options),
+    parts: store.parts,
     put: (key, body, options) => store.put(key, body, options),
     async delete(keys, options) {
       await store.delete(keys, options)

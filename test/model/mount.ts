@@ -9,7 +9,7 @@ import { listSnapshots } from '../../src/snapshot/catalog.ts'
 import { openSnapshotIndex } from '../../src/snapshot/index-file.ts'
 import { WorkingSnapshots } from '../../src/staging/working-snapshots.ts'
 import { StoreError } from '../../src/store/errors.ts'
-import type { ObjectStore } from '../../src/store/object-store.ts'
+import { eachPartRequest, type ObjectStore } from '../../src/store/object-store.ts'
 import { MemoryStore } from '../support/memory-store.ts'
 
 /** A mount without a kernel. */
@@ -75,6 +75,7 @@ export class ModelDestination {
       folder: this.#stateFolder,
       store,
       cacheDir: join(this.#folder, 'cache'),
+      stagingBytes: 1 << 30,
       concurrency: 3,
       logger: silentLogger,
       writer: 'jbfs test',
@@ -174,6 +175,7 @@ function mortal(store: ObjectStore, life: { readonly isDead: boolean }): ObjectS
     getStream: (...args) => living(() => store.getStream(...args)),
     head: (...args) => living(() => store.head(...args)),
     list: (...args) => store.list(...args),
+    parts: eachPartRequest(store.parts, (request, options) => living(() => request(options))),
     put: (...args) => living(() => store.put(...args)),
     delete: (...args) => living(() => store.delete(...args)),
   }

@@ -25,6 +25,7 @@ function withPut(store: ObjectStore, put: ObjectStore['put']): ObjectStore {
     getStream: (key, options) => store.getStream(key, options),
     head: (key, options) => store.head(key, options),
     list: (prefix, options) => store.list(prefix, options),
+    parts: store.parts,
     put,
     delete: (keys, options) => store.delete(keys, options),
   }

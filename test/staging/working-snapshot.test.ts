@@ -213,6 +213,7 @@ test('an adoption for which there is no room has not been', async (t) => {
   const file = addFile(snapshot.tree, 'file')
   const { inode } = { inode: { ...(snapshot.tree.inode(file) as Inode), size: 5 } }
   const staged = {
+    begins: 0,
     blocks: 0,
     seek: () => undefined,
     read: (): Uint8Array => {

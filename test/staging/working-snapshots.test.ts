@@ -35,6 +35,7 @@ async function destination(t: ExecutionContext): Promise<Destination> {
         folder: join(folder, 'working'),
         store,
         cacheDir: join(folder, 'cache'),
+        stagingBytes: 1 << 30,
         concurrency: 4,
         logger: silentLogger,
         writer: 'jbfs test',

@@ -3,10 +3,14 @@ import { join } from 'node:path'
 import type { ExecutionContext } from 'ava'
 import { silentLogger } from '../../src/base/log.ts'
 import { Semaphore } from '../../src/base/semaphore.ts'
+import { HashThread } from '../../src/cache/hash-thread.ts'
 import type { CatalogEntry } from '../../src/snapshot/catalog.ts'
 import { ContentStore } from '../../src/snapshot/content-store.ts'
 import { ObjectIds } from '../../src/snapshot/object-id.ts'
 import type { FileName, Ino } from '../../src/snapshot/tree.ts'
+import { growingMemory, partBuffers } from '../../src/staging/growing-upload.ts'
+import type { StagingResources } from '../../src/staging/staged-contents.ts'
+import { StagingRoom } from '../../src/staging/staging-room.ts'
 import { WorkingSnapshot, type WorkingSnapshotOptions } from '../../src/staging/working-snapshot.ts'
 import type { WorkingTree } from '../../src/staging/working-tree.ts'
 import { temporaryFolder } from '../snapshot/write-tree.ts'
@@ -22,18 +26,30 @@ export interface Staging {
   readonly store: MemoryStore
   readonly published: CatalogEntry[]
   readonly warnings: string[]
+  readonly room: StagingRoom
   optionsAt(name: string): WorkingSnapshotOptions
   begin(name?: string): WorkingSnapshot
   /** As after a crash: another object over the same folder. The one before is as good as dead. */
   recover(name?: string): WorkingSnapshot | undefined
 }
 
-export async function staging(t: ExecutionContext): Promise<Staging> {
+/** `stagingBytes`: room for all contents. */
+export async function staging(
+  t: ExecutionContext,
+  { stagingBytes = 1 << 30 }: { readonly stagingBytes?: number } = {},
+): Promise<Staging> {
   const folder = await temporaryFolder(t)
   const store = new MemoryStore()
   const ids = new ObjectIds()
   const contents = new ContentStore({ store, repository, ids })
-  const uploads = new Semaphore(4)
+  const resources: StagingResources = {
+    uploads: new Semaphore(4),
+    room: new StagingRoom(stagingBytes),
+    memory: new Semaphore(growingMemory),
+    buffers: partBuffers(),
+    hashes: new HashThread(),
+    ids,
+  }
   const published: CatalogEntry[] = []
   const warnings: string[] = []
   await mkdir(join(folder, 'working'))
@@ -45,12 +61,13 @@ export async function staging(t: ExecutionContext): Promise<Staging> {
   t.teardown(async () => {
     store.before = () => {}
     for (const snapshot of made) await snapshot[Symbol.asyncDispose]().catch(() => {})
+    await resources.hashes[Symbol.asyncDispose]()
   })
   const optionsAt = (name: string): WorkingSnapshotOptions => ({
     folder: join(folder, 'working', name),
     store,
     contents: async () => contents,
-    uploads,
+    resources,
     logger: { ...silentLogger, warn: (_, message) => void warnings.push(message) },
     writer: 'jbfs test',
     onPublished: (entry) => void published.push(entry),
@@ -60,6 +77,7 @@ export async function staging(t: ExecutionContext): Promise<Staging> {
     store,
     published,
     warnings,
+    room: resources.room,
     optionsAt,
     begin: (name = '1') => kept(WorkingSnapshot.begin(optionsAt(name), { repository, number: 1, top })),
     recover: (name = '1') =>

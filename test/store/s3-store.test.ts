@@ -1,8 +1,12 @@
+import { createHash } from 'node:crypto'
 import test from 'ava'
+import { objectKey } from '../../src/store/object-store.ts'
 import { s3Defaults } from '../../src/store/s3-options.ts'
 import { S3Store } from '../../src/store/s3-store.ts'
 import { objectStoreSuite } from '../conformance/object-store.ts'
 import { availableS3Servers, type S3Server, startS3Server, whyNoS3 } from '../support/s3-server.ts'
+
+const key = objectKey('key')
 
 const servers = new Map<string, Promise<S3Server>>()
 
@@ -29,3 +33,17 @@ async function open(name: string, prefix: string) {
 const available = availableS3Servers()
 if (available.length === 0) objectStoreSuite(test, { name: 'S3', open: () => open('', ''), skipped: whyNoS3 })
 for (const name of available) objectStoreSuite(test, { name, open: () => open(name, 'backups/of us/') })
+
+for (const name of available)
+  test.serial(`${name}: a body that is not what its SHA-256 says is refused, and not stored`, async (t) => {
+    await using opened = await open(name, 'backups/')
+    const { store } = opened
+    const sha256 = createHash('sha256').update('content').digest()
+    await store.put(key, Buffer.from('content'), { sha256 })
+    await t.throwsAsync(store.put(key, Buffer.from('damaged'), { sha256 }))
+    t.is((await store.get(key))?.bytes.toString(), 'content')
+    const upload = await store.parts.begin(key)
+    const part = { number: 1, offset: 0, bytes: Buffer.from('damaged'), sha256 }
+    await t.throwsAsync(store.parts.put(key, upload, part))
+    await store.parts.abandon(key, upload)
+  })

@@ -1,6 +1,6 @@
 import test from 'ava'
 import { StoreError, type StoreErrorCode, storeErrorCodes } from '../../src/store/errors.ts'
-import { type ObjectStore, objectKey } from '../../src/store/object-store.ts'
+import { type ObjectStore, objectKey, type UploadToken } from '../../src/store/object-store.ts'
 import { createMetrics } from '../../src/store/with-metrics.ts'
 import { defaultRetryPolicy, retryDelay, withRetry } from '../../src/store/with-retry.ts'
 
@@ -37,6 +37,23 @@ function failing(code: StoreErrorCode, times: number): { store: ObjectStore; tri
       attempt('put')
       return metadata
     },
+    parts: {
+      async begin() {
+        attempt('begin')
+        return 'upload' as UploadToken
+      },
+      async put() {
+        attempt('part')
+        return 'etag'
+      },
+      async complete() {
+        attempt('complete')
+        return metadata
+      },
+      async abandon() {
+        attempt('abandon')
+      },
+    },
     async delete() {
       attempt('delete')
     },
@@ -50,6 +67,11 @@ const requests: Readonly<Record<string, (store: ObjectStore) => Promise<unknown>
   head: (store) => store.head(key),
   list: (store) => Array.fromAsync(store.list('')),
   put: (store) => store.put(key, Buffer.alloc(0)),
+  begin: (store) => store.parts.begin(key),
+  part: (store) =>
+    store.parts.put(key, 'upload' as UploadToken, { number: 1, offset: 0, bytes: Buffer.alloc(0) }),
+  complete: (store) => store.parts.complete(key, 'upload' as UploadToken, ['etag'], { size: 0 }),
+  abandon: (store) => store.parts.abandon(key, 'upload' as UploadToken),
   delete: (store) => store.delete([key]),
 }
 

@@ -1,7 +1,12 @@
 import test from 'ava'
 import { DirectoryStore } from '../../src/store/directory-store.ts'
 import { StoreError } from '../../src/store/errors.ts'
-import { type ObjectReader, type ObjectStore, objectKey } from '../../src/store/object-store.ts'
+import {
+  eachPartRequest,
+  type ObjectReader,
+  type ObjectStore,
+  objectKey,
+} from '../../src/store/object-store.ts'
 import { readOnly } from '../../src/store/read-only.ts'
 import { withConcurrency } from '../../src/store/with-concurrency.ts'
 import { createMetrics, withMetrics } from '../../src/store/with-metrics.ts'
@@ -28,6 +33,7 @@ function gated(store: ObjectStore): { store: ObjectStore; begun: () => number; o
       head: (...args) => passing(() => store.head(...args)),
       list: (...args) => store.list(...args),
       put: (...args) => passing(() => store.put(...args)),
+      parts: eachPartRequest(store.parts, (request, options) => passing(() => request(options))),
       delete: (...args) => passing(() => store.delete(...args)),
     },
   }

@@ -12,11 +12,14 @@ import {
   type ObjectStore,
   type ObjectStream,
   objectKey,
+  type PartStore,
   type PutBody,
   type PutOptions,
+  smallestPart,
+  type UploadToken,
 } from '../../src/store/object-store.ts'
 
-export type StoreCall = 'get' | 'head' | 'list' | 'put' | 'delete'
+export type StoreCall = 'get' | 'head' | 'list' | 'put' | 'delete' | 'begin' | 'part' | 'complete' | 'abandon'
 
 /** Objects in memory, under the conditions of a bucket. A test holds up calls, or has them fail, before or after they are done. */
 export class MemoryStore implements ObjectStore {
@@ -75,6 +78,44 @@ export class MemoryStore implements ObjectStore {
       this.objects.set(key, bytesOf(body))
       return this.#metadata(key) as ObjectMetadata
     })
+  }
+
+  /** Of each upload that is under way, its parts by number. */
+  readonly uploads = new Map<string, Map<number, Buffer>>()
+  #lastUpload = 0
+
+  readonly parts: PartStore = {
+    begin: (key, options = {}) =>
+      this.#call('begin', key, options, () => {
+        const token = `upload-${++this.#lastUpload}`
+        this.uploads.set(token, new Map())
+        return token as UploadToken
+      }),
+    put: (key, upload, { number, bytes }, options = {}) =>
+      this.#call('part', key, options, () => {
+        this.#upload(key, upload).set(number, Buffer.from(bytes))
+        return `part-${number}`
+      }),
+    complete: (key, upload, parts, options) =>
+      this.#call('complete', key, options, () => {
+        const there = this.#metadata(key)
+        if (!this.uploads.has(upload) && there?.size === options.size) return there
+        const sent = this.#upload(key, upload)
+        const pieces = parts.map((part) => sent.get(Number(part.slice('part-'.length))))
+        if (pieces.slice(0, -1).some((piece) => piece === undefined || piece.length < smallestPart))
+          throw new StoreError('invalid', 'a part is too small')
+        this.objects.set(key, Buffer.concat(pieces as Buffer[]))
+        this.uploads.delete(upload)
+        return this.#metadata(key) as ObjectMetadata
+      }),
+    abandon: (key, upload, options = {}) =>
+      this.#call('abandon', key, options, () => void this.uploads.delete(upload)),
+  }
+
+  #upload(key: string, upload: UploadToken): Map<number, Buffer> {
+    const parts = this.uploads.get(upload)
+    if (parts === undefined) throw new StoreError('changed', `${key}: its parts are gone`)
+    return parts
   }
 
   async delete(

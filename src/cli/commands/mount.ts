@@ -38,13 +38,12 @@ const mountFlags = {
   foreground: { type: 'boolean', default: false, describe: 'do not go to the background' },
   'read-only': {
     type: 'boolean',
-    default: mountDefaults.readOnly,
-    describe: 'nothing is ever written to the destination',
+    conflicts: 'read-write',
+    describe: 'nothing is ever written to the destination [default]',
   },
   'read-write': {
     type: 'boolean',
-    default: false,
-    describe: 'let backups be written there: an early version of it',
+    describe: 'let backups be written there',
   },
   ...stateDirFlag,
   'allow-other': {
@@ -69,6 +68,12 @@ const mountFlags = {
     requiresArg: true,
     default: '0',
     describe: 'file content kept on disk; 0 for none',
+  },
+  staging: {
+    type: 'string',
+    requiresArg: true,
+    default: '10G',
+    describe: 'room in the state folder for what is written and not stored yet',
   },
   'cache-dir': {
     type: 'string',
@@ -127,13 +132,14 @@ async function runMount(args: ArgumentsCamelCase<MountArguments>): Promise<void>
   const options = mountOptions({
     destination,
     mountpoint,
-    readOnly: !args['read-write'],
+    readOnly: args['read-only'] ?? !args['read-write'],
     stateDir: resolve(args['state-dir'] ?? folders.state),
     writer: `jbfs ${version()}`,
     allowOther: args['allow-other'],
     transport: args.transport,
     memoryBytes: sizeOf('--memory', args.memory),
     diskCacheBytes: sizeOf('--disk-cache', args['disk-cache']),
+    stagingBytes: sizeOf('--staging', args.staging),
     cacheDir: args['cache-dir'] === undefined ? folders.cache : pathOf('--cache-dir', args['cache-dir']),
     refreshSeconds: args.refresh,
     controlSocket: controlSocketPath(folders.runtime, mountpoint),
@@ -228,6 +234,7 @@ function backgroundArguments(options: MountOptions, config: string | undefined):
     ...flag('transport', options.transport),
     ...flag('memory', options.memoryBytes),
     ...flag('disk-cache', options.diskCacheBytes),
+    ...flag('staging', options.stagingBytes),
     ...flag('cache-dir', options.cacheDir),
     ...flag('refresh', options.refreshSeconds),
     ...flag('log-level', options.logLevel),

@@ -16,6 +16,7 @@ function failing(path: string, failure: Partial<ObjectStore>): ObjectStore {
     getStream: (key, options) => store.getStream(key, options),
     head: (key, options) => store.head(key, options),
     list: (prefix, options) => store.list(prefix, options),
+    parts: store.parts,
     put: (key, body, options) => store.put(key, body, options),
     delete: (keys, options) => store.delete(keys, options),
     ...failure,

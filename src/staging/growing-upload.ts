@@ -1,0 +1,396 @@
+import { createHash } from 'node:crypto'
+import { setTimeout as delay } from 'node:timers/promises'
+import { BufferPool } from '../base/buffer-pool.ts'
+import type { Semaphore } from '../base/semaphore.ts'
+import { CacheError } from '../cache/errors.ts'
+import type { HashThread } from '../cache/hash-thread.ts'
+import { fileKey } from '../destination/layout.ts'
+import type { NewObject } from '../snapshot/working-index.ts'
+import type { ByteRange, ObjectKey, ObjectStore, UploadToken } from '../store/object-store.ts'
+import type { GrowingState, SentPart } from './growing-rows.ts'
+import type { StagedFile } from './staged-file.ts'
+
+export interface GrowingUploadOptions {
+  readonly store: ObjectStore
+  readonly repository: string
+  readonly file: StagedFile
+  /** Bytes of all growing uploads that are in memory. */
+  readonly memory: Semaphore
+  /** For parts: `partBuffers`. */
+  readonly buffers: BufferPool
+  readonly hashes: HashThread
+  /** Keeps the state beyond this process. */
+  readonly remember: (state: GrowingState) => void
+  /** A part is in the store, or could not be sent. */
+  readonly onProgress: () => void
+}
+
+interface Part {
+  readonly number: number
+  /** In the object. */
+  readonly offset: number
+  readonly length: number
+  /** In the file. */
+  readonly ranges: readonly ByteRange[]
+  etag: string | undefined
+  isUnderWay: boolean
+}
+
+/** What `finish` has made of the end of the file. */
+interface Whole {
+  /** -1: it has failed. */
+  readonly end: number
+  readonly rest: readonly ByteRange[]
+  readonly etag: string | undefined
+  readonly sha256: Buffer | undefined
+}
+
+/** What the whole file is. */
+export interface GrownContent {
+  readonly size: number
+  readonly sha256: Buffer
+  readonly ranges: readonly ByteRange[]
+}
+
+/** Bytes of the first parts. An object has at most 10,000: the thousand after them are twice as large, and so on, which is enough for the 5 TiB of S3. */
+const firstPartSize = 16 << 20
+const partsOfASize = 1000
+const concurrency = 8
+/** Milliseconds before parts that could not be sent are tried again, doubled up to the largest. */
+const firstPause = 1_000
+const largestPause = 60_000
+
+/** Bytes of parts that are in memory at a time. */
+export const growingMemory = concurrency * firstPartSize
+
+/** Two are kept: one fills while another is under way. */
+export function partBuffers(): BufferPool {
+  return new BufferPool(firstPartSize, 2)
+}
+
+/**
+ * The upload of one file while it is being written from its start to its end: what has been written is sent in parts, and where the staging area is short of room,
+ * given up there when the store has it. The object appears when the file is closed. Whoever writes to what has been cut into parts (`cut`) must give it up
+ * before, which only who has not freed anything can.
+ */
+export class GrowingUpload {
+  readonly id: string
+  readonly #options: GrowingUploadOptions
+  readonly #ended = new AbortController()
+  readonly #parts: Part[] = []
+  #cut = 0
+  #size = 0
+  #upload: Promise<UploadToken> | undefined
+  #underWay = 0
+  #failure: Error | undefined
+  #pause = firstPause
+  /** undefined: parts of an earlier process are in it, or the thread has died. */
+  #hash: number | undefined
+  /** Parts that have been given to it. */
+  #hashed = 0
+  #reading: Promise<unknown> = Promise.resolve()
+  #isRetrying = false
+  #token: UploadToken | undefined
+  #whole: Whole | undefined
+  #waiting = Promise.withResolvers<void>()
+
+  constructor(id: string, options: GrowingUploadOptions) {
+    this.id = id
+    this.#options = options
+    this.#hash = options.hashes.newStream()
+    this.#waiting.promise.catch(() => {})
+  }
+
+  /** Goes on with what an earlier process has begun. */
+  static resume({ id, upload, freed, parts }: GrowingState, options: GrowingUploadOptions): GrowingUpload {
+    const growing = new GrowingUpload(id, options)
+    growing.#upload = Promise.resolve(upload)
+    growing.#token = upload
+    growing.#hash = undefined
+    for (const part of parts) growing.#add(part.length, part.ranges, part.etag)
+    growing.#cut = freed
+    return growing
+  }
+
+  /** Before this offset of the file everything is in a part. */
+  get cut(): number {
+    return this.#cut
+  }
+
+  /** What the last part failed with, if none has been stored since. */
+  get failure(): Error | undefined {
+    return this.#failure
+  }
+
+  /** Bytes of it that are in the store. */
+  get stored(): number {
+    return this.#parts.reduce((sum, { etag, length }) => sum + (etag === undefined ? 0 : length), 0)
+  }
+
+  /** Whether something is on its way to the store. */
+  get isUnderWay(): boolean {
+    return this.#parts.some(({ etag }) => etag === undefined)
+  }
+
+  get key(): ObjectKey {
+    return fileKey(this.#options.repository, this.id)
+  }
+
+  /** All before `end` is written. */
+  grow(end: number): void {
+    while (end - this.#cut >= this.#nextPartSize) {
+      const taken = this.#take(end, this.#nextPartSize)
+      if (taken === undefined) return
+      this.#add(taken.length, taken.ranges, undefined)
+      this.#cut = taken.end
+    }
+    this.#send()
+  }
+
+  /** Resolves when all before `end`, where the file ends, is in the store, though not visible. Rejects with what a part fails with. */
+  async finish(end: number): Promise<GrownContent> {
+    this.#failure = undefined
+    this.grow(end)
+    while (this.isUnderWay) {
+      if (this.#failure !== undefined) throw this.#failure
+      await this.#waiting.promise
+    }
+    this.#whole = this.#whole?.end === end ? this.#whole : await this.#sendRest(end)
+    const { rest, sha256 } = this.#whole
+    const size = this.#size + lengthOf(rest)
+    return { size, sha256: sha256 ?? (await this.#digestOfStored(size)), ranges: this.#rangesWith(rest) }
+  }
+
+  /** The object appears. */
+  async complete({ size, sha256 }: GrownContent): Promise<NewObject> {
+    await this.#complete(size)
+    return { id: this.id, size, sha256 }
+  }
+
+  /** Gives up in the staging folder what the store has. Returns whether there was something. */
+  free(): boolean {
+    const { file, remember } = this.#options
+    let end = file.begins
+    const parts: SentPart[] = []
+    for (const { etag, length, ranges } of this.#parts) {
+      if (etag === undefined) break
+      parts.push({ etag, length, ranges })
+      end = endOf(ranges)
+    }
+    if (end <= file.begins || this.#token === undefined) return false
+    remember({ id: this.id, upload: this.#token, freed: end, parts })
+    file.free(end)
+    return true
+  }
+
+  /** Nothing more is sent; what has been can be gone on with. */
+  stop(reason: unknown): void {
+    this.#ended.abort(reason)
+    if (this.#hash !== undefined) this.#options.hashes.forget(this.#hash)
+    this.#hash = undefined
+    this.#waiting.reject(reason)
+  }
+
+  /** Stops, and has the parts go. Rejects when they could not be removed. */
+  async abandon(): Promise<void> {
+    const upload = this.#upload
+    this.stop(new DOMException('the file is written anew', 'AbortError'))
+    const token = await upload?.catch(() => undefined)
+    if (token !== undefined) await this.#options.store.parts.abandon(this.key, token)
+  }
+
+  get #nextPartSize(): number {
+    return firstPartSize * 2 ** Math.floor(this.#parts.length / partsOfASize)
+  }
+
+  /** The next `size` bytes of data behind the cut; undefined when there are fewer before `end`. */
+  #take(end: number, size: number): { ranges: ByteRange[]; length: number; end: number } | undefined {
+    const ranges: ByteRange[] = []
+    let length = 0
+    for (const range of this.#options.file.ranges({ offset: this.#cut, length: end - this.#cut })) {
+      const taken = { offset: range.offset, length: Math.min(range.length, size - length) }
+      ranges.push(taken)
+      length += taken.length
+      if (length === size) return { ranges, length, end: taken.offset + taken.length }
+    }
+    return undefined
+  }
+
+  #add(length: number, ranges: readonly ByteRange[], etag: string | undefined): void {
+    const number = this.#parts.length + 1
+    this.#parts.push({ number, offset: this.#size, length, ranges, etag, isUnderWay: false })
+    this.#size += length
+  }
+
+  #send(): void {
+    for (const part of this.#parts) {
+      if (this.#underWay >= concurrency || this.#ended.signal.aborted) return
+      if (part.etag !== undefined || part.isUnderWay) continue
+      part.isUnderWay = true
+      this.#underWay++
+      void this.#sendFull(part).finally(() => {
+        part.isUnderWay = false
+        this.#underWay--
+        this.#progress()
+        if (this.#failure === undefined) this.#send()
+        else void this.#tryAgain()
+      })
+    }
+  }
+
+  async #sendFull(part: Part): Promise<void> {
+    try {
+      part.etag = await this.#sendPart(part)
+      this.#failure = undefined
+      this.#pause = firstPause
+    } catch (error) {
+      this.#failure = error as Error
+    }
+  }
+
+  /** What fills no part any more. */
+  async #sendRest(end: number): Promise<Whole> {
+    // What was behind the cut before has been hashed.
+    if (this.#whole !== undefined) this.#hash = undefined
+    const { file } = this.#options
+    const rest = end > this.#cut ? file.ranges({ offset: this.#cut, length: end - this.#cut }) : []
+    const whole = { end, rest, etag: undefined, sha256: undefined }
+    // Whatever becomes of it.
+    this.#whole = { ...whole, end: -1 }
+    const part = { number: this.#parts.length + 1, offset: this.#size, length: lengthOf(rest), ranges: rest }
+    // An upload has at least one part.
+    const etag = rest.length > 0 || part.number === 1 ? await this.#sendPart(part) : undefined
+    return { ...whole, etag, sha256: await this.#digest() }
+  }
+
+  async #sendPart(part: Omit<Part, 'etag' | 'isUnderWay'>): Promise<string> {
+    const { store } = this.#options
+    const { signal } = this.#ended
+    const { number, offset } = part
+    const reading = this.#reading.then(() => this.#read(part))
+    // One after the other, as they are hashed in their order.
+    this.#reading = reading.catch(() => {})
+    const { bytes, sha256, room } = await reading
+    using _room = room
+    return await store.parts.put(this.key, await this.#begun(), { number, offset, bytes, sha256 }, { signal })
+  }
+
+  async #read({ number, length, ranges }: Pick<Part, 'number' | 'length' | 'ranges'>): Promise<{
+    bytes: Buffer
+    sha256: Buffer | undefined
+    room: Disposable
+  }> {
+    const { file, memory, buffers, hashes } = this.#options
+    const isHashed = number <= this.#hashed
+    this.#hashed = Math.max(number, this.#hashed)
+    using held = new DisposableStack()
+    try {
+      held.use(await memory.acquire({ signal: this.#ended.signal, weight: length }))
+      const buffer = length > buffers.size ? Buffer.from(new SharedArrayBuffer(length)) : buffers.take()
+      if (buffer.length === buffers.size) held.defer(() => buffers.giveBack(buffer))
+      const bytes = buffer.subarray(0, length)
+      let filled = 0
+      for (const range of ranges) {
+        const piece = bytes.subarray(filled, filled + range.length)
+        if ((await file.fill(piece, range.offset)) < range.length)
+          throw new CacheError('corrupt', `${file.path} is shorter than it was`)
+        filled += range.length
+      }
+      // The thread has the same memory: it is to be done with it before it is used again.
+      const updated = isHashed ? undefined : this.#update(bytes)
+      const sha256 = await hashes.hash(bytes).catch(() => undefined)
+      await updated
+      return { bytes, sha256, room: held.move() }
+    } catch (error) {
+      if (!isHashed) this.#hash = undefined
+      throw error
+    }
+  }
+
+  /** For ever, as long as the file is there. */
+  async #tryAgain(): Promise<void> {
+    if (this.#isRetrying || this.#ended.signal.aborted) return
+    this.#isRetrying = true
+    await delay(this.#pause, undefined, { signal: this.#ended.signal, ref: false }).catch(() => {})
+    this.#isRetrying = false
+    this.#pause = Math.min(largestPause, this.#pause * 2)
+    this.#send()
+  }
+
+  #progress(): void {
+    this.#waiting.resolve()
+    this.#waiting = Promise.withResolvers()
+    this.#waiting.promise.catch(() => {})
+    this.#options.onProgress()
+  }
+
+  #begun(): Promise<UploadToken> {
+    if (this.#upload === undefined) {
+      const { store, remember } = this.#options
+      const begun = store.parts.begin(this.key, { signal: this.#ended.signal }).then((upload) => {
+        this.#token = upload
+        // So that the next process can give it up.
+        remember({ id: this.id, upload, freed: 0, parts: [] })
+        return upload
+      })
+      begun.catch(() => {
+        this.#upload = undefined
+      })
+      this.#upload = begun
+    }
+    return this.#upload
+  }
+
+  /** Resolves when the bytes are no longer needed. */
+  async #update(bytes: Buffer): Promise<void> {
+    const stream = this.#hash
+    if (stream === undefined) return
+    await this.#options.hashes.update(stream, bytes).catch(() => {
+      this.#hash = undefined
+    })
+  }
+
+  async #digest(): Promise<Buffer | undefined> {
+    const stream = this.#hash
+    if (stream === undefined) return undefined
+    this.#hash = undefined
+    return this.#options.hashes.digest(stream).catch(() => undefined)
+  }
+
+  /** Where nobody has hashed all parts as they went, the object is read once more. */
+  async #digestOfStored(size: number): Promise<Buffer> {
+    await this.#complete(size)
+    const found = await this.#options.store.getStream(this.key, { signal: this.#ended.signal })
+    if (found === undefined) throw new CacheError('missing', `${this.key} is not in the store`)
+    const digest = createHash('sha256')
+    for await (const piece of found.body) digest.update(piece)
+    const sha256 = digest.digest()
+    if (this.#whole !== undefined) this.#whole = { ...this.#whole, sha256 }
+    return sha256
+  }
+
+  async #complete(size: number): Promise<void> {
+    const { signal } = this.#ended
+    const etags = [...this.#parts, this.#whole].map((part) => part?.etag).filter((etag) => etag !== undefined)
+    await this.#options.store.parts.complete(this.key, await this.#begun(), etags, { size, signal })
+  }
+
+  #rangesWith(rest: readonly ByteRange[]): ByteRange[] {
+    const joined: { offset: number; length: number }[] = []
+    for (const { offset, length } of [...this.#parts.flatMap(({ ranges }) => ranges), ...rest]) {
+      const last = joined.at(-1)
+      if (last !== undefined && last.offset + last.length === offset) last.length += length
+      else joined.push({ offset, length })
+    }
+    return joined
+  }
+}
+
+function lengthOf(ranges: readonly ByteRange[]): number {
+  return ranges.reduce((sum, { length }) => sum + length, 0)
+}
+
+function endOf(ranges: readonly ByteRange[]): number {
+  const last = ranges.at(-1)
+  return last === undefined ? 0 : last.offset + last.length
+}

@@ -1,0 +1,65 @@
+import { ChangeError } from '../snapshot/errors.ts'
+
+/** What can make room. */
+export interface Reliever {
+  /** Gives up at once what need not be kept any more. */
+  relieve(): void
+  /** Whether something is under way that will make room, sooner or later. */
+  readonly isRelieving: boolean
+}
+
+/** The room that contents take which are not in the store yet, of all working snapshots. Who finds none waits until something has been stored. */
+export class StagingRoom {
+  /** Bytes. */
+  readonly limit: number
+  readonly #relievers = new Set<Reliever>()
+  readonly #waiting = new Set<() => void>()
+  #used = 0
+
+  constructor(limit: number) {
+    this.limit = limit
+  }
+
+  /** Bytes. */
+  get used(): number {
+    return this.#used
+  }
+
+  /** More than half of it is taken: what can go is better gone before somebody has to wait. */
+  get isShort(): boolean {
+    return this.#used > this.limit / 2
+  }
+
+  add(reliever: Reliever): Disposable {
+    this.#relievers.add(reliever)
+    return { [Symbol.dispose]: () => this.#relievers.delete(reliever) }
+  }
+
+  fits(bytes: number): boolean {
+    return this.#used + bytes <= this.limit
+  }
+
+  /** More, or with a negative number less, is taken. */
+  changed(bytes: number): void {
+    this.#used += bytes
+    if (bytes < 0) this.relieved()
+  }
+
+  /** What was under way has got on, or has ended: who waits looks again. */
+  relieved(): void {
+    for (const resolve of this.#waiting) resolve()
+    this.#waiting.clear()
+  }
+
+  /** Resolves when it may be worth looking again. Rejects with `staging-full` when nothing is under way that would make room. */
+  async freed(bytes: number): Promise<void> {
+    for (const reliever of this.#relievers) reliever.relieve()
+    if (this.fits(bytes)) return
+    if (bytes > this.limit || ![...this.#relievers].some(({ isRelieving }) => isRelieving))
+      throw new ChangeError(
+        'staging-full',
+        `the staging area of ${this.limit} bytes is full, and nothing in it can be stored before it is closed`,
+      )
+    await new Promise<void>((resolve) => this.#waiting.add(resolve))
+  }
+}

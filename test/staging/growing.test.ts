@@ -1,0 +1,260 @@
+import { createHash, randomBytes } from 'node:crypto'
+import test, { type ExecutionContext } from 'ava'
+import type { Ino, Inode } from '../../src/snapshot/tree.ts'
+import type { WorkingSnapshot } from '../../src/staging/working-snapshot.ts'
+import { StoreError } from '../../src/store/errors.ts'
+import { addFile, type Staging, staging, turn, until } from './working.ts'
+
+/** Files that are sent while they are being written: `src/staging/growing-upload.ts`. */
+
+const piece = 1 << 20
+/** Nobody needs other bytes in each of them, but in the order of them. */
+const noise = randomBytes(4 * piece)
+
+function contentOf(size: number): Buffer {
+  const bytes = Buffer.alloc(size)
+  for (let at = 0; at < size; at += noise.length) noise.copy(bytes, at)
+  for (let at = 0; at + 8 <= size; at += piece) bytes.writeDoubleBE(at, at)
+  return bytes
+}
+
+interface Prepared extends Staging {
+  readonly snapshot: WorkingSnapshot
+  readonly file: Ino
+}
+
+async function oneFile(t: ExecutionContext, stagingBytes?: number): Promise<Prepared> {
+  const prepared = await staging(t, { ...(stagingBytes !== undefined && { stagingBytes }) })
+  const snapshot = prepared.begin()
+  const file = addFile(snapshot.tree, 'f')
+  snapshot.opened(file, true)
+  return { ...prepared, snapshot, file }
+}
+
+async function write(snapshot: WorkingSnapshot, file: Ino, bytes: Buffer, from = 0): Promise<void> {
+  for (let at = 0; at < bytes.length; at += piece) {
+    await snapshot.write(file, from + at, bytes.subarray(at, at + piece), false)
+    // As between two requests of the kernel.
+    await turn()
+  }
+}
+
+/** Closes the file, and waits until it is an object; its bytes are `expected`, and nothing else is left. */
+async function isStored(t: ExecutionContext, prepared: Prepared, expected: Buffer): Promise<void> {
+  const { snapshot, file, store } = prepared
+  snapshot.closed(file, true)
+  await until(() => snapshot.stateOf(file) === 'stored')
+  const { object, size } = snapshot.tree.inode(file) as Inode
+  t.is(size, expected.length)
+  t.true(store.objects.get(object?.key as string)?.equals(expected), 'the object has the bytes')
+  t.deepEqual(object?.sha256, createHash('sha256').update(expected).digest())
+  await until(() => store.uploads.size === 0)
+  t.is(store.objects.size, 1)
+  t.is(prepared.room.used, 0)
+}
+
+test('a file that is larger than the staging area goes through it', async (t) => {
+  const limit = 64 * piece
+  const prepared = await oneFile(t, limit)
+  const { snapshot, file, room, store } = prepared
+  const bytes = contentOf(200 * piece + 12_345)
+  let most = 0
+  for (let at = 0; at < bytes.length; at += piece) {
+    await snapshot.write(file, at, bytes.subarray(at, at + piece), false)
+    most = Math.max(most, room.used)
+  }
+  t.true(most <= limit, `${most}`)
+  t.is(store.objects.size, 0)
+  t.is(snapshot.tree.inode(file)?.size, bytes.length)
+  await isStored(t, prepared, bytes)
+})
+
+test('while it is written its parts go up already, and what is written over is sent anew', async (t) => {
+  const prepared = await oneFile(t)
+  const { snapshot, file, store } = prepared
+  const bytes = contentOf(100 * piece)
+  await write(snapshot, file, bytes)
+  const sent = (): number => [...store.uploads.values()].reduce((sum, parts) => sum + parts.size, 0)
+  await until(() => sent() === 6)
+  t.is(snapshot.stagedContent(file)?.begins, 0)
+  bytes.write('other', 7)
+  await snapshot.write(file, 7, Buffer.from('other'), false)
+  await until(() => store.uploads.size === 0)
+  await isStored(t, prepared, bytes)
+})
+
+test('what is not here any more is fetched to be changed', async (t) => {
+  const prepared = await oneFile(t, 160 * piece)
+  const { snapshot, file } = prepared
+  const bytes = contentOf(120 * piece)
+  await write(snapshot, file, bytes)
+  await until(() => (snapshot.stagedContent(file)?.begins ?? 0) > 0)
+  bytes.write('other', 7)
+  await snapshot.write(file, 7, Buffer.from('other'), false)
+  t.is(snapshot.stagedContent(file)?.begins, 0)
+  t.deepEqual(Buffer.from(snapshot.stagedContent(file)?.read(0, 20) ?? []), bytes.subarray(0, 20))
+  // The object that it was for a moment is nobody's any more: gc collects it.
+  prepared.store.objects.clear()
+  await isStored(t, prepared, bytes)
+})
+
+test('where it finds no room to be fetched, the change fails, and the file is what it was', async (t) => {
+  const prepared = await oneFile(t, 64 * piece)
+  const { snapshot, file } = prepared
+  const bytes = contentOf(100 * piece)
+  await write(snapshot, file, bytes)
+  await t.throwsAsync(async () => snapshot.write(file, 7, Buffer.from('other'), false), {
+    code: 'staging-full',
+  })
+  await isStored(t, prepared, bytes)
+})
+
+test('who reads what is not here any more waits until it is an object', async (t) => {
+  const prepared = await oneFile(t, 64 * piece)
+  const { snapshot, file } = prepared
+  const bytes = contentOf(100 * piece)
+  await write(snapshot, file, bytes)
+  t.true((snapshot.stagedContent(file)?.begins ?? 0) > 0)
+  await snapshot.store(file, {})
+  t.is(snapshot.stagedContent(file), undefined)
+  await isStored(t, prepared, bytes)
+})
+
+for (const [title, stagingBytes] of [
+  ['a process that dies is gone on with, where what it sent is nowhere else', 64 * piece],
+  ['a process that dies leaves nothing in the store, where all is still here', 1 << 30],
+] as const)
+  test(title, async (t) => {
+    const prepared = await oneFile(t, stagingBytes)
+    const { store } = prepared
+    const bytes = contentOf(100 * piece)
+    await write(prepared.snapshot, prepared.file, bytes)
+    await until(() => store.uploads.size === 1)
+    // The one before is as good as dead.
+    store.before = () => new Promise(() => {})
+    await turn()
+    const snapshot = await (async () => {
+      store.before = () => {}
+      return prepared.recover()
+    })()
+    t.not(snapshot, undefined)
+    const again = { ...prepared, snapshot: snapshot as WorkingSnapshot }
+    again.snapshot.opened(prepared.file, true)
+    await until(() => again.snapshot.stateOf(prepared.file) === 'stored')
+    const { object } = again.snapshot.tree.inode(prepared.file) as Inode
+    t.true(store.objects.get(object?.key as string)?.equals(bytes))
+    t.deepEqual(object?.sha256, createHash('sha256').update(bytes).digest())
+    await until(() => store.uploads.size === 0)
+    t.is(store.objects.size, 1)
+  })
+
+test('a part that fails is told of, and sent again', async (t) => {
+  const prepared = await oneFile(t)
+  const { snapshot, file, store } = prepared
+  let isDown = true
+  store.before = (call) => {
+    if (call === 'part' && isDown) throw new StoreError('unavailable', 'the server has trouble')
+  }
+  const bytes = contentOf(90 * piece)
+  await write(snapshot, file, bytes)
+  await until(() => snapshot.failureOf(file) !== undefined)
+  t.regex(snapshot.failureOf(file)?.message ?? '', /trouble/)
+  isDown = false
+  await until(() => snapshot.failureOf(file) === undefined)
+  await isStored(t, prepared, bytes)
+})
+
+test('parts that somebody has taken away are sent again, from what is here', async (t) => {
+  const prepared = await oneFile(t)
+  const { snapshot, file, store } = prepared
+  const bytes = contentOf(90 * piece)
+  await write(snapshot, file, bytes)
+  await until(() => [...store.uploads.values()][0]?.size === 5)
+  store.uploads.clear()
+  await isStored(t, prepared, bytes)
+})
+
+test('what the repository has already is not kept twice', async (t) => {
+  const prepared = await oneFile(t)
+  const { snapshot, file, store } = prepared
+  const bytes = contentOf(80 * piece)
+  await write(snapshot, file, bytes)
+  await isStored(t, prepared, bytes)
+  const other = addFile(snapshot.tree, 'other')
+  snapshot.opened(other, true)
+  await write(snapshot, other, bytes)
+  await isStored(t, { ...prepared, file: other }, bytes)
+  t.is(snapshot.tree.inode(other)?.object?.key, snapshot.tree.inode(file)?.object?.key)
+  t.is(store.objects.size, 1)
+})
+
+test('holes are not sent', async (t) => {
+  const prepared = await oneFile(t)
+  const { snapshot, file, store } = prepared
+  const bytes = contentOf(90 * piece)
+  await write(snapshot, file, bytes.subarray(0, 40 * piece))
+  await write(snapshot, file, bytes.subarray(40 * piece), 400 * piece)
+  snapshot.closed(file, true)
+  await until(() => snapshot.stateOf(file) === 'stored')
+  const { object, size, sparse } = snapshot.tree.inode(file) as Inode
+  t.is(size, 450 * piece)
+  t.true(sparse)
+  t.true(store.objects.get(object?.key as string)?.equals(bytes))
+  t.deepEqual(
+    [...snapshot.tree.extents(file, 0)],
+    [
+      { offset: 0, length: 40 * piece, objectOffset: 0 },
+      { offset: 400 * piece, length: 50 * piece, objectOffset: 40 * piece },
+    ],
+  )
+})
+
+test('a file that loses its last name takes its parts along', async (t) => {
+  const prepared = await oneFile(t)
+  const { snapshot, file, store, room } = prepared
+  await write(snapshot, file, contentOf(80 * piece))
+  await until(() => store.uploads.size === 1)
+  snapshot.tree.unlink(snapshot.tree.root, 'f' as never)
+  snapshot.unlinked(file)
+  snapshot.closed(file, true)
+  await until(() => store.uploads.size === 0)
+  t.is(store.objects.size, 0)
+  t.is(room.used, 0)
+})
+
+test('who finds no room waits for what is being stored, and fails where nothing is', async (t) => {
+  const prepared = await oneFile(t, 64 * piece)
+  const { snapshot, file, store } = prepared
+  const gate = Promise.withResolvers<void>()
+  store.before = (call) => (call === 'put' ? gate.promise : undefined)
+  await write(snapshot, file, contentOf(30 * piece))
+  snapshot.closed(file, true)
+  const other = addFile(snapshot.tree, 'other')
+  snapshot.opened(other, true)
+  // Backwards: it cannot be sent before it is closed.
+  for (let at = 33; at >= 0; at--) await snapshot.write(other, at * piece, noise.subarray(0, piece), false)
+  let isWritten = false
+  const waiting = Promise.resolve(snapshot.write(other, 34 * piece, noise.subarray(0, piece), false)).then(
+    () => {
+      isWritten = true
+    },
+  )
+  for (let i = 0; i < 20; i++) await turn()
+  t.false(isWritten)
+  const interrupt = new AbortController()
+  const interrupted = Promise.resolve(
+    snapshot.write(other, 35 * piece, noise.subarray(0, piece), false, { signal: interrupt.signal }),
+  )
+  interrupt.abort(new Error('enough'))
+  await t.throwsAsync(interrupted, { message: 'enough' })
+  gate.resolve()
+  await waiting
+  await until(() => snapshot.stateOf(file) === 'stored')
+  await t.throwsAsync(
+    async () => {
+      for (let at = 35; at < 80; at++)
+        await snapshot.write(other, at * piece, noise.subarray(0, piece), false)
+    },
+    { code: 'staging-full' },
+  )
+})
