@@ -143,11 +143,12 @@ export class StagedContents implements Reliever {
     const growing = new Map(this.#rows.all().map(({ ino, state }) => [ino, state]))
     for (const ino of tree.staged()) {
       const state = growing.get(ino)
-      const file = this.#openLeft(ino, state?.freed ?? 0)
+      const begins = state?.freed ?? 0
+      const file = this.#openLeft(ino, begins)
       if (file === undefined) continue
       const content = this.#contentOf(ino)
       content.file = file
-      if (state !== undefined && file.begins > 0) {
+      if (state !== undefined && begins > 0) {
         growing.delete(ino)
         content.growing = GrowingUpload.resume(state, this.#growingOptions(content, file))
       }
@@ -165,13 +166,21 @@ export class StagedContents implements Reliever {
     }
   }
 
-  /** undefined: the system's own crash has taken it, or its end. Nobody had waited for that (fsync), so that what was stored last is the content again. */
+  /**
+   * undefined: the system's own crash has taken it, or its end. Nobody had waited for that (fsync), so that what was stored last is the content again. `begins`:
+   * before that its bytes are in the store, as those of an upload that goes on.
+   */
   #openLeft(ino: Ino, begins: number): StagedFile | undefined {
     const { tree, logger } = this.#options
     const path = this.#pathOf(ino)
-    const file = existsSync(path) ? new StagedFile(path, { isNew: false, begins }) : undefined
+    const isNew = !existsSync(path)
+    const file = isNew && begins === 0 ? undefined : new StagedFile(path, { isNew, begins })
     if (file !== undefined && file.size >= (tree.inode(ino)?.size ?? 0)) return file
     logger.error({ inode: ino, path }, 'what was written to a file is lost')
+    if (file !== undefined && begins > 0) {
+      if (file.size < begins) file.resize(begins)
+      return file
+    }
     tree.lost(ino)
     file?.remove()
     return undefined
