@@ -1,22 +1,20 @@
 import type { Timestamp } from '../snapshot/tree.ts'
 import type { ModeUnit, TimeUnit } from './mapping.ts'
-
-/** A value of a foreign table. Text that is not UTF-8 comes as its bytes. */
-export type Cell = null | number | bigint | string | Uint8Array
+import type { Value } from './query-protocol.ts'
 
 /**
  * What cells say, in the units of a mapping: null where they say nothing (NULL, or a text without anything in it), undefined where it is not understood.
  */
 type Said<T> = T | null | undefined
 
-export function textOf(cell: Cell): string | null {
+export function textOf(cell: Value): string | null {
   if (cell === null) return null
   if (typeof cell === 'object') return Buffer.from(cell.buffer, cell.byteOffset, cell.length).toString('hex')
   return String(cell)
 }
 
 /** Of names, paths and targets: any bytes. */
-export function bytesOf(cell: Cell): Buffer | null {
+export function bytesOf(cell: Value): Buffer | null {
   if (cell === null) return null
   return typeof cell === 'object'
     ? Buffer.from(cell.buffer, cell.byteOffset, cell.length)
@@ -24,7 +22,7 @@ export function bytesOf(cell: Cell): Buffer | null {
 }
 
 /** A whole number from 0 to `largest`, as a number or its decimal digits. */
-export function countOf(cell: Cell, largest: number): Said<number> {
+export function countOf(cell: Value, largest: number): Said<number> {
   if (cell === null || cell === '') return null
   if (typeof cell === 'string' && !/^\s*\d+\s*$/.test(cell)) return undefined
   const count = typeof cell === 'object' ? Number.NaN : Number(cell)
@@ -32,7 +30,7 @@ export function countOf(cell: Cell, largest: number): Said<number> {
 }
 
 /** Type and permissions, as st_mode; the type may be left out, and is 0 then. */
-export function modeOf(cell: Cell, unit: ModeUnit): Said<number> {
+export function modeOf(cell: Value, unit: ModeUnit): Said<number> {
   if (cell === null || cell === '') return null
   if (unit === 'letters') return typeof cell === 'string' ? modeOfLetters(cell.trim()) : undefined
   if (unit === 'decimal') return countOf(cell, 0o177777)
@@ -62,7 +60,7 @@ function modeOfLetters(text: string): number | undefined {
 
 const perSecond: Readonly<Record<Exclude<TimeUnit, 'iso'>, number>> = { s: 1, ms: 1e3, us: 1e6, ns: 1e9 }
 
-export function timeOf(cell: Cell, unit: TimeUnit): Said<Timestamp> {
+export function timeOf(cell: Value, unit: TimeUnit): Said<Timestamp> {
   if (cell === null || cell === '') return null
   if (typeof cell === 'object') return undefined
   if (unit === 'iso') return typeof cell === 'string' ? timeOfIso(cell.trim()) : undefined
@@ -104,7 +102,7 @@ function offsetOf(zone: string): string {
 }
 
 /** 32 bytes, or as many hex digits. */
-export function sha256Of(cell: Cell): Said<Buffer> {
+export function sha256Of(cell: Value): Said<Buffer> {
   const digits = textOf(cell)
   if (digits === null || digits === '') return null
   return /^[0-9a-f]{64}$/i.test(digits) ? Buffer.from(digits, 'hex') : undefined

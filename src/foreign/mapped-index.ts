@@ -1,7 +1,7 @@
 import type { StatementSync } from 'node:sqlite'
 import { WorkingIndex } from '../snapshot/working-index.ts'
 import { type IndexTotals, writeIndex } from '../snapshot/write-index.ts'
-import { type Cell, textOf } from './cells.ts'
+import { textOf } from './cells.ts'
 import { type Fault, Faults, type Refusal, refusal } from './faults.ts'
 import { foreignTables } from './foreign-tables.ts'
 import { MappedObjects } from './mapped-objects.ts'
@@ -9,6 +9,7 @@ import { cellsOf, type MappedCells, type MappedRow, mappedRow } from './mapped-r
 import { type Mapping, shapeOf } from './mapping.ts'
 import { ParentPlaces } from './parent-places.ts'
 import { PathPlaces, untoldFolder } from './path-places.ts'
+import type { Row } from './query-protocol.ts'
 
 /** Puts rows of foreign tables together to an index of format 1. What is wrong with a row is told of, and the row left out. */
 export class MappedIndex implements Disposable {
@@ -39,7 +40,7 @@ export class MappedIndex implements Disposable {
   }
 
   /** A row in the order of the columns of `rowsSql`. */
-  add(row: readonly Cell[]): void {
+  add(row: Row): void {
     this.#faults.note(this.#add(cellsOf(row)))
   }
 

@@ -1,12 +1,13 @@
 import { filesPrefix } from '../destination/layout.ts'
 import type { NewInode } from '../snapshot/working-index.ts'
 import { type ObjectKey, objectKey } from '../store/object-store.ts'
-import { bytesOf, type Cell, countOf, modeOf, sha256Of, textOf, timeOf } from './cells.ts'
+import { bytesOf, countOf, modeOf, sha256Of, textOf, timeOf } from './cells.ts'
 import type { FileKind, Mapping } from './mapping.ts'
 import { type ColumnName, columnNames } from './mapping-columns.ts'
+import type { Value } from './query-protocol.ts'
 
 /** One row of a foreign table, by the columns of a mapping; NULL for those that it does not have. */
-export type MappedCells = Readonly<Record<ColumnName, Cell>>
+export type MappedCells = Readonly<Record<ColumnName, Value>>
 
 /** What a row says of its inode. Where it stands is said by `path`, or `id`, `parent` and `name`. */
 export interface MappedRow {
@@ -48,7 +49,7 @@ const largestOwner = 2 ** 32 - 2
 const longestTarget = 4095
 
 /** The cells of a row in the order of `columnNames`, by name. */
-export function cellsOf(row: readonly Cell[]): MappedCells {
+export function cellsOf(row: readonly Value[]): MappedCells {
   return Object.fromEntries(columnNames.map((name, index) => [name, row[index] ?? null])) as MappedCells
 }
 
@@ -135,18 +136,18 @@ function keyOf(name: string): ObjectKey | undefined {
   return isPossible ? objectKey(key) : undefined
 }
 
-function packingOf(cell: Cell): boolean | undefined {
+function packingOf(cell: Value): boolean | undefined {
   const word = textOf(cell)?.toLowerCase() ?? ''
   if (['', 'plain', 'none', 'raw', '0'].includes(word)) return false
   return ['gzip', 'gz', '1'].includes(word) ? true : undefined
 }
 
-function notUnderstood(column: ColumnName, cell: Cell, wanted: string): RowFault {
+function notUnderstood(column: ColumnName, cell: Value, wanted: string): RowFault {
   return { fault: `${column} is ${shownCell(cell)}, which is not understood (${wanted})` }
 }
 
 /** For messages; no longer than a line. */
-export function shownCell(cell: Cell): string {
+export function shownCell(cell: Value): string {
   if (cell !== null && typeof cell === 'object')
     return `x'${Buffer.from(cell.subarray(0, 40)).toString('hex')}'`
   return typeof cell === 'string' ? JSON.stringify(cell.slice(0, 80)) : String(cell)

@@ -2,15 +2,15 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
-import type { Cell } from '../../src/foreign/cells.ts'
 import { MappedIndex } from '../../src/foreign/mapped-index.ts'
 import { MappedTree } from '../../src/foreign/mapped-tree.ts'
 import { type Mapping, usualTypes } from '../../src/foreign/mapping.ts'
 import { type ColumnName, columnNames } from '../../src/foreign/mapping-columns.ts'
+import type { Value } from '../../src/foreign/query-protocol.ts'
 import type { FileName, Ino } from '../../src/snapshot/tree.ts'
 import { validateIndex } from '../../src/snapshot/validate.ts'
 
-type Row = { readonly [Name in ColumnName]?: Cell }
+type Row = { readonly [Name in ColumnName]?: Value }
 
 const byPath: Mapping = {
   databases: ['export/full'],
