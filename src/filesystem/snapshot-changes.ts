@@ -16,7 +16,7 @@ import type {
 } from '../fuse/operations.ts'
 import { ChangeError } from '../snapshot/errors.ts'
 import { rootIno } from '../snapshot/schema.ts'
-import type { FileName, Ino, Inode } from '../snapshot/tree.ts'
+import { type FileName, type Ino, type Inode, isOwn } from '../snapshot/tree.ts'
 import type { MadeInode, WritableSnapshot, WritableSnapshots } from '../snapshot/writable-tree.ts'
 import { Adopted } from './adopted.ts'
 import { FileType } from './attributes.ts'
@@ -436,6 +436,7 @@ export class SnapshotChanges implements ChangeOperations {
     // Objects are a repository's own.
     if (
       inode?.object === undefined ||
+      !isOwn(inode) ||
       inode.size > length ||
       source.repository !== this.#snapshot(to.nodeid).repository
     )
@@ -463,6 +464,7 @@ export class SnapshotChanges implements ChangeOperations {
       const inode = tree.inode(inoOf(nodeid))
       if (inode === undefined) throw new FuseError('ESTALE')
       if ((inode.mode & FileType.mask) === FileType.folder) throw new ChangeError('not-permitted')
+      if (!isOwn(inode)) throw new ChangeError('other-snapshot')
       const adopted = working.adopt(parent, name, {
         inode,
         extents: inode.sparse ? tree.extents(inode.ino, 0) : [],

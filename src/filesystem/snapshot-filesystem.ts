@@ -407,7 +407,7 @@ export class SnapshotFilesystem implements FuseOperations {
 /** `user.jbfs.*` of every file. */
 const fileAttributes = new Map<string, (snapshot: MountedSnapshot, inode: Inode) => string | undefined>([
   ['user.jbfs.object', (_, { object }) => object?.id],
-  ['user.jbfs.sha256', (_, { object }) => object?.sha256.toString('hex')],
+  ['user.jbfs.sha256', (_, { object }) => object?.sha256?.toString('hex')],
   ['user.jbfs.snapshot', ({ entry }) => entry.name],
   ['user.jbfs.state', ({ working }, { ino }) => working?.stateOf(ino) ?? 'published'],
 ])

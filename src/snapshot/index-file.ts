@@ -15,7 +15,7 @@ import { type CatalogEntry, readSnapshot } from './catalog.ts'
 import { IndexCacheError, SnapshotError } from './errors.ts'
 import { IndexTree } from './index-tree.ts'
 import type { IndexReference } from './manifest.ts'
-import type { Tree } from './tree.ts'
+import type { OwnTree } from './tree.ts'
 import { removeUnusedIndexes } from './unused-indexes.ts'
 import { validateUntrusted } from './validate-untrusted.ts'
 
@@ -44,7 +44,7 @@ const decompressedChunk = 1 << 20
  * Opens the file index of a snapshot: from the cache, or fetched, checked against the manifest's SHA-256, decompressed, validated row by row,
  * and kept. Rejects with `SnapshotError` (`no-index`, `bad-index`, `foreign`, …), `IndexCacheError` or `StoreError`.
  */
-export function openSnapshotIndex(options: OpenIndexOptions): Promise<Tree> {
+export function openSnapshotIndex(options: OpenIndexOptions): Promise<OwnTree> {
   return withCurrent(options, openFetched)
 }
 
@@ -82,9 +82,9 @@ async function withCurrent<T>(
   }
 }
 
-async function openFetched(options: OpenIndexOptions, reference: IndexReference): Promise<Tree> {
+async function openFetched(options: OpenIndexOptions, reference: IndexReference): Promise<OwnTree> {
   const path = pathOf(options.cacheDir, reference)
-  const open = async (): Promise<Tree> => {
+  const open = async (): Promise<OwnTree> => {
     await fetchIndex(options, reference)
     return IndexTree.open(path, options.repository, {
       onDamage: (error) => {

@@ -8,7 +8,7 @@ import type { Semaphore } from '../base/semaphore.ts'
 import { CacheError } from '../cache/errors.ts'
 import { type ContentStore, extentsOf, type OpenContent } from '../snapshot/content-store.ts'
 import { ChangeError } from '../snapshot/errors.ts'
-import type { Ino, Inode } from '../snapshot/tree.ts'
+import type { Ino, OwnInode } from '../snapshot/tree.ts'
 import type { AllocateKind, MaybePromise, StagedContent } from '../snapshot/writable-tree.ts'
 import type { ByteRange, ObjectReader } from '../store/object-store.ts'
 import { StagedFile } from './staged-file.ts'
@@ -231,7 +231,7 @@ export class StagedContents {
     return content
   }
 
-  #inode(ino: Ino): Inode {
+  #inode(ino: Ino): OwnInode {
     const inode = this.#options.tree.inode(ino)
     if (inode === undefined) throw new ChangeError('no-name')
     return inode
@@ -327,7 +327,7 @@ export class StagedContents {
     return fetching
   }
 
-  async #fetch(content: Content, { ino, object, size, sparse }: Inode): Promise<void> {
+  async #fetch(content: Content, { ino, object, size, sparse }: OwnInode): Promise<void> {
     const { reader, tree } = this.#options
     if (object === undefined) return
     const path = this.#pathOf(ino)
