@@ -1,5 +1,6 @@
 import { DestinationTree } from '../filesystem/destination-tree.ts'
 import { SnapshotFilesystem } from '../filesystem/snapshot-filesystem.ts'
+import { foreignReadme } from '../foreign/readme.ts'
 import { listSnapshots } from '../snapshot/catalog.ts'
 import { openSnapshotIndex } from '../snapshot/index-file.ts'
 import { announceChange } from './announce-change.ts'
@@ -33,6 +34,7 @@ export async function snapshotsView(context: ViewContext): Promise<View> {
         logger,
         signal,
       }),
+    readme: (repository, name) => foreignReadme(options.destination, repository, name),
     onChange: (change) => {
       const mounted = mount()
       if (mounted !== undefined) void announceChange(change, mounted, logger)
