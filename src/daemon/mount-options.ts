@@ -12,6 +12,8 @@ export interface MountOptions {
   /** Absolute and canonical. */
   readonly mountpoint: string
   readonly readOnly: boolean
+  /** The keys of the destination instead of its snapshots. */
+  readonly raw: boolean
   readonly allowOther: boolean
   readonly transport: TransportName
   /** Bytes of file content kept in memory. */
@@ -37,6 +39,7 @@ export interface MountOptions {
 
 export const mountDefaults = Object.freeze({
   readOnly: true,
+  raw: false,
   allowOther: false,
   transport: 'kernel',
   /** Holds two windows of 64 MiB for large files and leaves as much for small ones. */
@@ -81,6 +84,7 @@ export function mountOptions(
     options.transport === 'kernel', '--fuse-fd needs --transport kernel: libfuse opens /dev/fuse itself')
   require(options.readOnly ||
     options.transport === 'kernel', '--read-write needs --transport kernel: libfuse is for reading only')
+  require(options.readOnly || !options.raw, '--raw is for looking around: it goes with no --read-write')
   return Object.freeze(options)
 }
 

@@ -1,6 +1,6 @@
 import type { Abortable } from '../base/abort.ts'
+import { type Container, type Content, containerOf, contentOf } from '../base/container.ts'
 import type { ObjectKey, ObjectMetadata, ObjectReader } from '../store/object-store.ts'
-import { type Container, type Content, containerOf, contentOf } from './container.ts'
 import { ForeignError } from './errors.ts'
 import { unpacked } from './unpack.ts'
 

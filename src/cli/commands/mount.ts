@@ -46,6 +46,11 @@ const mountFlags = {
     default: false,
     describe: 'let backups be written there: an early version of it',
   },
+  raw: {
+    type: 'boolean',
+    default: mountDefaults.raw,
+    describe: 'show the keys of the destination as they are (files/, export/, snap.N/), not its snapshots',
+  },
   ...stateDirFlag,
   'allow-other': {
     type: 'boolean',
@@ -128,6 +133,7 @@ async function runMount(args: ArgumentsCamelCase<MountArguments>): Promise<void>
     destination,
     mountpoint,
     readOnly: !args['read-write'],
+    raw: args.raw,
     stateDir: resolve(args['state-dir'] ?? folders.state),
     writer: `jbfs ${version()}`,
     allowOther: args['allow-other'],
@@ -223,6 +229,7 @@ function backgroundArguments(options: MountOptions, config: string | undefined):
     'mount',
     '--foreground',
     ...(options.readOnly ? [] : ['--read-write']),
+    ...(options.raw ? ['--raw'] : []),
     ...(options.allowOther ? ['--allow-other'] : []),
     ...flag('state-dir', options.stateDir),
     ...flag('transport', options.transport),
