@@ -1,7 +1,7 @@
 import type { Abortable } from '../base/abort.ts'
+import { type Container, containerOf, headLength } from '../base/container.ts'
 import { Semaphore } from '../base/semaphore.ts'
 import type { ObjectReader } from '../store/object-store.ts'
-import { type Container, containerOf, headLength } from './container.ts'
 import type { NamedObject } from './object-names.ts'
 
 export interface LookedAtObject extends NamedObject {
