@@ -19,6 +19,8 @@ export interface SuggestOptions extends ProfileOptions {
 export interface Suggestion {
   readonly mapping: Mapping
   readonly columns: { readonly [Name in ColumnName]?: Proposal }
+  /** The greater, the more of a tree there is to it. */
+  readonly score: number
   /** What is missing, or could not be told. */
   readonly remarks: readonly string[]
 }
@@ -99,7 +101,10 @@ function templateOf(key: string, number: number | undefined): string {
   return number === undefined ? key : key.replace(new RegExp(`(?<!\\d)${number}(?!\\d)`, 'g'), '{number}')
 }
 
-function suggestionOf({ source, proposed, telling }: Candidate, { key, number }: SuggestOptions): Suggestion {
+function suggestionOf(
+  { source, proposed, telling, score }: Candidate,
+  { key, number }: SuggestOptions,
+): Suggestion {
   const { columns, modeUnit, timeUnit, types } = proposed
   const database = templateOf(key, number)
   const isName = telling?.values.some((value) => typeof value === 'string' && value.startsWith('snap.'))
@@ -123,5 +128,5 @@ function suggestionOf({ source, proposed, telling }: Candidate, { key, number }:
     remarks.push(
       'nothing tells the rows of one snapshot from those of another: all snapshots would have the same',
     )
-  return { mapping, columns, remarks }
+  return { mapping, columns, score, remarks }
 }
