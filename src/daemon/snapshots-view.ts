@@ -1,6 +1,7 @@
 import { DestinationTree } from '../filesystem/destination-tree.ts'
 import { SnapshotFilesystem } from '../filesystem/snapshot-filesystem.ts'
 import { isMapped, openMappedSnapshot, withMapping } from '../foreign/mapped-snapshot.ts'
+import { foreignReadme } from '../foreign/readme.ts'
 import { listSnapshots } from '../snapshot/catalog.ts'
 import { openSnapshotIndex } from '../snapshot/index-file.ts'
 import { announceChange } from './announce-change.ts'
@@ -35,6 +36,7 @@ export async function snapshotsView(context: ViewContext): Promise<View> {
         ? openMappedSnapshot({ ...place, mapping })
         : openSnapshotIndex(place)
     },
+    readme: (repository, name) => foreignReadme(options.destination, repository, name),
     onChange: (change) => {
       const mounted = mount()
       if (mounted !== undefined) void announceChange(change, mounted, logger)

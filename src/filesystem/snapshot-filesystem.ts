@@ -11,6 +11,7 @@ import type {
   RequestContext,
 } from '../fuse/operations.ts'
 import type { Attr, Kstatfs } from '../fuse/protocol.ts'
+import { createdOf } from '../snapshot/catalog.ts'
 import type { FileName, Inode, Tree } from '../snapshot/tree.ts'
 import type { WritableSnapshots } from '../snapshot/writable-tree.ts'
 import {
@@ -61,9 +62,10 @@ const briefly = 1
 
 const rootNodeid = 1
 const manifestName = 'jetbackup.index'
+const readmeName = 'README.txt'
 
-/** Readdir's cookies: `.` and `..`, the manifest, then the entries of the index by position. */
-const Cookie = { ...HereCookie, manifest: 3, firstEntry: 4 } as const
+/** Readdir's cookies: `.` and `..`, the manifest, then the entries of the index by position, or where there are none what says why. */
+const Cookie = { ...HereCookie, manifest: 3, firstEntry: 4, readme: 4 } as const
 
 /**
  * The mounted destination: inode-level operations on the snapshots' trees and on the folders above them. Metadata comes from the
@@ -115,9 +117,9 @@ export class SnapshotFilesystem implements FuseOperations {
     return then(this.#treeOf(snapshot, signal), (tree) => {
       const inode = tree?.lookup(inoOf(parent), name as FileName)
       if (inode !== undefined) return this.#remember(snapshot, inode)
-      return this.#isRoot(snapshot, parent) && name === manifestName
-        ? this.#manifestEntry(snapshot)
-        : undefined
+      if (!this.#isRoot(snapshot, parent)) return undefined
+      if (name === manifestName) return this.#manifestEntry(snapshot)
+      return name === readmeName ? this.#readmeEntry(snapshot) : undefined
     })
   }
 
@@ -155,7 +157,7 @@ export class SnapshotFilesystem implements FuseOperations {
   ): MaybePromise<readonly Uint8Array[]> {
     if (slotOf(nodeid) === 0) {
       const node = this.#node(nodeid)
-      if (node.kind === 'manifest') return [node.bytes.subarray(offset, offset + size)]
+      if (node.kind === 'text') return [node.bytes.subarray(offset, offset + size)]
       if (node.kind === 'object') return this.#readBlob(node.metadata, offset, size, signal)
       throw new FuseError(node.kind === 'folder' ? 'EISDIR' : 'EINVAL')
     }
@@ -267,7 +269,11 @@ export class SnapshotFilesystem implements FuseOperations {
       const manifest = tree?.lookup(ino, manifestName as FileName) ? undefined : this.#manifestEntry(snapshot)
       if (manifest && sink.add(manifestName, Cookie.manifest, manifest) === 'full') return
     }
-    if (tree === undefined) return
+    if (tree === undefined) {
+      const readme = isRoot && cookie < Cookie.readme ? this.#readmeEntry(snapshot) : undefined
+      if (readme !== undefined) sink.add(readmeName, Cookie.readme, readme)
+      return
+    }
     const first = Math.max(0, cookie - Cookie.firstEntry + 1)
     for (const { name, position, inode } of tree.entries(ino, first)) {
       const entry = this.#entryOf(snapshot, inode)
@@ -298,7 +304,14 @@ export class SnapshotFilesystem implements FuseOperations {
   }
 
   #manifestEntry(snapshot: MountedSnapshot): Entry | undefined {
-    const file = this.#tree.manifestFile(snapshot)
+    return this.#ownEntry(this.#tree.manifestFile(snapshot))
+  }
+
+  #readmeEntry(snapshot: MountedSnapshot): Entry | undefined {
+    return this.#ownEntry(this.#tree.readmeFile(snapshot))
+  }
+
+  #ownEntry(file: Node | undefined): Entry | undefined {
     return file && { attr: this.#nodeAttr(file), attrValid: forever, entryValid: forever }
   }
 
@@ -307,7 +320,7 @@ export class SnapshotFilesystem implements FuseOperations {
     const tree = working?.tree ?? (entry.manifest?.jbfs === undefined ? openedTree : undefined)
     const top = tree?.inode(tree.root)
     if (top !== undefined) return attributesOf(top, nodeidOf(slot, top.ino))
-    const created = { seconds: entry.manifest?.created ?? 0, nanoseconds: 0 }
+    const created = { seconds: createdOf(entry), nanoseconds: 0 }
     const root = entry.manifest?.jbfs?.root
     return makeAttr({
       ino: nodeidOf(slot, 1),
@@ -337,7 +350,7 @@ export class SnapshotFilesystem implements FuseOperations {
       return makeAttr({ ...common, ...storedFileFields(size), mtime: time, ctime: time })
     }
     const created = { seconds: node.created, nanoseconds: 0 }
-    if (node.kind === 'manifest')
+    if (node.kind === 'text')
       return makeAttr({ ...common, ...storedFileFields(node.bytes.length), mtime: created, ctime: created })
     return makeAttr({
       ...common,

@@ -5,8 +5,8 @@ import { pipeline } from 'node:stream/promises'
 import { constants, createGunzip, createZstdDecompress } from 'node:zlib'
 import type { Abortable } from '../base/abort.ts'
 import { formatByteSize } from '../base/byte-size.ts'
+import type { Container } from '../base/container.ts'
 import { codeOf, messageOf } from '../base/errors.ts'
-import type { Container } from './container.ts'
 import { ForeignError } from './errors.ts'
 
 export interface UnpackOptions extends Abortable {
