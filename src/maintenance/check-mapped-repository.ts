@@ -88,7 +88,7 @@ function leftOut(repository: string, snapshot: string, faults: readonly Fault[])
     snapshots: [snapshot],
     object: undefined,
     kind: 'left-out',
-    text: `${place}: ${count} ${faultTexts[kind]}${examples.length === 0 ? '' : `, such as ${examples[0]}`}`,
+    text: `${place}: ${faultTexts[kind]}: ${count}${examples.length === 0 ? '' : `, such as ${examples[0]}`}`,
   }))
 }
 

@@ -65,5 +65,5 @@ test('rows that a mapping leaves out are problems', async (t) => {
   const { code, stdout } = await prepared.check()
   t.is(code, 5)
   t.deepEqual(kindsIn({ code, stdout, stderr: '' }), ['left-out', 'left-out'])
-  t.regex(stdout, /snap\.3: \d+ rows that are not understood, such as .* size is -1/)
+  t.regex(stdout, /snap\.3: rows that are not understood: \d+, such as .* size is -1/)
 })

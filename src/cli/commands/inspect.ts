@@ -6,14 +6,16 @@ import { parseSnapshotName } from '../../destination/layout.ts'
 import type { Destination } from '../../destination/parse-destination.ts'
 import { pathIn, placeAt } from '../../destination/split-repository.ts'
 import type { Inspection } from '../../foreign/inspect-repository.ts'
+import { readMappingFile } from '../../foreign/mapping-file.ts'
 import { refuseMissingProfile } from '../aws-profile.ts'
 import { prepareCacheFolder } from '../cache-folder.ts'
 import { CliError } from '../errors.ts'
 import { inspectionJson, suggestionJson } from '../inspect/inspect-json.ts'
 import { inspectionText } from '../inspect/inspect-text.ts'
+import { printTrial } from '../inspect/print-trial.ts'
 import { suggestionText } from '../inspect/suggestion-text.ts'
 import { interruption } from '../interruption.ts'
-import { destinationArgument, jsonFlag, logLevelFlag, storeFlags } from '../options.ts'
+import { destinationArgument, jsonFlag, logLevelFlag, pathOf, storeFlags } from '../options.ts'
 import { print, warn } from '../output.ts'
 import { ownFolders } from '../own-folders.ts'
 import { tellPassedOver } from '../passed-over.ts'
@@ -26,6 +28,11 @@ const inspectFlags = {
     type: 'boolean',
     default: false,
     describe: 'print a mapping for the files of a snapshot, with how sure each column of it is',
+  },
+  try: {
+    type: 'string',
+    requiresArg: true,
+    describe: 'a file with a mapping: show the tree that it makes of a snapshot, and what does not fit',
   },
   'cache-dir': {
     type: 'string',
@@ -48,12 +55,14 @@ export const inspectCommand: CommandModule<object, InspectArguments> = {
       .options(inspectFlags)
       .example('$0 inspect offsite/account', 'what its keys are, and the tables of its newest snapshot')
       .example('$0 inspect offsite/account/snap.3', 'the tables of that snapshot')
+      .example('$0 inspect offsite/account --try mapping.toml', 'whether it fits')
       .example('$0 inspect offsite/account --suggest > mapping.toml', 'a mapping, to be tried and corrected'),
   handler: runInspect,
 }
 
 async function runInspect(args: ArgumentsCamelCase<InspectArguments>): Promise<void> {
   const typed = typedDestination(args.destination, args)
+  const mapping = args.try === undefined ? undefined : readMappingFile(pathOf('--try', args.try))
   refuseMissingProfile(typed, process.env)
   const { openDestination } = await import('../../destination/destination.ts')
   const { inspectRepository } = await import('../../foreign/inspect-repository.ts')
@@ -68,13 +77,16 @@ async function runInspect(args: ArgumentsCamelCase<InspectArguments>): Promise<v
   const found = await findRepositories(reader, { ...tellPassedOver, signal })
   const repository = onlyRepository(found, place)
   using line = new ProgressLine()
+  const onStep = (text: string): void => line.show(() => text)
+  const tried = mapping && { store: reader, repository, number, mapping, cacheDir, logger, onStep, signal }
+  if (tried !== undefined) return await printTrial(tried, { place, line, file: args.try!, isJson: args.json })
   const inspection = await inspectRepository({
     store: reader,
     repository,
     number,
     cacheDir,
     suggest: args.suggest,
-    onStep: (text) => line.show(() => text),
+    onStep,
     signal,
   })
   line.clear()
