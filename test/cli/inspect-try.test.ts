@@ -46,7 +46,7 @@ test('what does not fit is told', async (t) => {
   const [missing, shorter] = readdirSync(files) as [string, string]
   rmSync(join(files, missing))
   writeFileSync(join(files, shorter), '')
-  const mapping = layoutMappings.parents!.replace('"parent_id"', "iif(name = 'cp', 99999, parent_id)")
+  const mapping = layoutMappings.parents!.replace('"parent_id"', `"iif(name = 'cp', 99999, parent_id)"`)
   const { code, stdout } = await prepared.trial(mapping)
   t.is(code, 5)
   t.regex(stdout, /^- rows whose parent is missing: 1\n {4}cp in 99999$/m)
