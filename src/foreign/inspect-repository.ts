@@ -41,6 +41,9 @@ export interface Inspection {
   readonly databases: readonly InspectedDatabase[]
 }
 
+/** Milliseconds for each look at a table: the longest takes five seconds of a million rows. */
+const longestLook = 30_000
+
 /** Looks at a repository: what each key is, and what is in the databases of one snapshot. Rejects with `IndexCacheError` or `StoreError`. */
 export async function inspectRepository(options: InspectOptions): Promise<Inspection> {
   const { store, repository, signal, onStep = () => {} } = options
@@ -84,7 +87,7 @@ async function inspectDatabase(
 /** What is no database need not be kept. */
 async function openKept(path: string, options: Abortable): Promise<ForeignDatabase> {
   try {
-    return await ForeignDatabase.open(path, {}, options)
+    return await ForeignDatabase.open(path, { milliseconds: longestLook }, options)
   } catch (error) {
     if (error instanceof ForeignError && error.code === 'bad-database') await rm(path, { force: true })
     throw error
