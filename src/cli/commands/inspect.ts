@@ -52,6 +52,8 @@ export const inspectCommand: CommandModule<object, InspectArguments> = {
   handler: runInspect,
 }
 
+const mostRepositories = 20
+
 async function runInspect(args: ArgumentsCamelCase<InspectArguments>): Promise<void> {
   const typed = typedDestination(args.destination, args)
   refuseMissingProfile(typed, process.env)
@@ -66,41 +68,50 @@ async function runInspect(args: ArgumentsCamelCase<InspectArguments>): Promise<v
   using destination = openDestination(place, { logger })
   const { reader } = destination
   const found = await findRepositories(reader, { ...tellPassedOver, signal })
-  const repository = onlyRepository(found, place)
+  const repositories = askedRepositories(found, place, args.suggest)
+  const isOne = repositories.length === 1
+  const depth = args.suggest ? 'suggestion' : isOne ? 'tables' : 'keys'
+  const inspections: Inspection[] = []
   using line = new ProgressLine()
-  const inspection = await inspectRepository({
-    store: reader,
-    repository,
-    number,
-    cacheDir,
-    suggest: args.suggest,
-    onStep: (text) => line.show(() => text),
-    signal,
-  })
+  const onStep = (text: string): void => line.show(() => text)
+  for (const repository of repositories)
+    inspections.push(
+      await inspectRepository({ store: reader, repository, number, cacheDir, depth, onStep, signal }),
+    )
   line.clear()
-  refuseAbsent(inspection, number, typed)
-  if (args.suggest) await printSuggestion(inspection, place, args.json)
-  else print(args.json ? JSON.stringify(inspectionJson(inspection), null, 2) : inspectionText(inspection))
+  const [first] = inspections
+  if (isOne && first !== undefined) refuseAbsent(first, number, typed)
+  if (args.suggest) await printSuggestion(first!, place, args.json)
+  else if (args.json) print(JSON.stringify(inspections.map(inspectionJson), null, 2))
+  else print(inspections.map(inspectionText).join('\n\n\n'))
+  if (!isOne)
+    warn(
+      `only the keys of ${inspections.length} of ${found.length} repositories were looked at: for tables say which one, as ${destinationWords(place, found[0]?.replace(/\/$/, ''))}`,
+    )
 }
 
-/** The repository that is asked for, or what holds it, and N of the snapshot. */
+/** The place that is asked for, or what holds it, and N of the snapshot. */
 function placeOf(typed: Destination): { readonly place: Destination; readonly number: number | undefined } {
   const path = pathIn(typed)
   const number = parseSnapshotName(basename(path))
   return { place: number === undefined ? typed : placeAt(typed, dirname(path)), number }
 }
 
-/** Each takes a while, and its report pages: one at a time. */
-function onlyRepository(found: readonly string[], place: Destination): string {
-  const [only, ...others] = found
-  if (only !== undefined && others.length === 0) return only
+/** Of many the first: their report pages. A mapping is for one. */
+function askedRepositories(
+  found: readonly string[],
+  place: Destination,
+  suggest: boolean,
+): readonly string[] {
   const where = destinationWords(place)
-  if (only === undefined) throw new CliError('nothing-there', `there are no repositories in ${where}`)
-  const [first = '', second = ''] = found.map((repository) => repository.replace(/\/$/, ''))
-  throw new CliError(
-    'usage',
-    `there are ${found.length} repositories in ${where}, ${first} and ${second} among them: say which, as ${destinationWords(place, first)}`,
-  )
+  const [first = ''] = found.map((repository) => repository.replace(/\/$/, ''))
+  if (found.length === 0) throw new CliError('nothing-there', `there are no repositories in ${where}`)
+  if (suggest && found.length > 1)
+    throw new CliError(
+      'usage',
+      `there are ${found.length} repositories in ${where}: say which, as ${destinationWords(place, first)}`,
+    )
+  return found.slice(0, mostRepositories)
 }
 
 function refuseAbsent({ survey }: Inspection, number: number | undefined, typed: Destination): void {
