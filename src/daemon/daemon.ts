@@ -56,6 +56,7 @@ export async function runDaemon(options: MountOptions, { logger, onReady }: Daem
       memoryBytes: options.memoryBytes,
       prefetchConcurrency: Math.max(1, Math.floor(options.destination.store.maxConcurrency * prefetchShare)),
       disk,
+      unpackFolder: join(options.cacheDir, 'unpacked'),
       logger,
     }),
   )

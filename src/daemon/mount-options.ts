@@ -1,6 +1,7 @@
 import { isAbsolute } from 'node:path'
 import { JbfsError } from '../base/errors.ts'
 import type { Destination } from '../destination/parse-destination.ts'
+import type { Mapping } from '../foreign/mapping.ts'
 import { type LogLevel, logLevels } from './logging.ts'
 
 export const transports = ['kernel', 'libfuse'] as const
@@ -14,6 +15,8 @@ export interface MountOptions {
   readonly readOnly: boolean
   /** The keys of the destination instead of its snapshots. */
   readonly raw: boolean
+  /** How snapshots that something else wrote become trees; the mount is for reading only then. */
+  readonly mapping?: Mapping | undefined
   readonly allowOther: boolean
   readonly transport: TransportName
   /** Bytes of file content kept in memory. */
@@ -84,6 +87,9 @@ export function mountOptions(
     options.transport === 'kernel', '--fuse-fd needs --transport kernel: libfuse opens /dev/fuse itself')
   require(options.readOnly ||
     options.transport === 'kernel', '--read-write needs --transport kernel: libfuse is for reading only')
+  require(options.readOnly ||
+    options.mapping ===
+      undefined, '--read-write is not for a destination with an index_mapping: jbfs writes only where it knows the format, and what it would put there nobody else could read')
   require(options.readOnly || !options.raw, '--raw is for looking around: it goes with no --read-write')
   return Object.freeze(options)
 }

@@ -1,5 +1,6 @@
 import { DestinationTree } from '../filesystem/destination-tree.ts'
 import { SnapshotFilesystem } from '../filesystem/snapshot-filesystem.ts'
+import { isMapped, openMappedSnapshot, withMapping } from '../foreign/mapped-snapshot.ts'
 import { foreignReadme } from '../foreign/readme.ts'
 import { listSnapshots } from '../snapshot/catalog.ts'
 import { openSnapshotIndex } from '../snapshot/index-file.ts'
@@ -24,16 +25,17 @@ export async function snapshotsView(context: ViewContext): Promise<View> {
   const tree: DestinationTree = new DestinationTree({
     reader,
     local: writing?.snapshots,
-    listSnapshots: (repository, { known }) => listSnapshots(reader, repository, { known }),
-    openTree: (entry, repository, { signal }) =>
-      openSnapshotIndex({
-        store: reader,
-        repository,
-        entry,
-        cacheDir: options.cacheDir,
-        logger,
-        signal,
-      }),
+    listSnapshots: async (repository, { known }) => {
+      const entries = await listSnapshots(reader, repository, { known })
+      return options.mapping === undefined ? entries : withMapping(entries)
+    },
+    openTree: (entry, repository, { signal }) => {
+      const { mapping, cacheDir } = options
+      const place = { store: reader, repository, entry, cacheDir, logger, signal }
+      return mapping !== undefined && isMapped(entry)
+        ? openMappedSnapshot({ ...place, mapping })
+        : openSnapshotIndex(place)
+    },
     readme: (repository, name) => foreignReadme(options.destination, repository, name),
     onChange: (change) => {
       const mounted = mount()

@@ -315,9 +315,10 @@ export class SnapshotFilesystem implements FuseOperations {
     return file && { attr: this.#nodeAttr(file), attrValid: forever, entryValid: forever }
   }
 
-  /** The folder itself as the manifest tells, so that a repository can be listed without any index. */
-  #rootAttr({ slot, entry, working }: MountedSnapshot): Attr {
-    const top = working?.tree.inode(working.tree.root)
+  /** The folder itself as the manifest tells, so that a repository can be listed without any index; where that does not, as its tree does when it is open. */
+  #rootAttr({ slot, entry, working, openedTree }: MountedSnapshot): Attr {
+    const tree = working?.tree ?? (entry.manifest?.jbfs === undefined ? openedTree : undefined)
+    const top = tree?.inode(tree.root)
     if (top !== undefined) return attributesOf(top, nodeidOf(slot, top.ino))
     const created = { seconds: createdOf(entry), nanoseconds: 0 }
     const root = entry.manifest?.jbfs?.root
@@ -443,5 +444,6 @@ function bytesOf(text: string | undefined): Buffer | undefined {
 function hasNoXattrs({ entry, working }: MountedSnapshot): boolean {
   // What is being changed may have some that its manifest does not know of.
   if (working !== undefined) return false
-  return entry.problem !== undefined || entry.manifest?.jbfs?.root.xattrs === 0
+  // What something else wrote has none that jbfs knows of.
+  return entry.problem !== undefined || (entry.manifest?.jbfs?.root.xattrs ?? 0) === 0
 }

@@ -47,6 +47,9 @@ export class MappedIndex implements Disposable {
   /** Writes the index to `path`, a file that does not exist, without what `complete` adds. Blocks for some seconds a million rows. */
   write(path: string): IndexTotals {
     for (const refused of this.#places.finish()) this.#faults.note(refused)
+    for (const refused of this.#objects.finish()) this.#faults.note(refused)
+    // Memory that the final index needs.
+    this.#index.database.exec('PRAGMA main.cache_size = -16384; PRAGMA shrink_memory')
     const totals = writeIndex(this.#index, path)
     const entered = this.#index.database.prepare('SELECT count(DISTINCT ino) AS inos FROM main.dentry').get()
     const reached = totals.files + totals.folders - 1
@@ -61,9 +64,7 @@ export class MappedIndex implements Disposable {
     database.prepare('ATTACH ? AS final').run(path)
     database.exec('PRAGMA final.journal_mode = OFF; PRAGMA final.synchronous = OFF; BEGIN')
     for (const table of foreignTables) database.exec(table.replace('TABLE ', 'TABLE final.'))
-    database.exec(
-      `INSERT INTO final.foreign_object SELECT * FROM main.foreign_object WHERE id IN (SELECT id FROM final.object) ORDER BY id`,
-    )
+    this.#objects.complete()
     const told = JSON.stringify(this.faults)
     database.prepare('INSERT INTO final.foreign_source VALUES (?, ?)').run(rows, told)
     database.exec('COMMIT; DETACH final')
@@ -78,8 +79,6 @@ export class MappedIndex implements Disposable {
     if ('fault' in mapped) return refusal('not-understood', `${placeOf(cells)}: ${mapped.fault}`)
     const { inode, object, link } = mapped
     const id = object && this.#objects.add(object, inode.size)
-    if (object !== undefined && id === undefined)
-      return refusal('size-disagrees', `${placeOf(cells)}: ${object.key}, here ${inode.size} bytes`)
     const whole = { ...inode, object: id }
     return this.#places.place(cells, whole, () => this.#inoOf(whole, link))
   }

@@ -4,7 +4,7 @@ import { type ObjectKey, objectKey } from '../store/object-store.ts'
 import { bytesOf, countOf, modeOf, sha256Of, textOf, timeOf } from './cells.ts'
 import type { FileKind, Mapping } from './mapping.ts'
 import { type ColumnName, columnNames } from './mapping-columns.ts'
-import type { Value } from './query-protocol.ts'
+import type { Row, Value } from './query-protocol.ts'
 
 /** One row of a foreign table, by the columns of a mapping; NULL for those that it does not have. */
 export type MappedCells = Readonly<Record<ColumnName, Value>>
@@ -49,8 +49,10 @@ const largestOwner = 2 ** 32 - 2
 const longestTarget = 4095
 
 /** The cells of a row in the order of `columnNames`, by name. */
-export function cellsOf(row: readonly Value[]): MappedCells {
-  return Object.fromEntries(columnNames.map((name, index) => [name, row[index] ?? null])) as MappedCells
+export function cellsOf(row: Row): MappedCells {
+  const cells: Partial<Record<ColumnName, Value>> = {}
+  for (let index = 0; index < columnNames.length; index++) cells[columnNames[index]!] = row[index] ?? null
+  return cells as MappedCells
 }
 
 /** Which kind of file a row is, its type says, else its mode, else a / at the end of its path, a target, or whether it has an object or a size. */

@@ -1,4 +1,4 @@
-import type { StatementSync } from 'node:sqlite'
+import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import { IndexTree, type IndexTreeOptions, openIndex } from '../snapshot/index-tree.ts'
 import type {
   Dentry,
@@ -12,6 +12,13 @@ import type {
   Tree,
 } from '../snapshot/tree.ts'
 import { objectKey } from '../store/object-store.ts'
+import type { Fault } from './faults.ts'
+
+/** Rows of foreign tables, and why some of them are not in the tree. */
+export interface MappedSource {
+  readonly rows: number
+  readonly faults: readonly Fault[]
+}
 
 /** A snapshot that something else wrote, as a mapping makes an index of it (`MappedIndex`): a tree as any other, but for what its objects are called, and how they are stored. */
 export class MappedTree implements Tree {
@@ -19,20 +26,27 @@ export class MappedTree implements Tree {
   readonly #index: IndexTree
   readonly #repository: string
   readonly #object: StatementSync
+  readonly #source: StatementSync
 
-  private constructor(index: IndexTree, repository: string, object: StatementSync) {
+  private constructor(index: IndexTree, repository: string, database: DatabaseSync) {
     this.root = index.root
     this.#index = index
     this.#repository = repository
-    this.#object = object
+    this.#object = database.prepare('SELECT key, gzip, sha256 FROM foreign_object WHERE id = ?')
+    this.#source = database.prepare('SELECT row_count, faults FROM foreign_source')
   }
 
   /** Opens the index at `path`, which nobody changes. Throws SQLite's own error when it is none. */
   static open(path: string, repository: string, options?: IndexTreeOptions): MappedTree {
     const database = openIndex(path)
     const index = new IndexTree(database, repository, options)
-    const object = database.prepare('SELECT key, gzip, sha256 FROM foreign_object WHERE id = ?')
-    return new MappedTree(index, repository, object)
+    return new MappedTree(index, repository, database)
+  }
+
+  /** What it was made of. */
+  get source(): MappedSource {
+    const row = this.#index.reading(() => this.#source.get())
+    return { rows: Number(row?.row_count), faults: JSON.parse(String(row?.faults)) }
   }
 
   inode(ino: Ino): Inode | undefined {

@@ -1,6 +1,7 @@
+import { setImmediate as turn } from 'node:timers/promises'
 import type { Abortable } from '../base/abort.ts'
 import { snapshotName } from '../destination/layout.ts'
-import { validateUntrusted } from '../snapshot/validate-untrusted.ts'
+import { validateIndex } from '../snapshot/validate.ts'
 import type { IndexTotals } from '../snapshot/write-index.ts'
 import { ForeignError } from './errors.ts'
 import type { Fault } from './faults.ts'
@@ -42,17 +43,34 @@ export async function materialise(
   {
     await using database = await ForeignDatabase.open(databases, limits, { signal })
     const parameters = { number, snapshot: snapshotName(number) }
-    for await (const rows of database.query(rowsSql(mapping), { parameters, signal })) {
+    for await (const rows of aheadOf(database.query(rowsSql(mapping), { parameters, signal }))) {
       for (const row of rows) index.add(row)
       count += rows.length
       onRows(count)
     }
   }
   const totals = index.write(path)
-  const found = await validateUntrusted(path, { signal })
+  const found = validateIndex(path)
   // No row may lead to it: it is a fault of jbfs, and better told of than mounted.
   if (typeof found === 'string')
     throw new ForeignError('bad-database', `the index made of it is not valid: ${found}`)
   index.complete(path, count)
   return { rows: count, totals, faults: index.faults }
+}
+
+/** The same batches, each asked for while the one before is worked on. */
+async function* aheadOf<T>(batches: AsyncIterable<T>): AsyncIterable<T> {
+  const iterator = batches[Symbol.asyncIterator]()
+  let next = iterator.next()
+  try {
+    for (let batch = await next; batch.done !== true; batch = await next) {
+      next = iterator.next()
+      next.catch(() => {})
+      // The request leaves only when this turn of the event loop is over.
+      await turn()
+      yield batch.value
+    }
+  } finally {
+    await iterator.return?.()
+  }
 }

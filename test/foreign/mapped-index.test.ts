@@ -102,7 +102,7 @@ test('what is wrong with a row with a whole path is told, and the row left out',
     'bad-path 2: d/../e, a path is NULL',
     'path-twice 1: a',
     'parent-no-folder 1: a/b',
-    'size-disagrees 1: f: files/x, here 2 bytes',
+    'size-disagrees 1: files/x is smaller than 2 bytes in another row',
   ])
 })
 
