@@ -1,6 +1,7 @@
 import { isUtf8 } from 'node:buffer'
 import { DatabaseSync, type StatementSync } from 'node:sqlite'
 import { ForeignError } from './errors.ts'
+import { sqlName } from './sql-name.ts'
 
 /** A scalar of JSON as SQLite keeps it. */
 type Cell = string | number | bigint | null
@@ -99,17 +100,13 @@ function writeTable(database: DatabaseSync, { name, columns, rows }: Table): voi
   const names = [...columns.values()]
   const isNested = rows.some(({ parent }) => parent !== null)
   const own = isNested ? ['_id INTEGER PRIMARY KEY', '_parent INTEGER'] : ['_id INTEGER PRIMARY KEY']
-  const declared = [...own, ...names.map(quoted)]
-  database.exec(`CREATE TABLE ${quoted(name)} (${declared})`)
+  const declared = [...own, ...names.map(sqlName)]
+  database.exec(`CREATE TABLE ${sqlName(name)} (${declared})`)
   const insert: StatementSync = database.prepare(
-    `INSERT INTO ${quoted(name)} VALUES (${declared.map(() => '?')})`,
+    `INSERT INTO ${sqlName(name)} VALUES (${declared.map(() => '?')})`,
   )
   for (const { id, parent, cells } of rows)
     insert.run(id, ...(isNested ? [parent] : []), ...names.map((column) => cells.get(column) ?? null))
-}
-
-export function quoted(name: string): string {
-  return `"${name.replaceAll('"', '""').replaceAll('\0', '')}"`
 }
 
 function cellOf(value: unknown): Cell {

@@ -10,8 +10,8 @@ export interface Recognised extends ObjectMetadata {
   readonly content: Content
 }
 
-/** Bytes that are fetched to look at: bzip2 gives the first only after a block of up to 900 kB. */
-const looked = 1 << 20
+/** Bytes that are fetched to look at; and where they do not unpack to any: a block of bzip2 has up to 900 kB, one of zstd 128. */
+const looked = [4 << 10, 1 << 20]
 
 /** Says by its first bytes what an object is; undefined when there is none. */
 export async function recognise(
@@ -20,24 +20,36 @@ export async function recognise(
   { signal }: Abortable = {},
 ): Promise<Recognised | undefined> {
   const metadata = await store.head(key, { signal })
-  if (metadata === undefined) return undefined
-  if (metadata.size === 0) return { ...metadata, container: 'plain', content: 'unknown' }
-  const body = await store.get(key, { range: { offset: 0, length: looked }, ifMatch: metadata.etag, signal })
-  if (body === undefined) return undefined
-  const { container, head } = await headOf(body.bytes, { signal })
-  return { ...metadata, container, content: contentOf(head) }
+  return metadata && (await recogniseListed(store, metadata, { signal }))
+}
+
+/** As `recognise`, for one whose metadata is known. */
+export async function recogniseListed(
+  store: ObjectReader,
+  { key, size, etag, modified }: ObjectMetadata,
+  { signal }: Abortable = {},
+): Promise<Recognised | undefined> {
+  let container: Container = 'plain'
+  let head: Buffer = Buffer.alloc(0)
+  for (const length of size === 0 ? [] : looked) {
+    const body = await store.get(key, { range: { offset: 0, length }, ifMatch: etag, signal })
+    if (body === undefined) return undefined
+    container = containerOf(body.bytes)
+    head = await unpackedHead(container, body.bytes, { signal })
+    if (head.length > 0 || length >= size) break
+  }
+  return { key, size, etag, modified, container, content: contentOf(head) }
 }
 
 /** The first of the unpacked bytes; none when they cannot be unpacked. */
-async function headOf(bytes: Buffer, { signal }: Abortable): Promise<{ container: Container; head: Buffer }> {
-  const container = containerOf(bytes)
+async function unpackedHead(container: Container, bytes: Buffer, { signal }: Abortable): Promise<Buffer> {
   try {
     for await (const chunk of unpacked(container, one(bytes), { limit: Number.POSITIVE_INFINITY, signal }))
-      return { container, head: chunk }
+      return chunk
   } catch (error) {
-    if (!(error instanceof ForeignError)) throw error
+    if (!(error instanceof ForeignError) || error.code === 'no-unpacker') throw error
   }
-  return { container, head: Buffer.alloc(0) }
+  return Buffer.alloc(0)
 }
 
 async function* one(bytes: Buffer): AsyncIterable<Buffer> {
