@@ -345,8 +345,9 @@ export class DestinationTree {
     return snapshot
   }
 
-  #latest({ name, manifest }: CatalogEntry, known: Child['target'] | undefined): LatestLink {
-    const created = manifest?.created ?? 0
+  #latest(entry: CatalogEntry, known: Child['target'] | undefined): LatestLink {
+    const { name } = entry
+    const created = createdOf(entry)
     if (isNode(known, 'link') && known.target === name && known.created === created) return known
     return this.#addNode<LatestLink>({ kind: 'link', nodeid: this.#nextNodeid(), target: name, created })
   }

@@ -102,14 +102,15 @@ function answer(request: QueryRequest): QueryAnswer {
     }
     return { rows: [] }
   } catch (error) {
-    return { code: codeFor(error), message: messageOf(error) }
+    return { code: codeFor(error, request.ask), message: messageOf(error) }
   }
 }
 
-function codeFor(error: unknown): ForeignErrorCode {
+function codeFor(error: unknown, ask: QueryRequest['ask']): ForeignErrorCode {
   if (error instanceof ForeignError) return error.code
   const result = error instanceof Error && 'errcode' in error ? Number(error.errcode) & 0xff : 0
-  return codes[result] ?? 'bad-query'
+  // Nobody has asked a query yet that could be wrong.
+  return codes[result] ?? (ask === 'open' ? 'bad-database' : 'bad-query')
 }
 
 process.on('message', (request) => process.send?.(answer(request as QueryRequest)))

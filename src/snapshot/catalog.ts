@@ -77,8 +77,8 @@ export async function readSnapshot(
 export function newestSnapshot(entries: readonly CatalogEntry[]): CatalogEntry | undefined {
   let newest: CatalogEntry | undefined
   for (const entry of entries) {
-    if (entry.manifest === undefined) continue
-    if (newest?.manifest === undefined || entry.manifest.created >= newest.manifest.created) newest = entry
+    if (entry.manifest === undefined && entry.opaqueManifest === undefined) continue
+    if (newest === undefined || createdOf(entry) >= createdOf(newest)) newest = entry
   }
   return newest
 }

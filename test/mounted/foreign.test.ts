@@ -6,6 +6,7 @@ import {
   foreignObjects,
   foreignRepository,
   foreignSnapshots,
+  sourceOf,
 } from '../support/foreign/foreign-destination.ts'
 import type { ForeignObject } from '../support/foreign/layout.ts'
 import { foreignLayouts } from '../support/foreign/layouts.ts'
@@ -86,6 +87,44 @@ foreignTest('what lists and checks snapshots says that they are foreign', async 
   const checked = await scene.jbfs('check')
   t.regex(checked.stdout + checked.stderr, /not checkable, as jbfs did not write them/)
 })
+
+foreignTest('what is suggested for each layout mounts as the tree that was backed up', async (t, scene) => {
+  for (const { name, keeps } of foreignLayouts) {
+    const repository = `/${name}/${foreignRepository}`
+    const cache = ['--cache-dir', join(scene.folder, 'cache')]
+    const suggested = await scene.jbfs('inspect', `${repository}snap.4`, '--suggest', ...cache)
+    t.is(suggested.code, 0, suggested.stderr)
+    const mapping = join(scene.folder, `${name}.toml`)
+    await writeFile(mapping, suggested.stdout)
+    await using mount = await scene.mount('--mapping', mapping)
+    for (const number of foreignSnapshots) {
+      const snapshot = join(mount.path, repository, `snap.${number}`)
+      const source = sourceOf(join(scene.folder, name), number)
+      const differences = await differencesOf(source, snapshot)
+      // Of the top folder nothing stands in their rows.
+      t.deepEqual(
+        differences.filter((line) => keeps.topFolder || !line.endsWith(' ./')),
+        [],
+        `${name}, ${number}`,
+      )
+    }
+  }
+})
+
+/** What rsync would change, of a snapshot that shows its manifest besides. */
+async function differencesOf(source: string, snapshot: string): Promise<string[]> {
+  // Its own attributes are known when it has been looked into.
+  await readdir(snapshot)
+  const args = [
+    '-aHAXni',
+    '--checksum',
+    '--delete',
+    '--exclude=/jetbackup.index',
+    `${source}/`,
+    `${snapshot}/`,
+  ]
+  return (await output('rsync', args)).split('\n').filter((line) => line !== '')
+}
 
 foreignTest('--raw shows each key with its bytes', async (t, scene) => {
   await using mount = await scene.mount('--raw')

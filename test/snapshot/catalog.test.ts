@@ -72,6 +72,7 @@ test('one bad manifest does not spoil the others', async (t) => {
     ['snap.12', 'foreign'],
   ])
   t.like(entries[10]?.opaqueManifest, { key: `${repository}snap.11/jetbackup.index`, size: database.length })
+  t.is(newestSnapshot(entries.slice(9))?.name, 'snap.12', 'it was put there last')
   t.is(entries[2]?.manifest?.created, 1650000035, 'the manifest of a foreign snapshot is known')
   for (const { problem, name } of entries) if (problem) t.true(problem.message.startsWith(repository + name))
 })
