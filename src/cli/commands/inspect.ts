@@ -12,7 +12,6 @@ import { prepareCacheFolder } from '../cache-folder.ts'
 import { CliError } from '../errors.ts'
 import { inspectionJson, suggestionJson } from '../inspect/inspect-json.ts'
 import { inspectionText } from '../inspect/inspect-text.ts'
-import { printTrial } from '../inspect/print-trial.ts'
 import { suggestionText } from '../inspect/suggestion-text.ts'
 import { interruption } from '../interruption.ts'
 import { destinationArgument, jsonFlag, logLevelFlag, pathOf, storeFlags } from '../options.ts'
@@ -85,6 +84,7 @@ async function runInspect(args: ArgumentsCamelCase<InspectArguments>): Promise<v
   const isJson = args.json
   if (mapping !== undefined) {
     const tried = { ...look, repository: onlyOf(found, place), mapping, logger }
+    const { printTrial } = await import('../inspect/print-trial.ts')
     return await printTrial(tried, { place, line, file: args.try!, isJson })
   }
   const isOne = args.suggest || found.length === 1
