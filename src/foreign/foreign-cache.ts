@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto'
 import { createWriteStream } from 'node:fs'
-import { mkdir, rename, rm, stat, utimes } from 'node:fs/promises'
+import { mkdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import type { Abortable } from '../base/abort.ts'
+import { markUsed } from '../base/mark-used.ts'
 import { systemReason } from '../base/system-reason.ts'
 import { IndexCacheError } from '../snapshot/errors.ts'
 import { removeUnusedIndexes } from '../snapshot/unused-indexes.ts'
@@ -60,7 +61,7 @@ export async function keepRecognised(object: Recognised, options: KeepOptions): 
   const folder = join(options.cacheDir, 'foreign')
   const path = join(folder, `${nameOf(object, options.store)}.sqlite`)
   try {
-    if (await isKept(path)) return path
+    if ((await markUsed(path)) !== undefined) return path
     await mkdir(folder, { recursive: true, mode: 0o700 })
     const temporary = `${path}.${process.pid}.${Math.random().toString(36).slice(2)}`
     try {
@@ -82,17 +83,6 @@ function nameOf({ key, etag }: Recognised, store: ObjectReader): string {
   return createHash('sha256')
     .update(JSON.stringify([store.description, key, etag]))
     .digest('hex')
-}
-
-async function isKept(path: string): Promise<boolean> {
-  try {
-    await stat(path)
-    const now = new Date()
-    await utimes(path, now, now)
-    return true
-  } catch {
-    return false
-  }
 }
 
 async function unpackTo(path: string, object: Recognised, options: KeepOptions): Promise<void> {

@@ -20,6 +20,9 @@ export const foreignLimits: ForeignLimits = Object.freeze({
   memory: 256 << 20,
 })
 
+/** Milliseconds in which a process must have started, and read the schema. */
+const openTime = 60_000
+
 export interface QueryOptions extends Abortable {
   readonly parameters?: Parameters | undefined
   readonly maxRows?: number | undefined
@@ -115,8 +118,7 @@ export class ForeignDatabase implements AsyncDisposable {
     if (this.#isClosed) throw new ForeignError('bad-query', 'the database is closed')
     if (this.#process !== undefined && !this.#process.hasEnded) return this.#process
     this.#process = DatabaseProcess.start(this.#paths, this.#limits)
-    const { milliseconds } = this.#limits
-    await this.#process.ask({ ask: 'open', paths: this.#paths }, { milliseconds, signal })
+    await this.#process.ask({ ask: 'open', paths: this.#paths }, { milliseconds: openTime, signal })
     return this.#process
   }
 }

@@ -17,8 +17,8 @@ export interface InspectOptions extends Abortable {
   readonly number: number | undefined
   /** Databases are kept below it. */
   readonly cacheDir: string
-  /** Whether mappings are to be suggested. */
-  readonly suggest: boolean
+  /** How far the look goes: at the first bytes of each key, at the tables too, or until a mapping is suggested. */
+  readonly depth: 'keys' | 'tables' | 'suggestion'
   /** Told of what is being done. */
   readonly onStep?: ((text: string) => void) | undefined
 }
@@ -32,14 +32,16 @@ export interface InspectedDatabase {
   readonly problem: string | undefined
 }
 
-export interface Inspection {
-  readonly repository: string
+export interface Inspection extends Pick<InspectOptions, 'repository' | 'depth'> {
   /** N of the snapshot that was looked at; undefined: there is none. */
   readonly number: number | undefined
   readonly survey: Survey
   /** Those of that snapshot, and of all. */
   readonly databases: readonly InspectedDatabase[]
 }
+
+/** Milliseconds for each look at a table: the longest takes five seconds of a million rows. */
+const longestLook = 30_000
 
 /** Looks at a repository: what each key is, and what is in the databases of one snapshot. Rejects with `IndexCacheError` or `StoreError`. */
 export async function inspectRepository(options: InspectOptions): Promise<Inspection> {
@@ -48,19 +50,19 @@ export async function inspectRepository(options: InspectOptions): Promise<Inspec
   const survey = await surveyRepository(store, repository, options)
   const number = options.number ?? survey.numbers.at(-1)
   const databases: InspectedDatabase[] = []
-  for (const key of survey.keys) {
+  for (const key of options.depth === 'keys' ? [] : survey.keys) {
     signal?.throwIfAborted()
     if (key.content === 'unknown' || (key.number !== undefined && key.number !== number)) continue
     databases.push(await inspectDatabase(key, number, survey, options))
   }
-  return { repository, number, survey, databases }
+  return { repository, depth: options.depth, number, survey, databases }
 }
 
 async function inspectDatabase(
   object: SurveyedKey,
   number: number | undefined,
   { objects, numbers }: Survey,
-  { store, repository, cacheDir, suggest, signal, onStep = () => {} }: InspectOptions,
+  { store, repository, cacheDir, depth, signal, onStep = () => {} }: InspectOptions,
 ): Promise<InspectedDatabase> {
   const key = object.key.slice(repository.length)
   const empty: InspectedDatabase = { key, tables: [], suggestion: undefined, problem: undefined }
@@ -71,9 +73,10 @@ async function inspectDatabase(
     onStep(`looking at the tables of ${object.key}`)
     const options = { store, objects, signal }
     const tables = await profileDatabase(database, options)
-    const suggestion = suggest
-      ? await suggestMapping(database, tables, { ...options, key, number, numbers })
-      : undefined
+    const suggestion =
+      depth === 'suggestion'
+        ? await suggestMapping(database, tables, { ...options, key, number, numbers })
+        : undefined
     return { ...empty, tables, suggestion }
   } catch (error) {
     if (!(error instanceof ForeignError)) throw error
@@ -84,7 +87,7 @@ async function inspectDatabase(
 /** What is no database need not be kept. */
 async function openKept(path: string, options: Abortable): Promise<ForeignDatabase> {
   try {
-    return await ForeignDatabase.open(path, {}, options)
+    return await ForeignDatabase.open(path, { milliseconds: longestLook }, options)
   } catch (error) {
     if (error instanceof ForeignError && error.code === 'bad-database') await rm(path, { force: true })
     throw error

@@ -58,7 +58,7 @@ export class MappedIndex implements Disposable {
   }
 
   /** Completes an index that was written, and found valid, by what format 1 does not have. */
-  complete(path: string, rows: number): void {
+  complete(path: string, rows: number, { files, folders, bytes }: IndexTotals): void {
     const { database } = this.#index
     if (database.isTransaction) database.exec('COMMIT')
     database.prepare('ATTACH ? AS final').run(path)
@@ -66,7 +66,9 @@ export class MappedIndex implements Disposable {
     for (const table of foreignTables) database.exec(table.replace('TABLE ', 'TABLE final.'))
     this.#objects.complete()
     const told = JSON.stringify(this.faults)
-    database.prepare('INSERT INTO final.foreign_source VALUES (?, ?)').run(rows, told)
+    database
+      .prepare('INSERT INTO final.foreign_source VALUES (?, ?, ?, ?, ?)')
+      .run(rows, files, folders, bytes, told)
     database.exec('COMMIT; DETACH final')
   }
 

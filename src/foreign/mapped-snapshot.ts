@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto'
-import { mkdir, rename, rm, stat, utimes } from 'node:fs/promises'
+import { mkdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Abortable } from '../base/abort.ts'
 import type { Logger } from '../base/log.ts'
+import { markUsed } from '../base/mark-used.ts'
 import type { CatalogEntry } from '../snapshot/catalog.ts'
 import { SnapshotError } from '../snapshot/errors.ts'
 import { removeUnusedIndexes } from '../snapshot/unused-indexes.ts'
@@ -33,7 +34,7 @@ export interface MappingProgress {
 }
 
 /** Part of the name of an index: another one makes other indexes of the same rows. */
-const version = 1
+const version = 2
 
 /** Whether something else wrote a snapshot, so that a mapping makes its tree. */
 export function isMapped({ manifest, problem }: CatalogEntry): boolean {
@@ -86,7 +87,7 @@ async function keepMappedIndex(options: MappedSnapshotOptions): Promise<string> 
   const { cacheDir, mapping, entry, logger, signal } = options
   const folder = join(cacheDir, 'indexes')
   const path = join(folder, `mapped-${await identityOf(options)}.sqlite`)
-  if (await isKept(path)) return path
+  if ((await markUsed(path)) !== undefined) return path
   await mkdir(folder, { recursive: true, mode: 0o700 })
   const started = performance.now()
   const temporary = `${path}.${process.pid}.${Math.random().toString(36).slice(2)}`
@@ -139,17 +140,6 @@ async function keepDatabases(options: MappedSnapshotOptions): Promise<string[]> 
 /** Keys of the databases that have the rows of a snapshot. */
 function keysOf({ databases }: Mapping, repository: string, { number }: CatalogEntry): ObjectKey[] {
   return databases.map((key) => objectKey(repository + key.replaceAll('{number}', String(number))))
-}
-
-async function isKept(path: string): Promise<boolean> {
-  try {
-    await stat(path)
-    const now = new Date()
-    await utimes(path, now, now)
-    return true
-  } catch {
-    return false
-  }
 }
 
 function nameOf({ repository, entry }: MappedSnapshotOptions): string {

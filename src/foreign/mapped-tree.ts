@@ -11,11 +11,12 @@ import type {
   OwnObjectRef,
   Tree,
 } from '../snapshot/tree.ts'
+import type { IndexTotals } from '../snapshot/write-index.ts'
 import { objectKey } from '../store/object-store.ts'
 import type { Fault } from './faults.ts'
 
 /** Rows of foreign tables, and why some of them are not in the tree. */
-export interface MappedSource {
+export interface MappedSource extends IndexTotals {
   readonly rows: number
   readonly faults: readonly Fault[]
 }
@@ -33,7 +34,7 @@ export class MappedTree implements Tree {
     this.#index = index
     this.#repository = repository
     this.#object = database.prepare('SELECT key, gzip, sha256 FROM foreign_object WHERE id = ?')
-    this.#source = database.prepare('SELECT row_count, faults FROM foreign_source')
+    this.#source = database.prepare('SELECT * FROM foreign_source')
   }
 
   /** Opens the index at `path`, which nobody changes. Throws SQLite's own error when it is none. */
@@ -46,7 +47,13 @@ export class MappedTree implements Tree {
   /** What it was made of. */
   get source(): MappedSource {
     const row = this.#index.reading(() => this.#source.get())
-    return { rows: Number(row?.row_count), faults: JSON.parse(String(row?.faults)) }
+    return {
+      rows: Number(row?.row_count),
+      files: Number(row?.files),
+      folders: Number(row?.folders),
+      bytes: Number(row?.bytes),
+      faults: JSON.parse(String(row?.faults)),
+    }
   }
 
   inode(ino: Ino): Inode | undefined {

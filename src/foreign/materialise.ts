@@ -54,7 +54,7 @@ export async function materialise(
   // No row may lead to it: it is a fault of jbfs, and better told of than mounted.
   if (typeof found === 'string')
     throw new ForeignError('bad-database', `the index made of it is not valid: ${found}`)
-  index.complete(path, count)
+  index.complete(path, count, totals)
   return { rows: count, totals, faults: index.faults }
 }
 

@@ -19,11 +19,14 @@ const noParent = `(0, -1, '', '0')`
 /** Pairs of columns that are tried on the whole table: each takes a second or two of a million rows. */
 const mostPairs = 24
 
+/** Parents of which it is seen first whether they are ids. */
+const fewParents = 50
+
 const leastShare = 0.9
 /** Most rows stand in a folder that is a row, too. */
 const mostAtTop = 0.5
 
-/** Looks for columns by which rows name each other as parents; `hints` are names that columns are likely to have. */
+/** Looks for columns by which rows name each other as parents. */
 export async function findParentIds(
   database: ForeignDatabase,
   from: string,
@@ -31,12 +34,13 @@ export async function findParentIds(
   { signal }: Abortable = {},
 ): Promise<ParentIds | undefined> {
   const ids = columns.filter(isIdLike)
-  const names = columns.filter(isNameLike).toSorted((a, b) => distinctOf(b) - distinctOf(a))
+  const names = columns.filter(isNameLike).toSorted((a, b) => nameLikelihood(b) - nameLikelihood(a))
   const found: ParentIds[] = []
   let tries = 0
   for (const id of ids)
     for (const parent of columns.filter((column) => isParentLike(column, id))) {
       if (names.length === 0 || ++tries > mostPairs) continue
+      if ((await foundAmong(database, from, id.sql, parent, { signal })) < leastShare) continue
       const share = await parentShare(database, from, id.sql, parent.sql, { signal })
       if (share < leastShare) continue
       const name = await firstUnique(database, from, parent.sql, names.slice(0, 4), { signal })
@@ -71,8 +75,35 @@ function isNameLike({ values }: SampledColumn): boolean {
   return isText && some.length > 0 && some.length >= values.length - 1
 }
 
+/** Hashes are different in each row, too. */
+function nameLikelihood(column: SampledColumn): number {
+  const isNamed = /name|base|^n$|title|label/i.test(column.name.slice(column.name.lastIndexOf('.') + 1))
+  return distinctOf(column) / Math.max(1, column.values.length) + (isNamed ? 1 : 0)
+}
+
 function distinctOf({ values }: SampledColumn): number {
   return new Set(said(values).map(textOfValue)).size
+}
+
+/** Of a few parents, the share that is there as an id: most pairs fail here, at a hundredth of the work. */
+async function foundAmong(
+  database: ForeignDatabase,
+  from: string,
+  id: string,
+  { values }: SampledColumn,
+  { signal }: Abortable,
+): Promise<number> {
+  const distinct = [...new Set(said(values))].filter(
+    (value) => typeof value !== 'object' && !['0', '-1'].includes(String(value)),
+  )
+  const few = distinct.slice(0, fewParents)
+  if (few.length === 0) return 1
+  const sql = `SELECT count(DISTINCT ${id}) FROM ${from} WHERE ${id} IN (SELECT value FROM json_each(:few))`
+  const parameters = {
+    few: JSON.stringify(few, (_, value) => (typeof value === 'bigint' ? String(value) : value)),
+  }
+  const [[count = 0] = []] = await database.rows(sql, { parameters, signal })
+  return Number(count) / few.length
 }
 
 async function parentShare(

@@ -1,7 +1,7 @@
 import type { StatementSync } from 'node:sqlite'
 import { displayFileName, fileNameOfBytes } from '../snapshot/file-name.ts'
 import { rootIno } from '../snapshot/schema.ts'
-import type { FileName } from '../snapshot/tree.ts'
+import { type FileName, isFolderMode } from '../snapshot/tree.ts'
 import type { NewInode, WorkingIndex } from '../snapshot/working-index.ts'
 import { bytesOf, textOf } from './cells.ts'
 import { type FaultKind, type Refusal, refusal } from './faults.ts'
@@ -30,7 +30,7 @@ export class ParentPlaces {
   place({ id, parent, name }: MappedCells, inode: NewInode, add: () => number): Refusal | undefined {
     const own = textOf(id)
     if (own === null) return refusal('not-understood', 'an id is NULL')
-    const isFolder = Number((inode.mode & 0o170000) === 0o040000)
+    const isFolder = Number(isFolderMode(inode.mode))
     const { changes } = this.#add.run(own, textOf(parent), bytesOf(name) ?? Buffer.alloc(0), add(), isFolder)
     return changes === 1 ? undefined : refusal('id-twice', own)
   }

@@ -3,7 +3,7 @@ import { LRUCache } from 'lru-cache'
 import { codeOf } from '../base/errors.ts'
 import { displayFileName, fileNameOfBytes } from '../snapshot/file-name.ts'
 import { rootIno } from '../snapshot/schema.ts'
-import type { FileName } from '../snapshot/tree.ts'
+import { type FileName, isFolderMode } from '../snapshot/tree.ts'
 import type { NewInode, WorkingIndex } from '../snapshot/working-index.ts'
 import { bytesOf } from './cells.ts'
 import { type Refusal, refusal } from './faults.ts'
@@ -49,7 +49,7 @@ export class PathPlaces {
   place({ path }: MappedCells, inode: NewInode, add: () => number): Refusal | undefined {
     const parts = partsOf(bytesOf(path))
     if (typeof parts === 'string') return refusal('bad-path', parts)
-    const isFolder = (inode.mode & 0o170000) === 0o040000
+    const isFolder = isFolderMode(inode.mode)
     if (isFolder) return this.#placeFolder(parts, inode)
     const name = parts.pop()
     if (name === undefined) return refusal('bad-path', 'the top folder is said to be none')

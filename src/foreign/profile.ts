@@ -50,6 +50,9 @@ export interface ProfileOptions extends Abortable {
   readonly objects: ObjectNames
 }
 
+/** Tables of one database that may take too long, before the others are not tried: each costs the whole time. */
+const mostOverLimit = 3
+
 /** Tables of a database; those further on are left out. */
 const mostTables = 200
 
@@ -64,53 +67,53 @@ export async function profileDatabase(
     { signal: options.signal },
   )
   const profiles: TableProfile[] = []
-  for (const [name, type] of tables)
-    profiles.push(await profileTable(database, String(name), type === 'view' ? 'view' : 'table', options))
+  let overLimit = 0
+  for (const [name, type] of tables) {
+    const empty = emptyProfile(String(name), type === 'view' ? 'view' : 'table')
+    if (overLimit === mostOverLimit) {
+      profiles.push({ ...empty, problem: 'not looked at, as others took too long' })
+      continue
+    }
+    try {
+      profiles.push(await profileTable(database, empty, options))
+    } catch (error) {
+      if (!(error instanceof ForeignError)) throw error
+      if (error.code === 'query-limit') overLimit++
+      profiles.push({ ...empty, problem: messageOf(error) })
+    }
+  }
   return profiles
+}
+
+function emptyProfile(name: string, kind: TableProfile['kind']): TableProfile {
+  const sample = { rows: 0, columns: [] }
+  return { name, kind, columns: [], indexes: [], sample, parents: undefined, objects: [], problem: undefined }
 }
 
 async function profileTable(
   database: ForeignDatabase,
-  name: string,
-  kind: TableProfile['kind'],
+  empty: TableProfile,
   options: ProfileOptions,
 ): Promise<TableProfile> {
-  const empty: TableProfile = {
-    name,
-    kind,
-    columns: [],
-    indexes: [],
-    sample: { rows: 0, columns: [] },
-    parents: undefined,
-    objects: [],
-    problem: undefined,
-  }
-  try {
-    const { signal } = options
-    const declared = await database.rows(
-      'SELECT name, type, pk FROM pragma_table_xinfo(:name) WHERE hidden <> 1',
-      {
-        parameters: { name },
-        signal,
-      },
-    )
-    const names = declared.map(([column]) => String(column))
-    const sample = await sampleRows(database, sqlName(name), columnExpressions(name, names), { signal })
-    const found = await relations(database, sqlName(name), sample, options)
-    const columns = sample.columns.map((column, index) => ({
-      name: column.name,
-      declared: String(declared[index]?.[1] ?? ''),
-      isPrimaryKey: declared[index]?.[2] !== 0,
-      types: typesOf(column.values),
-      distinct: new Set(said(column.values).map(textOfValue)).size,
-      looks: [...(found.looks.get(column.name) ?? []), ...looksOf(column.values, options.objects)],
-    }))
-    const indexes = await indexesOf(database, name, { signal })
-    return { ...empty, columns, indexes, sample, parents: found.parents, objects: found.objects }
-  } catch (error) {
-    if (!(error instanceof ForeignError)) throw error
-    return { ...empty, problem: messageOf(error) }
-  }
+  const { name } = empty
+  const { signal } = options
+  const declared = await database.rows(
+    'SELECT name, type, pk FROM pragma_table_xinfo(:name) WHERE hidden <> 1',
+    { parameters: { name }, signal },
+  )
+  const names = declared.map(([column]) => String(column))
+  const sample = await sampleRows(database, sqlName(name), columnExpressions(name, names), { signal })
+  const found = await relations(database, sqlName(name), sample, options)
+  const columns = sample.columns.map((column, index) => ({
+    name: column.name,
+    declared: String(declared[index]?.[1] ?? ''),
+    isPrimaryKey: declared[index]?.[2] !== 0,
+    types: typesOf(column.values),
+    distinct: new Set(said(column.values).map(textOfValue)).size,
+    looks: [...(found.looks.get(column.name) ?? []), ...looksOf(column.values, options.objects)],
+  }))
+  const indexes = await indexesOf(database, name, { signal })
+  return { ...empty, columns, indexes, sample, parents: found.parents, objects: found.objects }
 }
 
 export interface Relations {
@@ -129,7 +132,11 @@ export async function relations(
 ): Promise<Relations> {
   const looks = new Map<string, Look[]>()
   const add = (name: string, look: Look): void => void looks.set(name, [...(looks.get(name) ?? []), look])
-  const parents = await findParentIds(database, from, columns, { signal })
+  const parents = await findParentIds(database, from, columns, { signal }).catch((error: unknown) => {
+    // What has been seen of the table is still worth showing.
+    if (error instanceof ForeignError && error.code === 'query-limit') return undefined
+    throw error
+  })
   if (parents !== undefined) {
     const { id, parent, share } = parents
     add(id, { role: 'id', share, detail: parent })

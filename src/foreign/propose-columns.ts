@@ -49,7 +49,9 @@ export function proposeColumns(
   }
   const free = (): readonly SourceColumn[] => source.columns.filter(({ name }) => !taken.has(name))
 
-  const object = bestOf(free(), (column) => lookOf(column, 'object')?.share)
+  const object =
+    bestOf(free(), (column) => lookOf(column, 'object')?.share) ??
+    bestOf(free(), (column) => lookOf(column, 'object-id')?.share)
   const objectProposal = object && proposeObject(object, objects)
   if (object !== undefined) take(object)
   const rowHasObject = source.columns[0]?.values.map((_, row) => isSaid(object?.values[row])) ?? []
@@ -151,7 +153,10 @@ function lastName(name: string): string {
 }
 
 function proposeObject(column: SourceColumn, objects: ObjectNames): Proposal {
-  const { share, detail } = lookOf(column, 'object')!
+  const look = lookOf(column, 'object')
+  if (look === undefined)
+    return proposal(column, 0.2, 'the form of object ids, but no such objects are there')
+  const { share, detail } = look
   const percent = `${Math.floor(share * 100)} % name objects that are there`
   if (detail !== 'shard') return proposal(column, share, percent)
   const [only, ...more] = objects.folders.map(({ folder }) => folder).filter((folder) => folder !== 'files')

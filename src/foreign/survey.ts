@@ -5,6 +5,7 @@ import { exportPrefix, manifestKey, parseSnapshotName, snapshotsPrefix } from '.
 import { SnapshotError } from '../snapshot/errors.ts'
 import { largestManifest, type ManifestMembers, manifestMembers } from '../snapshot/manifest.ts'
 import type { ObjectMetadata, ObjectReader } from '../store/object-store.ts'
+import { ForeignError } from './errors.ts'
 import { ObjectNames } from './object-names.ts'
 import { type LookedAtObject, lookAtObjects } from './packed-size.ts'
 import { type Recognised, recogniseListed } from './recognise.ts'
@@ -15,7 +16,7 @@ export interface SurveyedKey extends Recognised {
   readonly number: number | undefined
   /** What the manifest of a snapshot says, where it is JSON. */
   readonly manifest: ManifestMembers | undefined
-  /** Why a manifest cannot be read. */
+  /** Why it cannot be read. */
   readonly problem: string | undefined
 }
 
@@ -92,9 +93,16 @@ async function surveyKey(
   object: ObjectMetadata,
   { signal }: Abortable,
 ): Promise<SurveyedKey | undefined> {
-  const recognised = await recogniseListed(store, object, { signal })
-  if (recognised === undefined) return undefined
   const number = numberOf(object.key, repository)
+  const recognised = await recogniseListed(store, object, { signal }).catch((error: unknown) => {
+    if (error instanceof ForeignError) return error
+    throw error
+  })
+  if (recognised === undefined) return undefined
+  if (recognised instanceof ForeignError) {
+    const unknown = { container: 'plain', content: 'unknown', manifest: undefined } as const
+    return { ...object, ...unknown, number, problem: recognised.message }
+  }
   const key = { ...recognised, number, manifest: undefined, problem: undefined }
   const isManifest = number !== undefined && object.key === manifestKey(repository, number)
   if (!isManifest || key.content !== 'json' || key.container !== 'plain' || key.size > largestManifest)

@@ -56,6 +56,10 @@ export interface Inode<Stored extends ObjectRef = ObjectRef> {
   readonly sparse: boolean
 }
 
+export function isFolderMode(mode: number): boolean {
+  return (mode & 0o170000) === 0o040000
+}
+
 /** An immutable object of the repository: `files/<id>`, or, of one that something else wrote, anything below it. */
 export interface ObjectRef {
   /** 24 hex digits; of a foreign object the last part of its key. */

@@ -4,7 +4,16 @@ import { ChangeError } from '../snapshot/errors.ts'
 import { bytesOfFileName } from '../snapshot/file-name.ts'
 import { IndexTree } from '../snapshot/index-tree.ts'
 import { largestIno, rootIno } from '../snapshot/schema.ts'
-import type { Dentry, Extent, FileName, Ino, OwnInode, OwnObjectRef, Timestamp } from '../snapshot/tree.ts'
+import {
+  type Dentry,
+  type Extent,
+  type FileName,
+  type Ino,
+  isFolderMode,
+  type OwnInode,
+  type OwnObjectRef,
+  type Timestamp,
+} from '../snapshot/tree.ts'
 import type { NewObject } from '../snapshot/working-index.ts'
 import type { InodeChanges, MadeInode, TreePlace, WritableTree } from '../snapshot/writable-tree.ts'
 import { stagingFault } from './staging-fault.ts'
@@ -512,10 +521,6 @@ export class WorkingTree implements WritableTree {
       ino,
     )
   }
-}
-
-function isFolderMode(mode: number): boolean {
-  return (mode & Type.mask) === Type.folder
 }
 
 function now(): Timestamp {

@@ -46,7 +46,7 @@ test('jbfs inspect of a snapshot prints JSON for programs', async (t) => {
   const asked = join(destination, foreignRepository, 'snap.3')
   const { code, stdout, stderr } = await inspect(folder.path, asked, '--json')
   t.is(code, 0, stderr)
-  const report = JSON.parse(stdout)
+  const [report] = JSON.parse(stdout)
   t.like(report, { repository: '', snapshots: [3, 4], inspected: 3, keysNotLookedAt: 0 })
   const index = report.keys.find(({ key }: { key: string }) => key === 'export/snap.3')
   t.like(index, { container: 'xz', content: 'sqlite', writtenByJbfs: false })
@@ -69,7 +69,7 @@ test('what jbfs inspect --suggest prints is a mapping', async (t) => {
   t.is(readMappingFile(file).columns.encoding, "'gzip'")
 })
 
-test('jbfs inspect says what is not there, and asks which of several repositories', async (t) => {
+test('jbfs inspect says what is not there, and shows the keys of several repositories', async (t) => {
   await using folder = await temporaryFolder()
   const destination = join(folder.path, 'destination')
   await mkdir(destination)
@@ -82,11 +82,27 @@ test('jbfs inspect says what is not there, and asks which of several repositorie
   await mkdir(join(destination, 'other/snap.1'))
   await writeFile(join(destination, 'other/snap.1/jetbackup.index'), '{}')
   const several = await inspect(folder.path, destination)
-  t.is(several.code, 2)
-  t.regex(several.stderr, /there are 2 repositories .*say which/)
+  t.is(several.code, 0)
+  t.regex(several.stdout, /acme: not written by jbfs[\s\S]*\nother: not written by jbfs/)
+  t.notRegex(several.stdout, /^table /m)
+  t.regex(several.stderr, /only the keys of 2 of 2 repositories were looked at/)
+  const ofSeveral = await inspect(folder.path, destination, '--suggest')
+  t.is(ofSeveral.code, 2)
+  t.regex(ofSeveral.stderr, /there are 2 repositories .*: say which/)
   const other = await inspect(folder.path, join(destination, 'other'), '--suggest')
   t.is(other.code, 5)
   t.regex(other.stderr, /no table has anything that looks like/)
+})
+
+test('what is packed by a program that is not installed is said', async (t) => {
+  await using folder = await temporaryFolder()
+  const destination = join(folder.path, 'destination')
+  writeObjects(destination, foreignObjects(wal, folder.path))
+  const args = ['inspect', destination, '--cache-dir', join(folder.path, 'cache')]
+  const without = await runJbfs(args, { env: { PATH: '/nonexistent' } })
+  t.is(without.code, 0, without.stderr)
+  t.regex(without.stdout, /^export\/snap\.4 .* it is packed by xz, which is not installed$/m)
+  t.regex((await runJbfs(args)).stdout, /table backup_file/)
 })
 
 test('what is damaged is said, and the rest is shown', async (t) => {

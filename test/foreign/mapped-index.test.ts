@@ -37,9 +37,9 @@ function made(t: ExecutionContext, mapping: Mapping, rows: readonly Row[]): Made
   using index = new MappedIndex(join(folder, 'rows'), mapping)
   for (const row of rows) index.add(columnNames.map((name) => row[name] ?? null))
   const path = join(folder, 'index')
-  index.write(path)
+  const totals = index.write(path)
   t.is(typeof validateIndex(path), 'object')
-  index.complete(path, rows.length)
+  index.complete(path, rows.length, totals)
   const tree = MappedTree.open(path, 'acme/')
   t.teardown(() => tree[Symbol.dispose]())
   return {

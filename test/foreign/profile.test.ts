@@ -1,4 +1,12 @@
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import test from 'ava'
+import { ForeignDatabase } from '../../src/foreign/foreign-database.ts'
+import { ObjectNames } from '../../src/foreign/object-names.ts'
+import { profileDatabase } from '../../src/foreign/profile.ts'
+import { DirectoryStore } from '../../src/store/directory-store.ts'
+import { temporaryFolder } from '../snapshot/write-tree.ts'
+import { databaseBytes } from '../support/foreign/database.ts'
 import { foreignLayouts } from '../support/foreign/layouts.ts'
 import { inspected } from './inspected.ts'
 
@@ -37,3 +45,27 @@ for (const layout of foreignLayouts) {
         )
   })
 }
+
+const endless = 'WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i FROM n'
+
+test('a table that cannot be read is told of, and the others are shown', async (t) => {
+  const folder = await temporaryFolder(t)
+  const path = join(folder, 'database')
+  const views = [1, 2, 3, 4].map((n) => `CREATE VIEW v${n} AS ${endless};`)
+  await writeFile(
+    path,
+    databaseBytes((db) =>
+      db.exec(`CREATE TABLE a (i); INSERT INTO a VALUES (1), (2); CREATE VIEW self AS SELECT * FROM self;
+        CREATE VIEW gone AS SELECT * FROM missing; CREATE VIRTUAL TABLE words USING fts5(w); ${views.join(' ')}`),
+    ),
+  )
+  const store = new DirectoryStore(folder)
+  await using database = await ForeignDatabase.open(path, { milliseconds: 400 })
+  const tables = await profileDatabase(database, { store, objects: await ObjectNames.list(store, '') })
+  const problems = Object.fromEntries(tables.map(({ name, problem }) => [name, problem ?? '']))
+  t.is(problems.a, '')
+  t.regex(problems.self ?? '', /circular/)
+  t.regex(problems.gone ?? '', /no such table/)
+  for (const name of ['v1', 'v2', 'v3']) t.regex(problems[name] ?? '', /longer than 0.4 seconds/)
+  t.regex(problems.v4 ?? '', /not looked at/)
+})

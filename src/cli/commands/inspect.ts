@@ -5,15 +5,17 @@ import { destinationWords } from '../../destination/destination-words.ts'
 import { parseSnapshotName } from '../../destination/layout.ts'
 import type { Destination } from '../../destination/parse-destination.ts'
 import { pathIn, placeAt } from '../../destination/split-repository.ts'
-import type { Inspection } from '../../foreign/inspect-repository.ts'
+import { bestSuggestion, type Inspection, inspectRepository } from '../../foreign/inspect-repository.ts'
+import { readMappingFile } from '../../foreign/mapping-file.ts'
 import { refuseMissingProfile } from '../aws-profile.ts'
 import { prepareCacheFolder } from '../cache-folder.ts'
 import { CliError } from '../errors.ts'
 import { inspectionJson, suggestionJson } from '../inspect/inspect-json.ts'
 import { inspectionText } from '../inspect/inspect-text.ts'
+import { printTrial } from '../inspect/print-trial.ts'
 import { suggestionText } from '../inspect/suggestion-text.ts'
 import { interruption } from '../interruption.ts'
-import { destinationArgument, jsonFlag, logLevelFlag, storeFlags } from '../options.ts'
+import { destinationArgument, jsonFlag, logLevelFlag, pathOf, storeFlags } from '../options.ts'
 import { print, warn } from '../output.ts'
 import { ownFolders } from '../own-folders.ts'
 import { tellPassedOver } from '../passed-over.ts'
@@ -26,6 +28,11 @@ const inspectFlags = {
     type: 'boolean',
     default: false,
     describe: 'print a mapping for the files of a snapshot, with how sure each column of it is',
+  },
+  try: {
+    type: 'string',
+    requiresArg: true,
+    describe: 'a file with a mapping: show the tree that it makes of a snapshot, and what does not fit',
   },
   'cache-dir': {
     type: 'string',
@@ -48,15 +55,19 @@ export const inspectCommand: CommandModule<object, InspectArguments> = {
       .options(inspectFlags)
       .example('$0 inspect offsite/account', 'what its keys are, and the tables of its newest snapshot')
       .example('$0 inspect offsite/account/snap.3', 'the tables of that snapshot')
+      .example('$0 inspect offsite/account --try mapping.toml', 'whether it fits')
       .example('$0 inspect offsite/account --suggest > mapping.toml', 'a mapping, to be tried and corrected'),
   handler: runInspect,
 }
 
+/** Of several the first: each has a report of its own. */
+const mostRepositories = 20
+
 async function runInspect(args: ArgumentsCamelCase<InspectArguments>): Promise<void> {
   const typed = typedDestination(args.destination, args)
+  const mapping = args.try === undefined ? undefined : readMappingFile(pathOf('--try', args.try))
   refuseMissingProfile(typed, process.env)
   const { openDestination } = await import('../../destination/destination.ts')
-  const { inspectRepository } = await import('../../foreign/inspect-repository.ts')
   const { logger } = startLogging({ level: args['log-level'] ?? 'error', readable: true })
   const cacheDir = resolve(args['cache-dir'] ?? ownFolders().cache)
   await prepareCacheFolder(cacheDir)
@@ -66,41 +77,52 @@ async function runInspect(args: ArgumentsCamelCase<InspectArguments>): Promise<v
   using destination = openDestination(place, { logger })
   const { reader } = destination
   const found = await findRepositories(reader, { ...tellPassedOver, signal })
-  const repository = onlyRepository(found, place)
+  if (found.length === 0)
+    throw new CliError('nothing-there', `there are no repositories in ${destinationWords(place)}`)
   using line = new ProgressLine()
-  const inspection = await inspectRepository({
-    store: reader,
-    repository,
-    number,
-    cacheDir,
-    suggest: args.suggest,
-    onStep: (text) => line.show(() => text),
-    signal,
-  })
+  const onStep = (text: string): void => line.show(() => text)
+  const look = { store: reader, number, cacheDir, onStep, signal }
+  const isJson = args.json
+  if (mapping !== undefined) {
+    const tried = { ...look, repository: onlyOf(found, place), mapping, logger }
+    return await printTrial(tried, { place, line, file: args.try!, isJson })
+  }
+  const isOne = args.suggest || found.length === 1
+  const depth = args.suggest ? 'suggestion' : isOne ? 'tables' : 'keys'
+  const inspections: Inspection[] = []
+  for (const repository of isOne ? [onlyOf(found, place)] : found.slice(0, mostRepositories))
+    inspections.push(await inspectRepository({ ...look, repository, depth }))
   line.clear()
-  refuseAbsent(inspection, number, typed)
-  if (args.suggest) await printSuggestion(inspection, place, args.json)
-  else print(args.json ? JSON.stringify(inspectionJson(inspection), null, 2) : inspectionText(inspection))
+  if (isOne) refuseAbsent(inspections[0]!, number, typed)
+  if (args.suggest) return printSuggestion(inspections[0]!, place, isJson)
+  if (isJson) print(JSON.stringify(inspections.map(inspectionJson), null, 2))
+  else print(inspections.map(inspectionText).join('\n\n\n'))
+  if (!isOne)
+    warn(
+      `only the keys of ${inspections.length} of ${found.length} repositories were looked at: for tables say which one, as ${oneOf(found, place)}`,
+    )
 }
 
-/** The repository that is asked for, or what holds it, and N of the snapshot. */
+/** The place that is asked for, or what holds it, and N of the snapshot. */
 function placeOf(typed: Destination): { readonly place: Destination; readonly number: number | undefined } {
   const path = pathIn(typed)
   const number = parseSnapshotName(basename(path))
   return { place: number === undefined ? typed : placeAt(typed, dirname(path)), number }
 }
 
-/** Each takes a while, and its report pages: one at a time. */
-function onlyRepository(found: readonly string[], place: Destination): string {
+/** A mapping is for one repository. */
+function onlyOf(found: readonly string[], place: Destination): string {
   const [only, ...others] = found
   if (only !== undefined && others.length === 0) return only
   const where = destinationWords(place)
-  if (only === undefined) throw new CliError('nothing-there', `there are no repositories in ${where}`)
-  const [first = '', second = ''] = found.map((repository) => repository.replace(/\/$/, ''))
   throw new CliError(
     'usage',
-    `there are ${found.length} repositories in ${where}, ${first} and ${second} among them: say which, as ${destinationWords(place, first)}`,
+    `there are ${found.length} repositories in ${where}: say which, as ${oneOf(found, place)}`,
   )
+}
+
+function oneOf([first = '']: readonly string[], place: Destination): string {
+  return destinationWords(place, first.replace(/\/$/, ''))
 }
 
 function refuseAbsent({ survey }: Inspection, number: number | undefined, typed: Destination): void {
@@ -108,8 +130,7 @@ function refuseAbsent({ survey }: Inspection, number: number | undefined, typed:
     throw new CliError('nothing-there', `there is no snapshot ${destinationWords(typed)}`)
 }
 
-async function printSuggestion(inspection: Inspection, place: Destination, isJson: boolean): Promise<void> {
-  const { bestSuggestion } = await import('../../foreign/inspect-repository.ts')
+function printSuggestion(inspection: Inspection, place: Destination, isJson: boolean): void {
   const suggestion = bestSuggestion(inspection)
   if (suggestion === undefined)
     throw new CliError(

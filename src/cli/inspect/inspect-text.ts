@@ -12,14 +12,14 @@ const valueWidth = 28
 
 /** What was found in a repository, for people. */
 export function inspectionText(inspection: Inspection): string {
-  const { repository, number, survey, databases } = inspection
+  const { repository, number, survey, databases, depth } = inspection
   const parts = [
     `${repository === '' ? 'the repository' : printable(repository.replace(/\/$/, ''))}: ${writerText(survey)}`,
     keysText(survey, repository),
     objectsText(survey),
     ...databases.map(databaseText),
   ]
-  if (databases.length === 0)
+  if (databases.length === 0 && depth !== 'keys')
     parts.push(number === undefined ? 'It has no snapshots.' : `Nothing in snap.${number} has tables.`)
   return parts.join('\n\n')
 }
