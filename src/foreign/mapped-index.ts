@@ -26,6 +26,8 @@ export class MappedIndex implements Disposable {
     this.#mapping = mapping
     this.#index = new WorkingIndex(path)
     const { database } = this.#index
+    // Rows mostly come folder by folder: with four times as much it is no faster.
+    database.exec('PRAGMA cache_size = -16384')
     this.#index.addInode(untoldFolder)
     this.#objects = new MappedObjects(database)
     this.#places = new (shapeOf(mapping) === 'paths' ? PathPlaces : ParentPlaces)(this.#index)
@@ -48,8 +50,6 @@ export class MappedIndex implements Disposable {
   write(path: string): IndexTotals {
     for (const refused of this.#places.finish()) this.#faults.note(refused)
     for (const refused of this.#objects.finish()) this.#faults.note(refused)
-    // Memory that the final index needs.
-    this.#index.database.exec('PRAGMA main.cache_size = -16384; PRAGMA shrink_memory')
     const totals = writeIndex(this.#index, path)
     const entered = this.#index.database.prepare('SELECT count(DISTINCT ino) AS inos FROM main.dentry').get()
     const reached = totals.files + totals.folders - 1

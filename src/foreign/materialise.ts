@@ -5,10 +5,13 @@ import { validateIndex } from '../snapshot/validate.ts'
 import type { IndexTotals } from '../snapshot/write-index.ts'
 import { ForeignError } from './errors.ts'
 import type { Fault } from './faults.ts'
-import { ForeignDatabase, type ForeignLimits } from './foreign-database.ts'
+import { ForeignDatabase, type ForeignLimits, foreignLimits } from './foreign-database.ts'
 import { MappedIndex } from './mapped-index.ts'
 import type { Mapping } from './mapping.ts'
 import { rowsSql } from './rows-sql.ts'
+
+/** Milliseconds in all. The work on its rows goes on meanwhile, and counts too, so that it is no measure of the query. */
+const longestQuery = 3_600_000
 
 export interface MaterialiseOptions {
   /** Of the mapping's databases, unpacked; in its order. */
@@ -18,6 +21,7 @@ export interface MaterialiseOptions {
   readonly number: number
   /** The index to write; `${path}.rows` is used meanwhile. Neither exists. */
   readonly path: string
+  /** The milliseconds are those without a row: what sorts, or joins without an index, needs some before the first. */
   readonly limits?: Partial<ForeignLimits> | undefined
 }
 
@@ -43,7 +47,13 @@ export async function materialise(
   {
     await using database = await ForeignDatabase.open(databases, limits, { signal })
     const parameters = { number, snapshot: snapshotName(number) }
-    for await (const rows of aheadOf(database.query(rowsSql(mapping), { parameters, signal }))) {
+    using watch = new Watch(limits?.milliseconds ?? foreignLimits.milliseconds, signal)
+    const rowsOf = database.query(rowsSql(mapping), {
+      parameters,
+      milliseconds: longestQuery,
+      signal: watch.signal,
+    })
+    for await (const rows of aheadOf(rowsOf, watch)) {
       for (const row of rows) index.add(row)
       count += rows.length
       onRows(count)
@@ -58,13 +68,47 @@ export async function materialise(
   return { rows: count, totals, faults: index.faults }
 }
 
+/** Aborts a query that gives nothing for too long. */
+class Watch implements Disposable {
+  readonly #stop = new AbortController()
+  readonly #milliseconds: number
+  readonly #outer: AbortSignal | undefined
+  readonly #onAbort = (): void => this.#stop.abort(this.#outer?.reason)
+
+  constructor(milliseconds: number, outer: AbortSignal | undefined) {
+    this.#milliseconds = milliseconds
+    this.#outer = outer
+    outer?.addEventListener('abort', this.#onAbort, { once: true })
+  }
+
+  get signal(): AbortSignal {
+    return this.#stop.signal
+  }
+
+  async over<T>(promise: Promise<T>): Promise<T> {
+    const text = `it gives no row for ${this.#milliseconds / 1000} seconds`
+    const giveUp = (): void => this.#stop.abort(new ForeignError('query-limit', text))
+    const timer = setTimeout(giveUp, this.#milliseconds)
+    try {
+      return await promise
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.#outer?.removeEventListener('abort', this.#onAbort)
+  }
+}
+
 /** The same batches, each asked for while the one before is worked on. */
-async function* aheadOf<T>(batches: AsyncIterable<T>): AsyncIterable<T> {
+async function* aheadOf<T>(batches: AsyncIterable<T>, watch: Watch): AsyncIterable<T> {
   const iterator = batches[Symbol.asyncIterator]()
-  let next = iterator.next()
+  const ask = (): Promise<IteratorResult<T>> => watch.over(iterator.next())
+  let next = ask()
   try {
     for (let batch = await next; batch.done !== true; batch = await next) {
-      next = iterator.next()
+      next = ask()
       next.catch(() => {})
       // The request leaves only when this turn of the event loop is over.
       await turn()

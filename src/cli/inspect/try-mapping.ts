@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Abortable } from '../../base/abort.ts'
+import { formatByteSize } from '../../base/byte-size.ts'
 import type { Logger } from '../../base/log.ts'
 import type { Fault } from '../../foreign/faults.ts'
 import { type MappingProgress, openMappedSnapshot } from '../../foreign/mapped-snapshot.ts'
@@ -94,7 +95,7 @@ export async function tryMapping(options: TryOptions): Promise<Trial> {
 }
 
 function progressText({ bytes, rows }: MappingProgress): string {
-  return rows === 0 ? `fetching the database: ${bytes} bytes` : `making an index: ${rows} rows`
+  return rows === 0 ? `fetching the database: ${formatByteSize(bytes)}` : `making an index: ${rows} rows`
 }
 
 async function lookAtObjects(
