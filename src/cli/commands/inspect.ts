@@ -137,7 +137,10 @@ function printSuggestion(inspection: Inspection, place: Destination, isJson: boo
       'nothing-there',
       'no table has anything that looks like the paths or parents of files: jbfs inspect without --suggest shows what is there',
     )
-  if (isJson) return print(JSON.stringify(suggestionJson(suggestion), null, 2))
+  if (isJson) {
+    print(JSON.stringify(suggestionJson(suggestion), null, 2))
+    return
+  }
   const words = destinationWords(place, `${inspection.repository}snap.${inspection.number}`)
   print(suggestionText(suggestion, `jbfs inspect ${words} --try mapping.toml`).trimEnd())
   for (const remark of suggestion.remarks) warn(remark)
