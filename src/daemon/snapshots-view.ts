@@ -6,6 +6,7 @@ import { listSnapshots } from '../snapshot/catalog.ts'
 import { openSnapshotIndex } from '../snapshot/index-file.ts'
 import { announceChange } from './announce-change.ts'
 import { noticeOfOddDestination } from './odd-destination.ts'
+import { refuseForeign } from './refuse-foreign.ts'
 import type { View, ViewContext } from './view.ts'
 import { startWriting } from './writing.ts'
 
@@ -13,6 +14,7 @@ import { startWriting } from './writing.ts'
 export async function snapshotsView(context: ViewContext): Promise<View> {
   await using opening = new AsyncDisposableStack()
   const { options, reader, source, metrics, logger, owner, mount } = context
+  if (!options.readOnly) await refuseForeign(reader)
   const writing = options.readOnly
     ? undefined
     : opening.use(

@@ -21,8 +21,9 @@ import type { MadeInode, WritableSnapshot, WritableSnapshots } from '../snapshot
 import { Adopted } from './adopted.ts'
 import { FileType } from './attributes.ts'
 import type { DestinationTree } from './destination-tree.ts'
+import type { Listing } from './folder.ts'
 import { inoOf, nodeidOf, slotOf } from './inode-number.ts'
-import type { MountedSnapshot } from './mounted-snapshot.ts'
+import { MountedSnapshot } from './mounted-snapshot.ts'
 import { aclWithMode, aclXattr, defaultAclXattr, effectOfAcl, inheritedAcl } from './posix-acl.ts'
 import { then } from './then.ts'
 
@@ -186,6 +187,8 @@ export class SnapshotChanges implements ChangeOperations {
       if (children.has(name)) throw new ChangeError('name-taken')
       const number = parseSnapshotName(name)
       if (number !== undefined) {
+        // What else writes here knows nothing of ours, and may take it for its own (native-notes/format.md §8).
+        if (holdsForeign(children)) throw new FuseError('EROFS')
         const working = snapshots.begin(folder.prefix, number, { ...made, uid, gid })
         tree.addWorking(folder, number, working)
       } else tree.addFolder(folder, name)
@@ -520,4 +523,10 @@ export class SnapshotChanges implements ChangeOperations {
 
 function fileMode(mode: number): number {
   return FileType.file | (mode & 0o7777)
+}
+
+function holdsForeign(children: Listing['children']): boolean {
+  return children
+    .values()
+    .some(({ target }) => target instanceof MountedSnapshot && target.entry.problem?.code === 'foreign')
 }

@@ -73,10 +73,8 @@ export function proposeColumns(
   const timeLook = time && lookOf(time, 'time')
   const size = proposeSize(free())
   if (size !== undefined) take(size.column)
-  const uid = bestOf(free(), (column) => ownerScore(column, hints.uid))
-  if (uid !== undefined) take(uid)
-  const gid = bestOf(free(), (column) => ownerScore(column, hints.gid))
-  if (gid !== undefined) take(gid)
+  const owners = proposeOwners(source, free())
+  for (const { column } of Object.values(owners)) take(column)
   const ctime = bestOf(free(), (column) =>
     hints.ctime.test(column.name) && lookOf(column, 'time')?.detail === timeLook?.detail ? 1 : undefined,
   )
@@ -102,8 +100,8 @@ export function proposeColumns(
     mode: mode && proposal(mode, modeLook?.share ?? 0, `${modeUnit} permissions`),
     mtime: time && proposal(time, timeConfidence(time), `times as ${timeLook?.detail}`),
     ctime: ctime && proposal(ctime, 0.6, 'by its name'),
-    uid: uid && proposal(uid, 0.7, 'by its name'),
-    gid: gid && proposal(gid, 0.7, 'by its name'),
+    uid: owners.uid && proposal(owners.uid.column, owners.uid.confidence, owners.uid.why),
+    gid: owners.gid && proposal(owners.gid.column, owners.gid.confidence, owners.gid.why),
     type: type && proposal(type, 0.8, 'a handful of values'),
     target:
       target &&
@@ -253,7 +251,14 @@ function timeScore(column: SourceColumn): number | undefined {
   const share = lookOf(column, 'time')?.share
   if (share === undefined) return undefined
   const name = lastName(column.name)
-  return share + (hints.mtime.test(name) ? 0.5 : 0) - (others.test(name) || hints.ctime.test(name) ? 0.5 : 0)
+  // Files were changed at all times, and backed up at a few.
+  const variety = new Set(said(column.values).map(textOfValue)).size / column.values.length
+  return (
+    share +
+    variety / 4 +
+    (hints.mtime.test(name) ? 0.5 : 0) -
+    (others.test(name) || hints.ctime.test(name) ? 0.5 : 0)
+  )
 }
 
 function timeConfidence(column: SourceColumn): number {
@@ -265,6 +270,47 @@ function ownerScore({ name, values }: SourceColumn, hint: RegExp): number | unde
   const some = said(values)
   const isNumber = shareOf(some, (value) => /^\d{1,10}$/.test(textOfValue(value))) === 1
   return hint.test(lastName(name)) && isNumber && some.length > 0 ? 1 : undefined
+}
+
+interface Owner {
+  readonly column: SourceColumn
+  readonly confidence: number
+  readonly why: string
+}
+
+/** By their names, or else two columns beside each other that could be both. */
+function proposeOwners(
+  { columns }: TableSource,
+  free: readonly SourceColumn[],
+): { readonly uid?: Owner; readonly gid?: Owner } {
+  const named = (hint: RegExp): Owner | undefined => {
+    const column = bestOf(free, (each) => ownerScore(each, hint))
+    return column && { column, confidence: 0.7, why: 'by its name' }
+  }
+  const [uid, gid] = [named(hints.uid), named(hints.gid)]
+  if (uid !== undefined || gid !== undefined) return { ...(uid && { uid }), ...(gid && { gid }) }
+  const isPossible = (column: SourceColumn | undefined): column is SourceColumn =>
+    column !== undefined && free.includes(column) && looksLikeOwners(column)
+  // Nearly all files of an account have one owner and one group.
+  const first = bestOf(columns, (column) => {
+    const next = columns[columns.indexOf(column) + 1]
+    return isPossible(column) && isPossible(next) ? -distinctPairs(column, next) : undefined
+  })
+  const second = first && columns[columns.indexOf(first) + 1]
+  if (first === undefined || second === undefined) return {}
+  const why = 'two columns of a few numbers beside each other'
+  return { uid: { column: first, confidence: 0.3, why }, gid: { column: second, confidence: 0.3, why } }
+}
+
+function distinctPairs({ values }: SourceColumn, other: SourceColumn): number {
+  return new Set(values.map((value, row) => `${value} ${other.values[row]}`)).size
+}
+
+/** A few numbers, the same in many rows; accounts have numbers above those of flags and states. */
+function looksLikeOwners({ values }: SourceColumn): boolean {
+  const distinct = [...new Set(values.map((value) => (value === null ? '' : textOfValue(value))))]
+  const isNumbers = distinct.every((text) => /^\d{1,10}$/.test(text) && Number(text) < 2 ** 32)
+  return isNumbers && distinct.length <= values.length / 5 && distinct.some((text) => Number(text) >= 100)
 }
 
 /** Sizes of unpacked objects, never those of the packed ones. */

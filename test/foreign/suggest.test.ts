@@ -1,7 +1,10 @@
+import { copyFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import test from 'ava'
+import { ForeignDatabase } from '../../src/foreign/foreign-database.ts'
 import { materialise } from '../../src/foreign/materialise.ts'
+import { profileDatabase } from '../../src/foreign/profile.ts'
 import { suggestMapping } from '../../src/foreign/suggest.ts'
 import { sourceOf } from '../support/foreign/foreign-destination.ts'
 import { foreignLayouts } from '../support/foreign/layouts.ts'
@@ -80,3 +83,42 @@ for (const layout of foreignLayouts) {
     },
   )
 }
+
+for (const layout of foreignLayouts.filter(({ name }) =>
+  ['paths', 'parents', 'wal', 'manifest'].includes(name),
+))
+  test.serial(
+    `of the layout ${layout.name} all but the owners is suggested without the names of columns`,
+    async (t) => {
+      await using found = await inspected(t, layout)
+      const { tables, kept, folder, options } = found
+      const { table, columns, index } = layout.truth
+      const path = join(folder, 'renamed')
+      await copyFile(kept.path, path)
+      const names = tables.find(({ name }) => name === table)!.columns.map(({ name }) => name)
+      const renamed = new Map(names.map((name, place) => [name, `f${place}`]))
+      using writable = new DatabaseSync(path)
+      for (const [name, other] of renamed)
+        writable.exec(`ALTER TABLE ${table} RENAME COLUMN "${name}" TO ${other}`)
+      writable.exec('PRAGMA journal_mode = DELETE')
+      await using database = await ForeignDatabase.open(path)
+      const profiled = await profileDatabase(database, options)
+      const key = index.replace('{number}', '3')
+      const suggestion = await suggestMapping(database, profiled, {
+        ...options,
+        key,
+        number: 3,
+        numbers: [3, 4],
+      })
+      const { uid: _uid, gid: _gid, type: _type, ...others } = columns
+      const suggested = suggestion?.mapping.columns ?? {}
+      for (const [role, column] of Object.entries(others)) {
+        const name = layout.name === 'manifest' && (role === 'folder' || role === 'name') ? 'path' : role
+        t.regex(
+          suggested[name as keyof typeof suggested] ?? '',
+          new RegExp(`\\b${renamed.get(column)}\\b`),
+          role,
+        )
+      }
+    },
+  )

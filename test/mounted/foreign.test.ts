@@ -12,6 +12,7 @@ import type { ForeignObject } from '../support/foreign/layout.ts'
 import { foreignLayouts } from '../support/foreign/layouts.ts'
 import { type MountedDestination, mountDestination, whyNoMounts } from '../support/mounted.ts'
 import { type Place, placesTest } from '../support/places.ts'
+import { keysOf } from '../support/planted-destination.ts'
 import { output } from '../support/run.ts'
 
 /** Destinations that something else wrote, of which nobody has told how to read them: all layouts side by side, on a folder and on real S3 servers. */
@@ -87,6 +88,23 @@ foreignTest('what lists and checks snapshots says that they are foreign', async 
   const checked = await scene.jbfs('check')
   t.regex(checked.stdout + checked.stderr, /not checkable, as jbfs did not write them/)
 })
+
+foreignTest(
+  'it is only for reading, whatever is asked, and nothing is left there by whoever asks',
+  async (t, scene) => {
+    const mountpoint = join(scene.folder, 'none')
+    await mkdir(mountpoint)
+    const log = ['--log-file', join(scene.folder, 'log')]
+    const mounting = await scene.jbfs('mount', '', mountpoint, '--read-write', ...log)
+    t.is(mounting.code, 5, mounting.stderr)
+    t.regex(mounting.stderr, /is only for reading, as jbfs did not write [^\n]*snap\.\d/)
+    const collected = await scene.jbfs('gc', `/paths/${foreignRepository.slice(0, -1)}`)
+    const imported = await scene.jbfs('import', '', '--help')
+    t.is(imported.code, 0)
+    t.not(collected.code, 0, collected.stdout)
+    t.deepEqual(await keysOf(scene.store), scene.objects.map(({ key }) => key).sort())
+  },
+)
 
 foreignTest('what is suggested for each layout mounts as the tree that was backed up', async (t, scene) => {
   for (const { name, keeps } of foreignLayouts) {

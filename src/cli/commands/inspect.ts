@@ -5,8 +5,9 @@ import { destinationWords } from '../../destination/destination-words.ts'
 import { parseSnapshotName } from '../../destination/layout.ts'
 import type { Destination } from '../../destination/parse-destination.ts'
 import { pathIn, placeAt } from '../../destination/split-repository.ts'
-import { bestSuggestion, type Inspection, inspectRepository } from '../../foreign/inspect-repository.ts'
+import type { Inspection } from '../../foreign/inspect-repository.ts'
 import { readMappingFile } from '../../foreign/mapping-file.ts'
+import type { Suggestion } from '../../foreign/suggest.ts'
 import { refuseMissingProfile } from '../aws-profile.ts'
 import { prepareCacheFolder } from '../cache-folder.ts'
 import { CliError } from '../errors.ts'
@@ -67,6 +68,7 @@ async function runInspect(args: ArgumentsCamelCase<InspectArguments>): Promise<v
   const mapping = args.try === undefined ? undefined : readMappingFile(pathOf('--try', args.try))
   refuseMissingProfile(typed, process.env)
   const { openDestination } = await import('../../destination/destination.ts')
+  const { bestSuggestion, inspectRepository } = await import('../../foreign/inspect-repository.ts')
   const { logger } = startLogging({ level: args['log-level'] ?? 'error', readable: true })
   const cacheDir = resolve(args['cache-dir'] ?? ownFolders().cache)
   await prepareCacheFolder(cacheDir)
@@ -83,6 +85,7 @@ async function runInspect(args: ArgumentsCamelCase<InspectArguments>): Promise<v
   const look = { store: reader, number, cacheDir, onStep, signal }
   const isJson = args.json
   if (mapping !== undefined) {
+    const { printTrial } = await import('../inspect/print-trial.ts')
     const tried = { ...look, repository: onlyOf(found, place), mapping, logger }
     const { printTrial } = await import('../inspect/print-trial.ts')
     return await printTrial(tried, { place, line, file: args.try!, isJson })
@@ -94,9 +97,8 @@ async function runInspect(args: ArgumentsCamelCase<InspectArguments>): Promise<v
     inspections.push(await inspectRepository({ ...look, repository, depth }))
   line.clear()
   if (isOne) refuseAbsent(inspections[0]!, number, typed)
-  if (args.suggest) return printSuggestion(inspections[0]!, place, isJson)
-  if (isJson) print(JSON.stringify(inspections.map(inspectionJson), null, 2))
-  else print(inspections.map(inspectionText).join('\n\n\n'))
+  if (args.suggest) printSuggestion(bestSuggestion(inspections[0]!), tryWords(inspections[0]!, place), isJson)
+  else printInspections(inspections, isJson)
   if (!isOne)
     warn(
       `only the keys of ${inspections.length} of ${found.length} repositories were looked at: for tables say which one, as ${oneOf(found, place)}`,
@@ -130,18 +132,23 @@ function refuseAbsent({ survey }: Inspection, number: number | undefined, typed:
     throw new CliError('nothing-there', `there is no snapshot ${destinationWords(typed)}`)
 }
 
-function printSuggestion(inspection: Inspection, place: Destination, isJson: boolean): void {
-  const suggestion = bestSuggestion(inspection)
+function printInspections(inspections: readonly Inspection[], isJson: boolean): void {
+  if (isJson) print(JSON.stringify(inspections.map(inspectionJson), null, 2))
+  else print(inspections.map(inspectionText).join('\n\n\n'))
+}
+
+/** How the mapping that was suggested is tried. */
+function tryWords({ repository, number }: Inspection, place: Destination): string {
+  return `jbfs inspect ${destinationWords(place, `${repository}snap.${number}`)} --try mapping.toml`
+}
+
+function printSuggestion(suggestion: Suggestion | undefined, tryCommand: string, isJson: boolean): void {
   if (suggestion === undefined)
     throw new CliError(
       'nothing-there',
       'no table has anything that looks like the paths or parents of files: jbfs inspect without --suggest shows what is there',
     )
-  if (isJson) {
-    print(JSON.stringify(suggestionJson(suggestion), null, 2))
-    return
-  }
-  const words = destinationWords(place, `${inspection.repository}snap.${inspection.number}`)
-  print(suggestionText(suggestion, `jbfs inspect ${words} --try mapping.toml`).trimEnd())
+  if (isJson) print(JSON.stringify(suggestionJson(suggestion), null, 2))
+  else print(suggestionText(suggestion, tryCommand).trimEnd())
   for (const remark of suggestion.remarks) warn(remark)
 }
