@@ -87,7 +87,6 @@ async function runInspect(args: ArgumentsCamelCase<InspectArguments>): Promise<v
   if (mapping !== undefined) {
     const { printTrial } = await import('../inspect/print-trial.ts')
     const tried = { ...look, repository: onlyOf(found, place), mapping, logger }
-    const { printTrial } = await import('../inspect/print-trial.ts')
     return await printTrial(tried, { place, line, file: args.try!, isJson })
   }
   const isOne = args.suggest || found.length === 1
