@@ -9,6 +9,7 @@ const mayImport: Record<string, readonly string[]> = {
     'daemon',
     'import',
     'maintenance',
+    'foreign',
     'staging',
     'sample',
     'snapshot',
@@ -18,11 +19,12 @@ const mayImport: Record<string, readonly string[]> = {
     'fuse',
     'base',
   ],
-  daemon: ['filesystem', 'staging', 'snapshot', 'cache', 'destination', 'store', 'fuse', 'base'],
+  daemon: ['foreign', 'filesystem', 'staging', 'snapshot', 'cache', 'destination', 'store', 'fuse', 'base'],
   filesystem: ['snapshot', 'cache', 'fuse', 'destination', 'store', 'base'],
   staging: ['snapshot', 'cache', 'destination', 'store', 'base'],
   import: ['snapshot', 'destination', 'store', 'base'],
-  maintenance: ['snapshot', 'destination', 'store', 'base'],
+  maintenance: ['foreign', 'snapshot', 'destination', 'store', 'base'],
+  foreign: ['snapshot', 'destination', 'store', 'base'],
   snapshot: ['destination', 'store', 'base'],
   cache: ['store', 'base'],
   destination: ['store', 'base'],
@@ -40,7 +42,7 @@ function sources(): string[] {
 
 function importsOf(path: string): string[] {
   const text = readFileSync(join(root, path), 'utf8')
-  return [...text.matchAll(/(?:from|import)\s*\(?\s*'([^']+)'/g)].map((match) => match[1] as string)
+  return [...text.matchAll(/(?<!\.)\b(?:from|import)\s*\(?\s*'([^']+)'/g)].map((match) => match[1] as string)
 }
 
 test('imports point down', (t) => {

@@ -5,6 +5,7 @@ import type { Blob } from './blob-source.ts'
 import type { CacheCounters } from './cache-metrics.ts'
 import type { CorruptBlobs } from './corrupt-blobs.ts'
 import { CacheError } from './errors.ts'
+import type { UnpackedObjects } from './unpacked-objects.ts'
 
 export interface FetchOptions extends Abortable {
   /** Where the bytes may be put; see `GetOptions`. */
@@ -14,13 +15,21 @@ export interface FetchOptions extends Abortable {
 /** Bytes of blobs from the store, until it is closed. */
 export class BlobFetcher {
   readonly #store: ObjectReader
+  readonly #unpacked: UnpackedObjects
   readonly #corrupt: CorruptBlobs
   readonly #counters: CacheCounters
   readonly #underWay = new Set<AbortController>()
   #closed: unknown
 
-  constructor(store: ObjectReader, corrupt: CorruptBlobs, counters: CacheCounters) {
+  /** `unpacked` reads the same store. */
+  constructor(
+    store: ObjectReader,
+    unpacked: UnpackedObjects,
+    corrupt: CorruptBlobs,
+    counters: CacheCounters,
+  ) {
     this.#store = store
+    this.#unpacked = unpacked
     this.#corrupt = corrupt
     this.#counters = counters
   }
@@ -56,10 +65,10 @@ export class BlobFetcher {
     this.#underWay.add(controller)
     this.#counters.misses++
     try {
+      if (blob.packing !== undefined) return await this.#unpack(blob, range, { signal: controller.signal })
       const options = { range, ifMatch: blob.etag, into, signal: controller.signal }
       const body = await this.#store.get(blob.key, options)
-      if (body === undefined)
-        throw new CacheError('missing', `${blob.key} is missing in ${this.#store.description}`)
+      if (body === undefined) throw this.#missing(blob)
       const isRight = body.size === blob.size && body.bytes.length === range.length
       return isRight ? body.bytes : undefined
     } catch (error) {
@@ -72,5 +81,15 @@ export class BlobFetcher {
       this.#underWay.delete(controller)
       signal?.removeEventListener('abort', onAbort)
     }
+  }
+
+  async #unpack(blob: Blob, range: ByteRange, options: Abortable): Promise<Buffer | undefined> {
+    const found = await this.#unpacked.read(blob, range, options)
+    if (found === 'missing') throw this.#missing(blob)
+    return found === 'wrong' ? undefined : found
+  }
+
+  #missing({ key }: Blob): CacheError {
+    return new CacheError('missing', `${key} is missing in ${this.#store.description}`)
   }
 }

@@ -34,9 +34,11 @@ export interface ReadOptions extends Abortable {
 /** An immutable run of bytes in the store. `ObjectRef` of a snapshot is one. */
 export interface Blob {
   readonly key: ObjectKey
-  /** Bytes; what the store has must be exactly as long. */
+  /** Bytes; what the store has must be exactly as long, unless it is packed. */
   readonly size: number
   /** 32 bytes; undefined for an object no index speaks of, which is then bound to its `etag`. */
   readonly sha256?: Buffer | undefined
   readonly etag?: string | undefined
+  /** How it is stored; `size` and `sha256` are those of its bytes when they are unpacked. */
+  readonly packing?: 'gzip' | undefined
 }

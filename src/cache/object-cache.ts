@@ -1,3 +1,4 @@
+import { tmpdir } from 'node:os'
 import { LRUCache } from 'lru-cache'
 import type { Logger } from '../base/log.ts'
 import type { ByteRange, ObjectReader } from '../store/object-store.ts'
@@ -15,12 +16,15 @@ import { LargeBlob, type LargeBlobContext } from './large-blob.ts'
 import { MemoryTier } from './memory-tier.ts'
 import { Prefetcher } from './prefetcher.ts'
 import { type ReadaheadOptions, readaheadDefaults } from './readahead.ts'
+import { UnpackedObjects } from './unpacked-objects.ts'
 import { WholeBlobs } from './whole-blobs.ts'
 
 export interface ObjectCacheOptions extends Partial<ObjectCacheSettings> {
   readonly store: ObjectReader
   /** Opened and disposed of by the caller. */
   readonly disk?: DiskTier | undefined
+  /** Where large gzipped objects lie unpacked while they are read. */
+  readonly unpackFolder?: string | undefined
   readonly logger: Logger
   /** Milliseconds, from anywhere. */
   readonly now?: (() => number) | undefined
@@ -67,6 +71,7 @@ export class ObjectCache implements BlobSource, AsyncDisposable {
   readonly #memory: MemoryTier
   readonly #blocks: BlockMemory
   readonly #disk: DiskTier | undefined
+  readonly #unpacked: UnpackedObjects
   readonly #fetcher: BlobFetcher
   readonly #counters: CacheCounters = createCounters()
   readonly #whole: WholeBlobs
@@ -76,7 +81,14 @@ export class ObjectCache implements BlobSource, AsyncDisposable {
   readonly #largeContext: Omit<LargeBlobContext, 'diskName'>
   readonly #diskName: (blob: Blob) => string | undefined
 
-  constructor({ store, disk, logger, now = () => performance.now(), ...given }: ObjectCacheOptions) {
+  constructor({
+    store,
+    disk,
+    logger,
+    unpackFolder = tmpdir(),
+    now = () => performance.now(),
+    ...given
+  }: ObjectCacheOptions) {
     this.#settings = { ...objectCacheDefaults, ...given }
     const counters = this.#counters
     const { memoryBytes, readahead, wholeLimit, prefetchConcurrency, prefetchQueue } = this.#settings
@@ -94,7 +106,8 @@ export class ObjectCache implements BlobSource, AsyncDisposable {
       onWasted: () => counters.prefetchWasted++,
     })
     const corrupt = new CorruptBlobs(store.description, counters, logger)
-    const fetcher = new BlobFetcher(store, corrupt, counters)
+    this.#unpacked = new UnpackedObjects(store, unpackFolder)
+    const fetcher = new BlobFetcher(store, this.#unpacked, corrupt, counters)
     const context = { memory, disk, fetcher, corrupt, counters, hashing: this.#hashing }
     // Of a blob that nothing identifies, nothing may outlive the mount.
     this.#diskName = (blob) =>
@@ -163,6 +176,7 @@ export class ObjectCache implements BlobSource, AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#prefetcher.close()
     this.#fetcher.close(new DOMException('the cache is closed', 'AbortError'))
+    await this.#unpacked[Symbol.asyncDispose]()
     this.#large.clear()
     this.#memory.clear()
     await this.#hashing[Symbol.asyncDispose]()

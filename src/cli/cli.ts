@@ -5,6 +5,7 @@ import { demoCommand } from './commands/demo.ts'
 import { destinationCommand, destinationCommands } from './commands/destination.ts'
 import { gcCommand } from './commands/gc.ts'
 import { importCommand } from './commands/import.ts'
+import { inspectCommand } from './commands/inspect.ts'
 import { mountCommand } from './commands/mount.ts'
 import { publishCommand } from './commands/publish.ts'
 import { snapshotsCommand } from './commands/snapshots.ts'
@@ -24,6 +25,7 @@ const commands = [
   statusCommand,
   snapshotsCommand,
   importCommand,
+  inspectCommand,
   checkCommand,
   gcCommand,
   destinationCommand,
@@ -67,6 +69,7 @@ function parser(argv: readonly string[]): Argv {
       .command(statusCommand)
       .command(snapshotsCommand)
       .command(importCommand)
+      .command(inspectCommand)
       .command(checkCommand)
       .command(gcCommand)
       .command(destinationCommand)

@@ -15,6 +15,8 @@ export interface DestinationView {
   /** `aws`: where the AWS tools look. */
   readonly keys: 'settings' | 'keys_file' | 'aws'
   readonly keys_file: string | null
+  /** Where it is written. */
+  readonly index_mapping: string | null
   readonly verify_ssl: boolean
   readonly ca_file: string | null
   readonly http_retries: number
@@ -22,7 +24,8 @@ export interface DestinationView {
 }
 
 export function viewOf(destination: DestinationSettings): DestinationView {
-  const { name, file, vendor, bucket, backupDirectory, readOnly, owner, keysFile, store } = destination
+  const { name, file, vendor, bucket, backupDirectory, readOnly, owner, keysFile, indexMapping, store } =
+    destination
   const { endpoint, addressing, region, credentials, verifySsl, caFile, httpRetries, maxConcurrency } = store
   return {
     name,
@@ -37,6 +40,7 @@ export function viewOf(destination: DestinationSettings): DestinationView {
     owner,
     keys: keysFile !== undefined ? 'keys_file' : credentials !== undefined ? 'settings' : 'aws',
     keys_file: keysFile ?? null,
+    index_mapping: indexMapping?.file ?? null,
     verify_ssl: verifySsl,
     ca_file: caFile ?? null,
     http_retries: httpRetries,

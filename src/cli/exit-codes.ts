@@ -1,6 +1,7 @@
 import { JbfsError } from '../base/errors.ts'
 import type { CacheErrorCode } from '../cache/errors.ts'
 import type { DestinationErrorCode } from '../destination/errors.ts'
+import type { ForeignErrorCode } from '../foreign/errors.ts'
 import type { MountErrorCode } from '../fuse/mount-error.ts'
 import type { ImportErrorCode } from '../import/errors.ts'
 import type { IndexCacheErrorCode, SnapshotErrorCode } from '../snapshot/errors.ts'
@@ -66,6 +67,12 @@ const table = {
   corrupt: 5,
   'cache-full': 1,
   'cache-unusable': 1,
+  'bad-database': 5,
+  'bad-query': 2,
+  'query-limit': 5,
+  'bad-packing': 5,
+  'unpack-limit': 5,
+  'no-unpacker': 6,
   'no-fuse': 6,
   'no-koffi': 6,
   'bad-source': 7,
@@ -87,6 +94,7 @@ const table = {
   | MountErrorCode
   | DestinationErrorCode
   | ImportErrorCode
+  | ForeignErrorCode
   | CliErrorCode
   | 'bad-option'
   | 'daemon-died'

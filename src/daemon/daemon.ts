@@ -5,22 +5,18 @@ import { onSignals } from '../base/signals.ts'
 import { DiskTier } from '../cache/disk-tier.ts'
 import { ObjectCache } from '../cache/object-cache.ts'
 import { openDestination } from '../destination/destination.ts'
-import { DestinationTree } from '../filesystem/destination-tree.ts'
-import { SnapshotFilesystem } from '../filesystem/snapshot-filesystem.ts'
 import { mountOverKernel } from '../fuse/kernel-transport.ts'
 import type { Mount, Transport } from '../fuse/transport.ts'
-import { listSnapshots } from '../snapshot/catalog.ts'
-import { openSnapshotIndex } from '../snapshot/index-file.ts'
 import { createMetrics } from '../store/with-metrics.ts'
-import { announceChange } from './announce-change.ts'
 import { startControlSocket } from './control-socket.ts'
 import { errorToErrno } from './error-to-errno.ts'
 import { unmountOnSignals } from './lifecycle.ts'
 import type { MountOptions } from './mount-options.ts'
-import { noticeOfOddDestination } from './odd-destination.ts'
+import { rawView } from './raw-view.ts'
 import { startRefresher } from './refresher.ts'
+import { snapshotsView } from './snapshots-view.ts'
 import { statusOf } from './status.ts'
-import { startWriting, type Writing } from './writing.ts'
+import type { Writing } from './writing.ts'
 
 /** Seconds for which the kernel remembers that a name is absent, at most. */
 const longestAbsence = 60
@@ -60,62 +56,21 @@ export async function runDaemon(options: MountOptions, { logger, onReady }: Daem
       memoryBytes: options.memoryBytes,
       prefetchConcurrency: Math.max(1, Math.floor(options.destination.store.maxConcurrency * prefetchShare)),
       disk,
+      unpackFolder: join(options.cacheDir, 'unpacked'),
       logger,
     }),
   )
   let mounted: Mount | undefined
-  const writing = options.readOnly
-    ? undefined
-    : cleanup.use(
-        await startWriting(options, {
-          logger,
-          metrics,
-          onPublished: (repository) => void tree.relist(repository).catch(() => {}),
-        }),
-      )
-  const tree: DestinationTree = new DestinationTree({
-    reader,
-    local: writing?.snapshots,
-    listSnapshots: (repository, { known }) => listSnapshots(reader, repository, { known }),
-    openTree: (entry, repository, { signal }) =>
-      openSnapshotIndex({
-        store: reader,
-        repository,
-        entry,
-        cacheDir: options.cacheDir,
-        logger,
-        signal,
-      }),
-    onChange: (change) => {
-      if (mounted !== undefined) void announceChange(change, mounted, logger)
-    },
-    logger,
-  })
-  cleanup.defer(() => tree.close())
-  // Asked before mounting: wrong keys or a wrong path are an error of the command, not of the first `ls`.
-  const [notice] = await Promise.all([
-    noticeOfOddDestination(reader, { mayBeEmpty: !options.readOnly }),
-    tree.listing(tree.root, {}),
-  ])
-  if (notice !== undefined) logger.warn({ destination: description }, notice)
-
-  const filesystem = new SnapshotFilesystem({
-    tree,
-    source,
-    // Only advice: the kernel may have forgotten the file.
-    dropPages: (nodeid, offset, length) =>
-      void mounted?.invalidateInode(nodeid, offset, length).catch(() => {}),
-    uid: process.getuid?.() ?? 0,
-    gid: process.getgid?.() ?? 0,
-    writing,
-  })
+  const owner = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 }
+  const context = { options, reader, source, metrics, logger, owner, mount: () => mounted }
+  const view = cleanup.use(await (options.raw ? rawView(context) : snapshotsView(context)))
   const transport = await transportOf(options.transport)
   const mount = await transport({
     mountpoint: options.mountpoint,
     source: description,
     allowOther: options.allowOther,
     fuseFd: options.fuseFd,
-    operations: filesystem,
+    operations: view.operations,
     toErrno: (error, operation) => errorToErrno(error, operation, logger),
     // A snapshot that somebody has looked for in vain must not be hidden for longer than a refresh takes to find it.
     negativeValid: Math.min(longestAbsence, options.refreshSeconds || longestAbsence),
@@ -124,11 +79,11 @@ export async function runDaemon(options: MountOptions, { logger, onReady }: Daem
   mounted = mount
   cleanup.defer(() => logger.info({ mountpoint: options.mountpoint }, 'unmounted'))
   cleanup.use(unmountOnSignals(mount, logger))
-  cleanup.use(startRefresher({ tree, interval: options.refreshSeconds, logger }))
+  cleanup.use(startRefresher({ tree: view, interval: options.refreshSeconds, logger }))
   const answers = {
-    status: async () => statusOf({ options, description, mount, metrics, source, tree, writing }),
+    status: async () => statusOf({ options, description, mount, metrics, source, view }),
     publish: async () => {
-      await writing?.snapshots.publish()
+      await view.writing?.snapshots.publish()
       return {}
     },
   }
@@ -138,9 +93,9 @@ export async function runDaemon(options: MountOptions, { logger, onReady }: Daem
     logger.warn({ error: messageOf(error) }, '`jbfs status` will know nothing of this mount')
   }
   logger.info({ destination: description, mountpoint: options.mountpoint }, 'mounted')
-  onReady(notice)
+  onReady(view.notice)
   await mount.done
-  if (writing !== undefined) await drained(writing, options, logger)
+  if (view.writing !== undefined) await drained(view.writing, options, logger)
 }
 
 /** After the mount is gone: what was written goes on to the store. A signal ends that, and leaves the rest to the next mount. */

@@ -2,6 +2,7 @@ import { JbfsError, messageOf } from '../base/errors.ts'
 import type { Logger } from '../base/log.ts'
 import type { CacheErrorCode } from '../cache/errors.ts'
 import type { DestinationErrorCode } from '../destination/errors.ts'
+import type { ForeignErrorCode } from '../foreign/errors.ts'
 import { Errno, type ErrnoName, FuseError } from '../fuse/errno.ts'
 import type { ChangeErrorCode, IndexCacheErrorCode, SnapshotErrorCode } from '../snapshot/errors.ts'
 import type { StoreErrorCode } from '../store/errors.ts'
@@ -37,6 +38,12 @@ const table = {
   'too-new': { errno: 'EIO', level: 'warn' },
   'cache-full': { errno: 'ENOSPC', level: 'error' },
   'cache-unusable': { errno: 'EIO', level: 'error' },
+  'bad-database': { errno: 'EIO', level: 'warn' },
+  'bad-query': { errno: 'EIO', level: 'warn' },
+  'query-limit': { errno: 'EIO', level: 'warn' },
+  'bad-packing': { errno: 'EIO', level: 'warn' },
+  'unpack-limit': { errno: 'EIO', level: 'warn' },
+  'no-unpacker': { errno: 'EIO', level: 'error' },
   'name-taken': { errno: 'EEXIST', level: 'debug' },
   'no-name': { errno: 'ENOENT', level: 'debug' },
   'not-empty': { errno: 'ENOTEMPTY', level: 'debug' },
@@ -62,6 +69,7 @@ const table = {
   | ChangeErrorCode
   | IndexCacheErrorCode
   | CacheErrorCode
+  | ForeignErrorCode
   | Extract<DestinationErrorCode, 'lease-lost'>,
   Row
 >

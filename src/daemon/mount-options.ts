@@ -1,6 +1,7 @@
 import { isAbsolute } from 'node:path'
 import { JbfsError } from '../base/errors.ts'
 import type { Destination } from '../destination/parse-destination.ts'
+import type { Mapping } from '../foreign/mapping.ts'
 import { type LogLevel, logLevels } from './logging.ts'
 
 export const transports = ['kernel', 'libfuse'] as const
@@ -12,6 +13,10 @@ export interface MountOptions {
   /** Absolute and canonical. */
   readonly mountpoint: string
   readonly readOnly: boolean
+  /** The keys of the destination instead of its snapshots. */
+  readonly raw: boolean
+  /** How snapshots that something else wrote become trees; the mount is for reading only then. */
+  readonly mapping?: Mapping | undefined
   readonly allowOther: boolean
   readonly transport: TransportName
   /** Bytes of file content kept in memory. */
@@ -39,6 +44,7 @@ export interface MountOptions {
 
 export const mountDefaults = Object.freeze({
   readOnly: true,
+  raw: false,
   allowOther: false,
   transport: 'kernel',
   /** Holds two windows of 64 MiB for large files and leaves as much for small ones. */
@@ -89,6 +95,10 @@ export function mountOptions(
     options.transport === 'kernel', '--fuse-fd needs --transport kernel: libfuse opens /dev/fuse itself')
   require(options.readOnly ||
     options.transport === 'kernel', '--read-write needs --transport kernel: libfuse is for reading only')
+  require(options.readOnly ||
+    options.mapping ===
+      undefined, '--read-write is not for a destination with an index_mapping: jbfs writes only where it knows the format, and what it would put there nobody else could read')
+  require(options.readOnly || !options.raw, '--raw is for looking around: it goes with no --read-write')
   return Object.freeze(options)
 }
 

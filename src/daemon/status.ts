@@ -1,11 +1,10 @@
 import type { ObjectCache } from '../cache/object-cache.ts'
 import { type Destination, formatDestination } from '../destination/parse-destination.ts'
-import type { DestinationTree } from '../filesystem/destination-tree.ts'
 import type { Mount } from '../fuse/transport.ts'
 import type { PendingTotals } from '../staging/working-snapshots.ts'
 import type { StoreMetrics } from '../store/with-metrics.ts'
 import type { MountOptions } from './mount-options.ts'
-import type { Writing } from './writing.ts'
+import type { View } from './view.ts'
 
 export interface StatusSources {
   readonly options: MountOptions
@@ -13,8 +12,7 @@ export interface StatusSources {
   readonly mount: Mount
   readonly metrics: StoreMetrics
   readonly source: ObjectCache
-  readonly tree: DestinationTree
-  readonly writing: Writing | undefined
+  readonly view: View
 }
 
 const started = new Date()
@@ -45,15 +43,7 @@ export interface SnapshotStatus {
   readonly problem?: string
 }
 
-export function statusOf({
-  options,
-  description,
-  mount,
-  metrics,
-  source,
-  tree,
-  writing,
-}: StatusSources): MountStatus {
+export function statusOf({ options, description, mount, metrics, source, view }: StatusSources): MountStatus {
   return {
     destination: titleOf(options.destination, description),
     mountpoint: options.mountpoint,
@@ -64,8 +54,8 @@ export function statusOf({
     operations: mount.counts(),
     store: metrics,
     cache: source.metrics,
-    writing: writing?.snapshots.pending(),
-    snapshots: [...tree.snapshots()].map(({ repository, entry, openedTree, problem, working }) => ({
+    writing: view.writing?.snapshots.pending(),
+    snapshots: [...view.snapshots()].map(({ repository, entry, openedTree, problem, working }) => ({
       repository: repository.replace(/\/$/, ''),
       name: entry.name,
       state:

@@ -67,9 +67,14 @@ export function parseSnapshotName(name: string): number | undefined {
   return digits !== undefined && number <= largestSnapshotNumber ? number : undefined
 }
 
+/** Whether a folder of a repository is called so that holds objects. */
+export function isFilesFolder(name: string): boolean {
+  return filesFolder.test(name)
+}
+
 /** Whether a folder of a repository is called so that holds what belongs to all snapshots. */
 export function isOwnFolder(name: string): boolean {
-  return name === 'export' || filesFolder.test(name)
+  return name === 'export' || isFilesFolder(name)
 }
 
 /** What the folders directly below a prefix make of it. */

@@ -6,6 +6,7 @@ import { messageOf } from '../base/errors.ts'
 import type { S3StoreOptions } from '../store/s3-options.ts'
 import type { Credentials } from './credentials.ts'
 import { DestinationError } from './errors.ts'
+import type { IndexMapping } from './settings/destination-settings.ts'
 import type { VendorId } from './vendors.ts'
 
 /** What may be said about a destination's store beyond its name. */
@@ -61,6 +62,8 @@ export interface NamedInSettings {
   readonly vendor: VendorId
   /** Where its keys lie; undefined: in the settings, or where the AWS tools look. */
   readonly keysFile?: string | undefined
+  /** How the indexes of another program are read; it is `readOnly` then. */
+  readonly indexMapping?: IndexMapping | undefined
   /** What this server calls itself there. */
   readonly owner: string
   readonly readOnly: boolean

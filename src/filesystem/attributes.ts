@@ -27,6 +27,26 @@ export function attributesOf(inode: Inode, nodeid: number, blocks = blocksOf(ino
   return makeAttr({ ...inode, ino: nodeid, blocks })
 }
 
+/** Of an object that is no file of a snapshot. Nobody knows who may read it at the destination, so only who mounts may. */
+export function storedFileFields(size: number): {
+  mode: number
+  nlink: number
+  size: number
+  blocks: number
+} {
+  return { mode: FileType.file | 0o400, nlink: 1, size, blocks: Math.ceil(size / sectorSize) }
+}
+
+/** Of a folder that is none of a snapshot: 1 tells tools that the links do not count the sub-folders; before it is listed nobody knows them. */
+export function folderFields(permissions: number): {
+  mode: number
+  nlink: number
+  size: number
+  blocks: number
+} {
+  return { mode: FileType.folder | permissions, nlink: 1, size: folderSize, blocks: folderSize / sectorSize }
+}
+
 export interface AttrFields {
   readonly ino: number
   readonly mode: number

@@ -4,13 +4,13 @@ import type { Logger } from '../base/log.ts'
 import { Semaphore } from '../base/semaphore.ts'
 import { ownerKey, repositoryParts, snapshotName } from '../destination/layout.ts'
 import { FuseError } from '../fuse/errno.ts'
-import { type CatalogEntry, newestSnapshot } from '../snapshot/catalog.ts'
+import { type CatalogEntry, createdOf, newestSnapshot } from '../snapshot/catalog.ts'
 import { ChangeError } from '../snapshot/errors.ts'
 import { fileNameOfText, textOfFileName } from '../snapshot/file-name.ts'
 import type { FileName } from '../snapshot/tree.ts'
 import type { WritableSnapshot, WritableSnapshots } from '../snapshot/writable-tree.ts'
 import type { ObjectMetadata, ObjectReader } from '../store/object-store.ts'
-import type { Child, Folder, LatestLink, Listing, ManifestFile, Node, ObjectFile } from './folder.ts'
+import type { Child, Folder, LatestLink, Listing, Node, ObjectFile, TextFile } from './folder.ts'
 import { slotLimit } from './inode-number.ts'
 import { MountedSnapshot, type OpenTree } from './mounted-snapshot.ts'
 
@@ -22,6 +22,8 @@ export interface DestinationTreeOptions {
     options: { readonly known: readonly CatalogEntry[] },
   ) => Promise<readonly CatalogEntry[]>
   readonly openTree: OpenTree
+  /** What to do with a snapshot, of these repository and name, whose files are not known. */
+  readonly readme?: ((repository: string, name: string) => string) | undefined
   /** What is being changed here, and may not be in the store yet. */
   readonly local?: LocalSnapshots | undefined
   /** Called for each folder that is found to be different, or whose listing is not kept up to date any longer. */
@@ -62,7 +64,7 @@ export class DestinationTree {
   readonly #nodes = new Map<number, Node>()
   readonly #snapshots = new Map<number, MountedSnapshot>()
   readonly #listing = new Map<Folder, Promise<Listing>>()
-  readonly #manifestFiles = new Map<MountedSnapshot, ManifestFile>()
+  readonly #ownFiles = new Map<MountedSnapshot, Map<string, TextFile | ObjectFile>>()
   /** Prefixes and names that were complained of: once is enough. */
   readonly #complaints = new Set<string>()
   readonly #started = Date.now()
@@ -111,19 +113,22 @@ export class DestinationTree {
   }
 
   /** The file that shows a snapshot's manifest; undefined when it has none. */
-  manifestFile(snapshot: MountedSnapshot): ManifestFile | undefined {
-    const known = this.#manifestFiles.get(snapshot)
-    if (known !== undefined) return known
-    const { manifest } = snapshot.entry
-    if (manifest === undefined) return undefined
-    const file = this.#addNode<ManifestFile>({
-      kind: 'manifest',
-      nodeid: this.#nextNodeid(),
-      bytes: manifest.bytes,
-      created: manifest.created,
+  manifestFile(snapshot: MountedSnapshot): TextFile | ObjectFile | undefined {
+    const { manifest, opaqueManifest } = snapshot.entry
+    return this.#ownFile(snapshot, 'manifest', () => {
+      if (manifest !== undefined) return this.#addText(manifest.bytes, manifest.created)
+      return opaqueManifest && this.#objectOf(opaqueManifest, undefined)
     })
-    this.#manifestFiles.set(snapshot, file)
-    return file
+  }
+
+  /** The file that says what to do with a snapshot whose files are not known; undefined for any other. */
+  readmeFile(snapshot: MountedSnapshot): TextFile | ObjectFile | undefined {
+    const { entry, repository, problem } = snapshot
+    if (problem?.code !== 'foreign') return undefined
+    return this.#ownFile(snapshot, 'readme', () => {
+      const text = this.#options.readme?.(repository, entry.name)
+      return text === undefined ? undefined : this.#addText(Buffer.from(text), createdOf(entry))
+    })
   }
 
   /**
@@ -340,8 +345,9 @@ export class DestinationTree {
     return snapshot
   }
 
-  #latest({ name, manifest }: CatalogEntry, known: Child['target'] | undefined): LatestLink {
-    const created = manifest?.created ?? 0
+  #latest(entry: CatalogEntry, known: Child['target'] | undefined): LatestLink {
+    const { name } = entry
+    const created = createdOf(entry)
     if (isNode(known, 'link') && known.target === name && known.created === created) return known
     return this.#addNode<LatestLink>({ kind: 'link', nodeid: this.#nextNodeid(), target: name, created })
   }
@@ -353,6 +359,21 @@ export class DestinationTree {
   #objectOf(metadata: ObjectMetadata, known: Child['target'] | undefined): ObjectFile {
     if (isNode(known, 'object') && known.metadata.etag === metadata.etag) return known
     return this.#addNode<ObjectFile>({ kind: 'object', nodeid: this.#nextNodeid(), metadata })
+  }
+
+  #ownFile(
+    snapshot: MountedSnapshot,
+    which: 'manifest' | 'readme',
+    make: () => TextFile | ObjectFile | undefined,
+  ): TextFile | ObjectFile | undefined {
+    const files = this.#ownFiles.get(snapshot) ?? new Map()
+    const file = files.get(which) ?? make()
+    if (file !== undefined) this.#ownFiles.set(snapshot, files.set(which, file))
+    return file
+  }
+
+  #addText(bytes: Buffer, created: number): TextFile {
+    return this.#addNode<TextFile>({ kind: 'text', nodeid: this.#nextNodeid(), bytes, created })
   }
 
   #addFolder(prefix: string, parent: number): Folder {
@@ -404,9 +425,8 @@ export class DestinationTree {
   #removeIfGone(snapshot: MountedSnapshot): void {
     if (!snapshot.isGone) return
     this.#snapshots.delete(snapshot.slot)
-    const manifest = this.#manifestFiles.get(snapshot)
-    this.#manifestFiles.delete(snapshot)
-    if (manifest !== undefined) this.#nodes.delete(manifest.nodeid)
+    for (const { nodeid } of this.#ownFiles.get(snapshot)?.values() ?? []) this.#nodes.delete(nodeid)
+    this.#ownFiles.delete(snapshot)
   }
 }
 

@@ -2,7 +2,7 @@ import type { ObjectMetadata } from '../store/object-store.ts'
 import type { MountedSnapshot } from './mounted-snapshot.ts'
 
 /** What lies above the snapshots: the backup directory's folders as they are in the store, and what a repository shows. */
-export type Node = Folder | ObjectFile | LatestLink | ManifestFile
+export type Node = Folder | ObjectFile | LatestLink | TextFile
 
 /** A folder of the backup directory, or a repository. */
 export interface Folder {
@@ -56,9 +56,9 @@ export interface LatestLink {
   readonly created: number
 }
 
-/** `jetbackup.index` of a snapshot that holds no file of that name. */
-export interface ManifestFile {
-  readonly kind: 'manifest'
+/** What is shown in a snapshot and is none of its files: its manifest where it holds no file of that name, or what to do where its files are not known. */
+export interface TextFile {
+  readonly kind: 'text'
   readonly nodeid: number
   readonly bytes: Buffer
   readonly created: number

@@ -17,13 +17,14 @@ import type {
 } from '../fuse/operations.ts'
 import { ChangeError } from '../snapshot/errors.ts'
 import { rootIno } from '../snapshot/schema.ts'
-import type { FileName, Ino, Inode } from '../snapshot/tree.ts'
+import { type FileName, type Ino, type Inode, isOwn } from '../snapshot/tree.ts'
 import type { MadeInode, WritableSnapshot, WritableSnapshots } from '../snapshot/writable-tree.ts'
 import { Adopted } from './adopted.ts'
 import { FileType } from './attributes.ts'
 import type { DestinationTree } from './destination-tree.ts'
+import type { Listing } from './folder.ts'
 import { inoOf, nodeidOf, slotOf } from './inode-number.ts'
-import type { MountedSnapshot } from './mounted-snapshot.ts'
+import { MountedSnapshot } from './mounted-snapshot.ts'
 import { aclWithMode, aclXattr, defaultAclXattr, effectOfAcl, inheritedAcl } from './posix-acl.ts'
 import { then } from './then.ts'
 
@@ -190,6 +191,8 @@ export class SnapshotChanges implements ChangeOperations {
       if (children.has(name)) throw new ChangeError('name-taken')
       const number = parseSnapshotName(name)
       if (number !== undefined) {
+        // What else writes here knows nothing of ours, and may take it for its own (native-notes/format.md §8).
+        if (holdsForeign(children)) throw new FuseError('EROFS')
         const working = snapshots.begin(folder.prefix, number, { mode: masked(wanted), uid, gid })
         tree.addWorking(folder, number, working)
       } else tree.addFolder(folder, name)
@@ -442,6 +445,7 @@ export class SnapshotChanges implements ChangeOperations {
     // Objects are a repository's own.
     if (
       inode?.object === undefined ||
+      !isOwn(inode) ||
       inode.size > length ||
       source.repository !== this.#snapshot(to.nodeid).repository
     )
@@ -473,6 +477,7 @@ export class SnapshotChanges implements ChangeOperations {
       const inode = tree.inode(inoOf(nodeid))
       if (inode === undefined) throw new FuseError('ESTALE')
       if ((inode.mode & FileType.mask) === FileType.folder) throw new ChangeError('not-permitted')
+      if (!isOwn(inode)) throw new ChangeError('other-snapshot')
       const adopted = working.adopt(parent, name, {
         inode,
         extents: inode.sparse ? tree.extents(inode.ino, 0) : [],
@@ -532,4 +537,10 @@ function withType({ mode, umask }: AskedMode, type: number): AskedMode {
 
 function masked({ mode, umask }: AskedMode): number {
   return mode & ~umask
+}
+
+function holdsForeign(children: Listing['children']): boolean {
+  return children
+    .values()
+    .some(({ target }) => target instanceof MountedSnapshot && target.entry.problem?.code === 'foreign')
 }

@@ -11,18 +11,29 @@ import type {
   RequestContext,
 } from '../fuse/operations.ts'
 import type { Attr, Kstatfs } from '../fuse/protocol.ts'
+import { createdOf } from '../snapshot/catalog.ts'
 import type { FileName, Inode, Tree } from '../snapshot/tree.ts'
 import type { WritableSnapshots } from '../snapshot/writable-tree.ts'
-import { attributesOf, FileType, folderSize, makeAttr, timestampOfMillis } from './attributes.ts'
+import {
+  attributesOf,
+  FileType,
+  folderFields,
+  folderSize,
+  makeAttr,
+  storedFileFields,
+  timestampOfMillis,
+} from './attributes.ts'
 import type { DestinationTree } from './destination-tree.ts'
 import { DropBehind, type DropPages } from './drop-behind.ts'
 import type { Child, Folder, Node } from './folder.ts'
+import { addHere, HereCookie } from './here.ts'
 import { seek, stretchesOf, zeroPieces } from './holes.ts'
 import { inoOf, nodeidOf, slotOf } from './inode-number.ts'
 import { MountedSnapshot } from './mounted-snapshot.ts'
 import { readStretches } from './read-stretches.ts'
 import { ReadingOrder } from './reading-order.ts'
 import { SnapshotChanges } from './snapshot-changes.ts'
+import { statfsOf } from './statfs.ts'
 import { then } from './then.ts'
 
 /** What a mount for writing has besides. */
@@ -51,13 +62,10 @@ const briefly = 1
 
 const rootNodeid = 1
 const manifestName = 'jetbackup.index'
-const blockSize = 4096
-/** 1 PiB. */
-const unlimitedBlocks = 2 ** 38
-const unlimitedInodes = 2 ** 31
+const readmeName = 'README.txt'
 
-/** Readdir's cookies: `.` and `..`, the manifest, then the entries of the index by position. */
-const Cookie = { here: 1, parent: 2, manifest: 3, firstEntry: 4 } as const
+/** Readdir's cookies: `.` and `..`, the manifest, then the entries of the index by position, or where there are none what says why. */
+const Cookie = { ...HereCookie, manifest: 3, firstEntry: 4, readme: 4 } as const
 
 /**
  * The mounted destination: inode-level operations on the snapshots' trees and on the folders above them. Metadata comes from the
@@ -109,9 +117,9 @@ export class SnapshotFilesystem implements FuseOperations {
     return then(this.#treeOf(snapshot, signal), (tree) => {
       const inode = tree?.lookup(inoOf(parent), name as FileName)
       if (inode !== undefined) return this.#remember(snapshot, inode)
-      return this.#isRoot(snapshot, parent) && name === manifestName
-        ? this.#manifestEntry(snapshot)
-        : undefined
+      if (!this.#isRoot(snapshot, parent)) return undefined
+      if (name === manifestName) return this.#manifestEntry(snapshot)
+      return name === readmeName ? this.#readmeEntry(snapshot) : undefined
     })
   }
 
@@ -151,7 +159,7 @@ export class SnapshotFilesystem implements FuseOperations {
     const { signal } = context
     if (slotOf(nodeid) === 0) {
       const node = this.#node(nodeid)
-      if (node.kind === 'manifest') return [node.bytes.subarray(offset, offset + size)]
+      if (node.kind === 'text') return [node.bytes.subarray(offset, offset + size)]
       if (node.kind === 'object') return this.#readBlob(node.metadata, offset, size, signal)
       throw new FuseError(node.kind === 'folder' ? 'EISDIR' : 'EINVAL')
     }
@@ -226,23 +234,7 @@ export class SnapshotFilesystem implements FuseOperations {
       bytes += entry.manifest?.jbfs?.bytes ?? 0
       inodes += (entry.manifest?.jbfs?.files ?? 0) + (entry.manifest?.jbfs?.folders ?? 0)
     }
-    // A store has no end that it tells of; tools that look for room before they write must find some.
-    const [freeBlocks, freeInodes] = this.changes === undefined ? [0, 0] : [unlimitedBlocks, unlimitedInodes]
-    return {
-      // Never 0, or `df` leaves the mount out.
-      blocks: Math.max(1, Math.ceil(bytes / blockSize)) + freeBlocks,
-      bfree: freeBlocks,
-      bavail: freeBlocks,
-      files: Math.max(1, inodes) + freeInodes,
-      ffree: freeInodes,
-      bsize: blockSize,
-      namelen: 255,
-      frsize: blockSize,
-      padding: 0,
-      spare0: 0,
-      spare1: 0,
-      spare2: 0,
-    }
+    return statfsOf({ bytes, inodes, isWritable: this.changes !== undefined })
   }
 
   getxattr(nodeid: number, name: string, { signal }: RequestContext): MaybePromise<Uint8Array | undefined> {
@@ -292,7 +284,11 @@ export class SnapshotFilesystem implements FuseOperations {
       const manifest = tree?.lookup(ino, manifestName as FileName) ? undefined : this.#manifestEntry(snapshot)
       if (manifest && sink.add(manifestName, Cookie.manifest, manifest) === 'full') return
     }
-    if (tree === undefined) return
+    if (tree === undefined) {
+      const readme = isRoot && cookie < Cookie.readme ? this.#readmeEntry(snapshot) : undefined
+      if (readme !== undefined) sink.add(readmeName, Cookie.readme, readme)
+      return
+    }
     const first = Math.max(0, cookie - Cookie.firstEntry + 1)
     for (const { name, position, inode } of tree.entries(ino, first)) {
       const entry = this.#entryOf(snapshot, inode)
@@ -323,15 +319,23 @@ export class SnapshotFilesystem implements FuseOperations {
   }
 
   #manifestEntry(snapshot: MountedSnapshot): Entry | undefined {
-    const file = this.#tree.manifestFile(snapshot)
+    return this.#ownEntry(this.#tree.manifestFile(snapshot))
+  }
+
+  #readmeEntry(snapshot: MountedSnapshot): Entry | undefined {
+    return this.#ownEntry(this.#tree.readmeFile(snapshot))
+  }
+
+  #ownEntry(file: Node | undefined): Entry | undefined {
     return file && { attr: this.#nodeAttr(file), attrValid: forever, entryValid: forever }
   }
 
-  /** The folder itself as the manifest tells, so that a repository can be listed without any index. */
-  #rootAttr({ slot, entry, working }: MountedSnapshot): Attr {
-    const top = working?.tree.inode(working.tree.root)
+  /** The folder itself as the manifest tells, so that a repository can be listed without any index; where that does not, as its tree does when it is open. */
+  #rootAttr({ slot, entry, working, openedTree }: MountedSnapshot): Attr {
+    const tree = working?.tree ?? (entry.manifest?.jbfs === undefined ? openedTree : undefined)
+    const top = tree?.inode(tree.root)
     if (top !== undefined) return attributesOf(top, nodeidOf(slot, top.ino))
-    const created = { seconds: entry.manifest?.created ?? 0, nanoseconds: 0 }
+    const created = { seconds: createdOf(entry), nanoseconds: 0 }
     const root = entry.manifest?.jbfs?.root
     return makeAttr({
       ino: nodeidOf(slot, 1),
@@ -352,25 +356,17 @@ export class SnapshotFilesystem implements FuseOperations {
     const common = { ino: node.nodeid, uid: this.#uid, gid: this.#gid, rdev: 0 }
     if (node.kind === 'folder') {
       const changed = timestampOfMillis(node.listing?.changed ?? node.started)
-      return makeAttr({
-        ...common,
-        mode: FileType.folder | (this.changes === undefined ? 0o555 : 0o755),
-        // 1 tells tools that the links do not count the sub-folders; before it is listed nobody knows them.
-        nlink: 1,
-        size: folderSize,
-        blocks: folderSize / 512,
-        mtime: changed,
-        ctime: changed,
-      })
+      const fields = folderFields(this.changes === undefined ? 0o555 : 0o755)
+      return makeAttr({ ...common, ...fields, mtime: changed, ctime: changed })
     }
     if (node.kind === 'object') {
       const { size, modified } = node.metadata
       const time = timestampOfMillis(modified)
-      return makeAttr({ ...common, ...fileFields(size), mtime: time, ctime: time })
+      return makeAttr({ ...common, ...storedFileFields(size), mtime: time, ctime: time })
     }
     const created = { seconds: node.created, nanoseconds: 0 }
-    if (node.kind === 'manifest')
-      return makeAttr({ ...common, ...fileFields(node.bytes.length), mtime: created, ctime: created })
+    if (node.kind === 'text')
+      return makeAttr({ ...common, ...storedFileFields(node.bytes.length), mtime: created, ctime: created })
     return makeAttr({
       ...common,
       mode: FileType.symlink | 0o777,
@@ -440,7 +436,7 @@ export class SnapshotFilesystem implements FuseOperations {
 /** `user.jbfs.*` of every file. */
 const fileAttributes = new Map<string, (snapshot: MountedSnapshot, inode: Inode) => string | undefined>([
   ['user.jbfs.object', (_, { object }) => object?.id],
-  ['user.jbfs.sha256', (_, { object }) => object?.sha256.toString('hex')],
+  ['user.jbfs.sha256', (_, { object }) => object?.sha256?.toString('hex')],
   ['user.jbfs.snapshot', ({ entry }) => entry.name],
   ['user.jbfs.state', ({ working }, { ino }) => working?.stateOf(ino) ?? 'published'],
 ])
@@ -463,18 +459,6 @@ function bytesOf(text: string | undefined): Buffer | undefined {
 function hasNoXattrs({ entry, working }: MountedSnapshot): boolean {
   // What is being changed may have some that its manifest does not know of.
   if (working !== undefined) return false
-  return entry.problem !== undefined || entry.manifest?.jbfs?.root.xattrs === 0
+  // What something else wrote has none that jbfs knows of.
+  return entry.problem !== undefined || (entry.manifest?.jbfs?.root.xattrs ?? 0) === 0
 }
-
-/** Nobody knows who may read it at the destination, so only who mounts may. */
-function fileFields(size: number): { mode: number; nlink: number; size: number; blocks: number } {
-  return { mode: FileType.file | 0o400, nlink: 1, size, blocks: Math.ceil(size / 512) }
-}
-
-/** Adds `.` and `..` where the listing has not got beyond them; false when there is no room. */
-function addHere(sink: DirectorySink, cookie: number, here: number, parent: number): boolean {
-  if (cookie < Cookie.here && !sink.addHere('.', Cookie.here, here)) return false
-  return cookie >= Cookie.parent || sink.addHere('..', Cookie.parent, parent)
-}
-
-/** Goes on with a value at once when it is there already: a turn of the event loop costs more than most answers. */

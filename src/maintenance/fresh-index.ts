@@ -5,7 +5,7 @@ import type { Logger } from '../base/log.ts'
 import type { CatalogEntry } from '../snapshot/catalog.ts'
 import { SnapshotError } from '../snapshot/errors.ts'
 import { openSnapshotIndex } from '../snapshot/index-file.ts'
-import type { Tree } from '../snapshot/tree.ts'
+import type { OwnTree } from '../snapshot/tree.ts'
 import { StoreError } from '../store/errors.ts'
 import type { ObjectReader } from '../store/object-store.ts'
 
@@ -20,7 +20,7 @@ export interface FreshIndexOptions extends Abortable {
 
 /** The file index of a snapshot, or why it cannot be had. */
 export type FreshIndex =
-  | { readonly entry: CatalogEntry; readonly tree: Tree; readonly problem: undefined }
+  | { readonly entry: CatalogEntry; readonly tree: OwnTree; readonly problem: undefined }
   | { readonly entry: CatalogEntry; readonly tree: undefined; readonly problem: SnapshotError | StoreError }
 
 /**

@@ -2,12 +2,13 @@ import type { SnapshotError, SnapshotErrorCode } from '../snapshot/errors.ts'
 import type { StoreError } from '../store/errors.ts'
 
 /**
- * What `check` finds wrong. Of a snapshot: the codes of `SnapshotError`. Of an object: `missing` it is not in `files/` · `wrong-size` it has another size than
+ * What `check` finds wrong. Of a snapshot: the codes of `SnapshotError`; `left-out` rows of a foreign index have no place in its tree. Of an object: `missing` it is not in `files/` · `wrong-size` it has another size than
  * the index says · `altered` its bytes have another SHA-256 · `contradiction` two indexes say different things of it. Of either: `unreadable` the store does
  * not give it.
  */
 export type ProblemKind =
   | SnapshotErrorCode
+  | 'left-out'
   | 'missing'
   | 'wrong-size'
   | 'altered'

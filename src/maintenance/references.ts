@@ -1,4 +1,4 @@
-import type { ObjectRef } from '../snapshot/tree.ts'
+import type { OwnObjectRef } from '../snapshot/tree.ts'
 import { Column } from './column.ts'
 import { IdTable } from './id-table.ts'
 import { type SetNumber, SnapshotSets } from './snapshot-sets.ts'
@@ -42,7 +42,7 @@ export class References {
   }
 
   /** `snapshot` is a number, not N; snapshots are added one after the other. Whether nothing referred to the object before. */
-  add({ id, size, sha256 }: Pick<ObjectRef, 'id' | 'size' | 'sha256'>, snapshot: number): boolean {
+  add({ id, size, sha256 }: Pick<OwnObjectRef, 'id' | 'size' | 'sha256'>, snapshot: number): boolean {
     const before = this.#ids.size
     const object = this.#ids.add(id)
     const hash = sha256.subarray(0, this.#hashBytes)

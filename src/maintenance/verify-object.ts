@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { Abortable } from '../base/abort.ts'
+import { ForeignError } from '../foreign/errors.ts'
+import { unpacked } from '../foreign/unpack.ts'
 import { StoreError } from '../store/errors.ts'
 import type { ObjectKey, ObjectReader } from '../store/object-store.ts'
 import { retrying } from '../store/with-retry.ts'
@@ -14,8 +16,9 @@ export interface ExpectedObject {
   readonly key: ObjectKey
   /** Bytes. */
   readonly size: number
-  /** 32 bytes. */
-  readonly sha256: Uint8Array
+  /** 32 bytes, unpacked; undefined: not known, so that only its length can be wrong. */
+  readonly sha256: Uint8Array | undefined
+  readonly packing?: 'gzip' | undefined
 }
 
 export interface VerifyOptions extends Abortable {
@@ -30,28 +33,43 @@ export async function verifyObject(
   { signal, onBytes }: VerifyOptions,
 ): Promise<Verdict> {
   const isWhole = object.size <= largestWhole
-  const digestOf = async (): Promise<Buffer | undefined> => {
+  const verdictOf = async (): Promise<Verdict> => {
     const pieces = isWhole
       ? await wholeOf(reader, object, { signal })
       : (await reader.getStream(object.key, { signal }))?.body
-    if (pieces === undefined) return undefined
+    if (pieces === undefined) return 'missing'
     const hash = createHash('sha256')
-    for await (const piece of pieces) {
+    let length = 0
+    for await (const piece of contentOf(pieces, object, { signal })) {
       onBytes(piece.length)
+      length += piece.length
       hash.update(piece)
     }
-    return hash.digest()
+    if (length !== object.size) return 'altered'
+    return object.sha256 === undefined || hash.digest().equals(object.sha256) ? 'good' : 'altered'
   }
   try {
     // The body of a stream can break off after the store's own retries are over.
-    const digest = isWhole ? await digestOf() : await retrying(digestOf, { signal })
-    if (digest === undefined) return 'missing'
-    return digest.equals(object.sha256) ? 'good' : 'altered'
+    return isWhole ? await verdictOf() : await retrying(verdictOf, { signal })
   } catch (error) {
     signal?.throwIfAborted()
     if (error instanceof StoreError) return error
+    // It is not packed as it should be.
+    if (error instanceof ForeignError) return 'altered'
     throw error
   }
+}
+
+function contentOf(
+  pieces: Iterable<Buffer> | AsyncIterable<Buffer>,
+  { packing, size }: ExpectedObject,
+  { signal }: Abortable,
+): Iterable<Buffer> | AsyncIterable<Buffer> {
+  return packing === undefined ? pieces : unpacked(packing, asyncOf(pieces), { limit: size, signal })
+}
+
+async function* asyncOf(pieces: Iterable<Buffer> | AsyncIterable<Buffer>): AsyncIterable<Buffer> {
+  yield* pieces
 }
 
 async function wholeOf(

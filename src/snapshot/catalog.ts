@@ -1,4 +1,5 @@
 import type { Abortable } from '../base/abort.ts'
+import { containerOf, contentOf, headLength } from '../base/container.ts'
 import { messageOf } from '../base/errors.ts'
 import { Semaphore } from '../base/semaphore.ts'
 import {
@@ -20,6 +21,8 @@ export interface CatalogEntry {
   /** Of the manifest: another etag is another state. '' when there is none. */
   readonly manifestEtag: string
   readonly manifest: Manifest | undefined
+  /** The manifest of a foreign snapshot where it is no JSON: only what it is as an object is known. */
+  readonly opaqueManifest?: ObjectMetadata | undefined
   /** Why its tree cannot be shown; `foreign` when something else wrote it. */
   readonly problem: SnapshotError | undefined
 }
@@ -74,10 +77,15 @@ export async function readSnapshot(
 export function newestSnapshot(entries: readonly CatalogEntry[]): CatalogEntry | undefined {
   let newest: CatalogEntry | undefined
   for (const entry of entries) {
-    if (entry.manifest === undefined) continue
-    if (newest?.manifest === undefined || entry.manifest.created >= newest.manifest.created) newest = entry
+    if (entry.manifest === undefined && entry.opaqueManifest === undefined) continue
+    if (newest === undefined || createdOf(entry) >= createdOf(newest)) newest = entry
   }
   return newest
+}
+
+/** Epoch seconds: when a snapshot was made, or at least put there; 0: unknown. */
+export function createdOf({ manifest, opaqueManifest }: CatalogEntry): number {
+  return manifest?.created ?? Math.floor((opaqueManifest?.modified ?? 0) / 1000)
 }
 
 async function readEntry(
@@ -94,10 +102,14 @@ async function readEntry(
     problem: new SnapshotError(code, `${repository}${name}${text}`, { cause }),
   })
   const isTooLarge = listed !== undefined && listed.size > largestManifest
-  if (isTooLarge) return problem('bad-manifest', `: its manifest has ${listed.size} bytes`)
-  const body = listed && (await store.get(manifestKey(repository, number), { signal }))
+  const range = isTooLarge ? { offset: 0, length: headLength } : undefined
+  const body = listed && (await store.get(manifestKey(repository, number), { range, signal }))
   if (body === undefined) return problem('no-manifest', ' has no manifest (jetbackup.index)')
   entry.manifestEtag = body.etag
+  // The vendor's is JSON; whoever else writes here may have a database in its place.
+  if (isForeignManifest(body.bytes))
+    return { ...entry, opaqueManifest: metadataOf(body), problem: foreign(repository, name) }
+  if (isTooLarge) return problem('bad-manifest', `: its manifest has ${listed.size} bytes`)
   try {
     const manifest = parseManifest(body.bytes)
     if (manifest.jbfs === undefined) return { ...entry, manifest, problem: foreign(repository, name) }
@@ -110,6 +122,14 @@ async function readEntry(
     const code = error instanceof SnapshotError ? error.code : 'bad-manifest'
     return problem(code, `: ${messageOf(error)}`, error)
   }
+}
+
+function isForeignManifest(bytes: Buffer): boolean {
+  return containerOf(bytes) !== 'plain' || contentOf(bytes) === 'sqlite'
+}
+
+function metadataOf({ key, size, etag, modified }: ObjectMetadata): ObjectMetadata {
+  return { key, size, etag, modified }
 }
 
 function foreign(repository: string, name: string): SnapshotError {

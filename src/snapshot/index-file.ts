@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { createReadStream, createWriteStream, rmSync } from 'node:fs'
-import { mkdir, open, rename, rm, stat, utimes } from 'node:fs/promises'
+import { mkdir, open, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -8,6 +8,7 @@ import { constants, createZstdDecompress } from 'node:zlib'
 import type { Abortable } from '../base/abort.ts'
 import { codeOf, messageOf } from '../base/errors.ts'
 import type { Logger } from '../base/log.ts'
+import { markUsed } from '../base/mark-used.ts'
 import { systemReason } from '../base/system-reason.ts'
 import { StoreError } from '../store/errors.ts'
 import { type ObjectReader, objectKey } from '../store/object-store.ts'
@@ -15,7 +16,7 @@ import { type CatalogEntry, readSnapshot } from './catalog.ts'
 import { IndexCacheError, SnapshotError } from './errors.ts'
 import { IndexTree } from './index-tree.ts'
 import type { IndexReference } from './manifest.ts'
-import type { Tree } from './tree.ts'
+import type { OwnTree } from './tree.ts'
 import { removeUnusedIndexes } from './unused-indexes.ts'
 import { validateUntrusted } from './validate-untrusted.ts'
 
@@ -44,7 +45,7 @@ const decompressedChunk = 1 << 20
  * Opens the file index of a snapshot: from the cache, or fetched, checked against the manifest's SHA-256, decompressed, validated row by row,
  * and kept. Rejects with `SnapshotError` (`no-index`, `bad-index`, `foreign`, …), `IndexCacheError` or `StoreError`.
  */
-export function openSnapshotIndex(options: OpenIndexOptions): Promise<Tree> {
+export function openSnapshotIndex(options: OpenIndexOptions): Promise<OwnTree> {
   return withCurrent(options, openFetched)
 }
 
@@ -82,9 +83,9 @@ async function withCurrent<T>(
   }
 }
 
-async function openFetched(options: OpenIndexOptions, reference: IndexReference): Promise<Tree> {
+async function openFetched(options: OpenIndexOptions, reference: IndexReference): Promise<OwnTree> {
   const path = pathOf(options.cacheDir, reference)
-  const open = async (): Promise<Tree> => {
+  const open = async (): Promise<OwnTree> => {
     await fetchIndex(options, reference)
     return IndexTree.open(path, options.repository, {
       onDamage: (error) => {
@@ -129,7 +130,7 @@ function pathOf(cacheDir: string, { sha256 }: IndexReference): string {
 /** Makes sure that the index is in the cache, valid. */
 async function fetchIndex(options: OpenIndexOptions, reference: IndexReference): Promise<void> {
   const path = pathOf(options.cacheDir, reference)
-  if (await isKept(path, reference)) return
+  if ((await markUsed(path))?.size === reference.rawSize) return
   await mkdir(folderOf(options.cacheDir), { recursive: true, mode: 0o700 })
   const started = performance.now()
   const temporary = `${path}.${process.pid}.${Math.random().toString(36).slice(2)}`
@@ -154,17 +155,6 @@ async function fetchIndex(options: OpenIndexOptions, reference: IndexReference):
   } finally {
     await rm(`${temporary}.zst`, { force: true })
     await rm(temporary, { force: true })
-  }
-}
-
-async function isKept(path: string, { rawSize }: IndexReference): Promise<boolean> {
-  try {
-    if ((await stat(path)).size !== rawSize) return false
-    const now = new Date()
-    await utimes(path, now, now)
-    return true
-  } catch {
-    return false
   }
 }
 

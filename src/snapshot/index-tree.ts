@@ -4,7 +4,7 @@ import { messageOf } from '../base/errors.ts'
 import { fileKey } from '../destination/layout.ts'
 import { SnapshotError } from './errors.ts'
 import { rootIno } from './schema.ts'
-import type { Dentry, Extent, FileName, Ino, Inode, ObjectRef, Timestamp, Tree } from './tree.ts'
+import type { Dentry, Extent, FileName, Ino, OwnInode, OwnObjectRef, OwnTree, Timestamp } from './tree.ts'
 
 /** Entries, or extents, fetched at a time: a listing is often left before its end, and a statement must not stay open meanwhile. */
 const chunk = 256
@@ -28,7 +28,7 @@ export interface IndexTreeOptions {
 }
 
 /** A snapshot's tree, read in place from its validated file index. */
-export class IndexTree implements Tree {
+export class IndexTree implements OwnTree {
   readonly root = rootIno as Ino
   readonly #database: DatabaseSync
   readonly #repository: string
@@ -89,29 +89,24 @@ export class IndexTree implements Tree {
 
   /** Opens the file index at `path`, which nobody changes. Throws SQLite's own error when it is none. */
   static open(path: string, repository: string, options?: IndexTreeOptions): IndexTree {
-    const url = pathToFileURL(path)
-    // SQLite need not lock, nor look for a journal.
-    url.search = 'immutable=1'
-    const database = new DatabaseSync(url, { readOnly: true, enableForeignKeyConstraints: false })
-    database.exec('PRAGMA trusted_schema = OFF; PRAGMA cache_size = -8192')
-    return new IndexTree(database, repository, options)
+    return new IndexTree(openIndex(path), repository, options)
   }
 
-  inode(ino: Ino): Inode | undefined {
-    return this.#reading(() => this.#optional(this.#inode.get(ino) as Row | undefined))
+  inode(ino: Ino): OwnInode | undefined {
+    return this.reading(() => this.#optional(this.#inode.get(ino) as Row | undefined))
   }
 
-  lookup(parent: Ino, name: FileName): Inode | undefined {
-    return this.#reading(() =>
+  lookup(parent: Ino, name: FileName): OwnInode | undefined {
+    return this.reading(() =>
       this.#optional(this.#lookup.get(parent, Buffer.from(name, 'latin1')) as Row | undefined),
     )
   }
 
-  *entries(parent: Ino, position: number): Iterable<Dentry> {
+  *entries(parent: Ino, position: number): Iterable<Dentry<OwnObjectRef>> {
     let from = position
     for (;;) {
-      const rows = this.#reading(() => this.#entries.all(parent, from) as unknown as Row[])
-      for (const row of rows) yield this.#reading(() => this.#dentryOf(row))
+      const rows = this.reading(() => this.#entries.all(parent, from) as unknown as Row[])
+      for (const row of rows) yield this.reading(() => this.#dentryOf(row))
       if (rows.length < chunk) return
       from = (rows.at(-1) as Row).at(-1) as number
       from++
@@ -119,14 +114,14 @@ export class IndexTree implements Tree {
   }
 
   parentOf(folder: Ino): Ino {
-    const row = this.#reading(() => this.#parent.get(folder) as Row | undefined)
+    const row = this.reading(() => this.#parent.get(folder) as Row | undefined)
     return (row?.[0] ?? rootIno) as Ino
   }
 
   *extents(ino: Ino, offset: number): Iterable<Extent> {
     let from = offset
     for (;;) {
-      const rows = this.#reading(() => this.#extents.all(ino, from) as unknown as [number, number, number][])
+      const rows = this.reading(() => this.#extents.all(ino, from) as unknown as [number, number, number][])
       for (const [offset, length, objectOffset] of rows) {
         // That which ends before is no use to anybody.
         if (offset + length > from) yield { offset, length, objectOffset }
@@ -139,22 +134,22 @@ export class IndexTree implements Tree {
 
   xattr(ino: Ino, name: string): Buffer | undefined {
     if (!this.#hasXattrs) return undefined
-    const row = this.#reading(() => this.#xattr.get(ino, Buffer.from(name, 'latin1')) as Row | undefined)
+    const row = this.reading(() => this.#xattr.get(ino, Buffer.from(name, 'latin1')) as Row | undefined)
     return row && blobOf(row[0])
   }
 
   xattrNames(ino: Ino): readonly string[] {
     if (!this.#hasXattrs) return []
-    return this.#reading(() => this.#xattrNames.all(ino) as unknown as Row[]).map(([name]) => latin1Of(name))
+    return this.reading(() => this.#xattrNames.all(ino) as unknown as Row[]).map(([name]) => latin1Of(name))
   }
 
-  filesAfter(ino: Ino, count: number): readonly Inode[] {
-    return this.#reading(() =>
+  filesAfter(ino: Ino, count: number): readonly OwnInode[] {
+    return this.reading(() =>
       (this.#filesAfter.all(ino, count) as unknown as Row[]).map((row) => this.#inodeOf(row)),
     )
   }
 
-  *objects(): Iterable<ObjectRef> {
+  *objects(): Iterable<OwnObjectRef> {
     try {
       for (const row of this.#objects.iterate()) {
         const [id, size, sha256] = row as unknown as Row
@@ -165,15 +160,24 @@ export class IndexTree implements Tree {
     }
   }
 
+  /** Validation has looked at every row once; what a disk or another process does to the file later ends here. For who reads more of the same database, too. */
+  reading<T>(read: () => T): T {
+    try {
+      return read()
+    } catch (error) {
+      throw this.#onDamage(damaged(error))
+    }
+  }
+
   [Symbol.dispose](): void {
     this.#database.close()
   }
 
-  #optional(row: Row | undefined): Inode | undefined {
+  #optional(row: Row | undefined): OwnInode | undefined {
     return row && this.#inodeOf(row)
   }
 
-  #dentryOf(row: Row): Dentry {
+  #dentryOf(row: Row): Dentry<OwnObjectRef> {
     return {
       inode: this.#inodeOf(row),
       name: latin1Of(row[18]) as FileName,
@@ -181,7 +185,7 @@ export class IndexTree implements Tree {
     }
   }
 
-  #inodeOf(row: Row): Inode {
+  #inodeOf(row: Row): OwnInode {
     const target = latin1Of(row[11])
     const objectId = textOf(row[13])
     return {
@@ -201,18 +205,19 @@ export class IndexTree implements Tree {
     }
   }
 
-  #objectOf(id: string, size: Value | undefined, sha256: Value | undefined): ObjectRef {
+  #objectOf(id: string, size: Value | undefined, sha256: Value | undefined): OwnObjectRef {
     return { id, key: fileKey(this.#repository, id), size: numberOf(size), sha256: bytesOf(sha256) }
   }
+}
 
-  /** Validation has looked at every row once; what a disk or another process does to the file later ends here. */
-  #reading<T>(read: () => T): T {
-    try {
-      return read()
-    } catch (error) {
-      throw this.#onDamage(damaged(error))
-    }
-  }
+/** A file index that nobody changes. Throws SQLite's own error when it is none. */
+export function openIndex(path: string): DatabaseSync {
+  const url = pathToFileURL(path)
+  // SQLite need not lock, nor look for a journal.
+  url.search = 'immutable=1'
+  const database = new DatabaseSync(url, { readOnly: true, enableForeignKeyConstraints: false })
+  database.exec('PRAGMA trusted_schema = OFF; PRAGMA cache_size = -8192')
+  return database
 }
 
 function damaged(error: unknown): SnapshotError {

@@ -5,22 +5,22 @@ import type { ObjectKey } from '../store/object-store.ts'
  * The namespace of one snapshot, as the filesystem sees it. Everything is synchronous (`node:sqlite` is) and answered
  * from the file index alone, never from the store. A `Tree` throws `SnapshotError` when the index turns out damaged.
  */
-export interface Tree extends Disposable {
+export interface Tree<Stored extends ObjectRef = ObjectRef> extends Disposable {
   /** Ino of the snapshot's top folder; always 1. */
   readonly root: Ino
-  inode(ino: Ino): Inode | undefined
-  lookup(parent: Ino, name: FileName): Inode | undefined
+  inode(ino: Ino): Inode<Stored> | undefined
+  lookup(parent: Ino, name: FileName): Inode<Stored> | undefined
   /** The entries of a folder in reading order, from the `position`-th (0 is the first) on. */
-  entries(parent: Ino, position: number): Iterable<Dentry>
+  entries(parent: Ino, position: number): Iterable<Dentry<Stored>>
   parentOf(folder: Ino): Ino
   /** Where the bytes of a file with holes lie in its object, in order, from the extent on that holds `offset` or is the next behind it. */
   extents(ino: Ino, offset: number): Iterable<Extent>
   xattr(ino: Ino, name: string): Buffer | undefined
   xattrNames(ino: Ino): readonly string[]
   /** The next regular files with content behind `ino` in reading order: the lowest inode numbers above it. */
-  filesAfter(ino: Ino, count: number): readonly Inode[]
+  filesAfter(ino: Ino, count: number): readonly Inode<Stored>[]
   /** All objects that files of this snapshot refer to, by id. */
-  objects(): Iterable<ObjectRef>
+  objects(): Iterable<Stored>
 }
 
 /** Inode number inside one snapshot: 1 … 2³²−1, given in reading order (`native-notes/format.md`). */
@@ -35,7 +35,7 @@ export interface Timestamp {
   readonly nanoseconds: number
 }
 
-export interface Inode {
+export interface Inode<Stored extends ObjectRef = ObjectRef> {
   readonly ino: Ino
   /** File type and permission bits, as st_mode. */
   readonly mode: number
@@ -51,29 +51,50 @@ export interface Inode {
   /** What utimensat(2) has set while the snapshot is being changed: an index has none. */
   readonly atime?: Timestamp | undefined
   /** The content of a regular file; undefined when it has no bytes at all (empty, or one hole). */
-  readonly object: ObjectRef | undefined
+  readonly object: Stored | undefined
   /** The bytes of a symlink's target (latin1, as in `FileName`). */
   readonly target: string | undefined
   /** Whether the file has holes, so that `extents` says where its bytes are. */
   readonly sparse: boolean
 }
 
-/** An immutable object of the repository: `files/<id>`. */
+export function isFolderMode(mode: number): boolean {
+  return (mode & 0o170000) === 0o040000
+}
+
+/** An immutable object of the repository: `files/<id>`, or, of one that something else wrote, anything below it. */
 export interface ObjectRef {
-  /** 24 hex digits. */
+  /** 24 hex digits; of a foreign object the last part of its key. */
   readonly id: string
   readonly key: ObjectKey
-  /** Bytes in the store; less than the file's size when it has holes. */
+  /** Bytes, unpacked; less than the file's size when it has holes. */
   readonly size: number
-  /** 32 bytes, of the object as it is stored. */
+  /** 32 bytes, of the object, unpacked. Undefined: not known, which only that of a foreign object may be. */
+  readonly sha256: Buffer | undefined
+  /** How a foreign object is stored; undefined: as it is. */
+  readonly packing?: 'gzip' | undefined
+}
+
+/** An object that jbfs wrote. */
+export interface OwnObjectRef extends ObjectRef {
   readonly sha256: Buffer
 }
 
-export interface Dentry {
+/** The inodes and the tree of a snapshot that jbfs wrote. */
+export type OwnInode = Inode<OwnObjectRef>
+export type OwnTree = Tree<OwnObjectRef>
+
+/** Whether what jbfs writes may refer to the same object. */
+export function isOwn(inode: Inode): inode is OwnInode {
+  const { object } = inode
+  return object === undefined || (object.sha256 !== undefined && object.packing === undefined)
+}
+
+export interface Dentry<Stored extends ObjectRef = ObjectRef> {
   readonly name: FileName
   /** 0-based place in the folder's reading order. */
   readonly position: number
-  readonly inode: Inode
+  readonly inode: Inode<Stored>
 }
 
 /** `length` bytes at `offset` of the file are those at `objectOffset` of its object; between extents there are holes. */

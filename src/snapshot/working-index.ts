@@ -55,7 +55,7 @@ export class WorkingIndex implements Disposable {
     this.database.exec('CREATE UNIQUE INDEX working_name ON dentry (parent, name); BEGIN')
     const insert = (table: string, columns: number): StatementSync =>
       this.database.prepare(`INSERT INTO ${table} VALUES (${Array(columns).fill('?').join(', ')})`)
-    this.#inode = insert('inode', 15)
+    this.#inode = this.database.prepare(`REPLACE INTO inode VALUES (${Array(15).fill('?').join(', ')})`)
     this.#dentry = insert('dentry', 4)
     this.#xattr = insert('xattr', 3)
     this.#object = insert('object', 3)
@@ -65,28 +65,16 @@ export class WorkingIndex implements Disposable {
   /** Returns the inode's provisional number; the first one is the top folder's. */
   addInode(inode: NewInode): number {
     const ino = ++this.#lastIno
-    const values: SQLInputValue[] = [
-      ino,
-      inode.mode,
-      0,
-      inode.uid,
-      inode.gid,
-      inode.rdev,
-      inode.size,
-      inode.mtime.seconds,
-      inode.mtime.nanoseconds,
-      inode.ctime.seconds,
-      inode.ctime.nanoseconds,
-      inode.object === undefined ? null : Buffer.from(inode.object, 'hex'),
-      inode.target === undefined ? null : Buffer.from(inode.target, 'latin1'),
-      inode.extents === undefined ? 0 : 1,
-      null,
-    ]
-    this.#inode.run(...values)
+    this.#inode.run(...valuesOf(ino, inode))
     for (const { name, value } of inode.xattrs ?? []) this.#xattr.run(ino, name, value)
     for (const { offset, length, objectOffset } of inode.extents ?? [])
       this.#extent.run(ino, offset, length, objectOffset)
     return ino
+  }
+
+  /** Gives an inode that has neither attributes nor extents, nor gets any, other values. */
+  changeInode(ino: number, inode: NewInode): void {
+    this.#inode.run(...valuesOf(ino, inode))
   }
 
   /** Names an inode; throws when the folder has such a name already. */
@@ -101,4 +89,24 @@ export class WorkingIndex implements Disposable {
   [Symbol.dispose](): void {
     this.database.close()
   }
+}
+
+function valuesOf(ino: number, inode: NewInode): SQLInputValue[] {
+  return [
+    ino,
+    inode.mode,
+    0,
+    inode.uid,
+    inode.gid,
+    inode.rdev,
+    inode.size,
+    inode.mtime.seconds,
+    inode.mtime.nanoseconds,
+    inode.ctime.seconds,
+    inode.ctime.nanoseconds,
+    inode.object === undefined ? null : Buffer.from(inode.object, 'hex'),
+    inode.target === undefined ? null : Buffer.from(inode.target, 'latin1'),
+    inode.extents === undefined ? 0 : 1,
+    null,
+  ]
 }

@@ -1,23 +1,23 @@
 import type { Abortable } from '../base/abort.ts'
 import type { ByteRange } from '../store/object-store.ts'
 import type { CatalogEntry } from './catalog.ts'
-import type { Extent, FileName, Ino, Inode, ObjectRef, Timestamp, Tree } from './tree.ts'
+import type { Extent, FileName, Ino, OwnInode, OwnObjectRef, OwnTree, Timestamp } from './tree.ts'
 
 /**
  * A tree that can be changed. Every method does all of what it says, or throws and does nothing; what it has done is on the local disk, though perhaps
  * only in the system's memory. Times are the tree's own clock. Throws `ChangeError` for what Linux would not do either.
  */
-export interface WritableTree extends Tree {
+export interface WritableTree extends OwnTree {
   /** A new inode; without a `name` it is nowhere, as O_TMPFILE makes it. */
-  make(parent: Ino, name: FileName | undefined, inode: MadeInode): Inode
+  make(parent: Ino, name: FileName | undefined, inode: MadeInode): OwnInode
   /** Gives an inode that is no folder another name. */
-  link(ino: Ino, parent: Ino, name: FileName): Inode
+  link(ino: Ino, parent: Ino, name: FileName): OwnInode
   /** Returns what had the name. */
-  unlink(parent: Ino, name: FileName): Inode
+  unlink(parent: Ino, name: FileName): OwnInode
   removeFolder(parent: Ino, name: FileName): void
   /** Returns what had the new name and has it no more. */
-  rename(from: TreePlace, to: TreePlace, how: 'replace' | 'keep' | 'exchange'): Inode | undefined
-  setAttributes(ino: Ino, changes: InodeChanges): Inode
+  rename(from: TreePlace, to: TreePlace, how: 'replace' | 'keep' | 'exchange'): OwnInode | undefined
+  setAttributes(ino: Ino, changes: InodeChanges): OwnInode
   setXattr(ino: Ino, name: string, value: Buffer, how: 'any' | 'create' | 'replace'): void
   removeXattr(ino: Ino, name: string): void
 }
@@ -54,7 +54,7 @@ export interface InodeChanges {
 export interface WritableSnapshot {
   readonly tree: WritableTree
   /** Another snapshot's inode under a name of this one: same attributes, same content. */
-  adopt(parent: Ino, name: FileName, from: ForeignInode): MaybePromise<Inode>
+  adopt(parent: Ino, name: FileName, from: ForeignInode): MaybePromise<OwnInode>
   /** Gives an empty file the content of another one of its repository; false when it is not empty. */
   share(ino: Ino, content: SharedContent): boolean
   /** The inode has lost its last name. */
@@ -105,13 +105,13 @@ export interface StagedContent {
 export interface SharedContent {
   /** st_size. */
   readonly size: number
-  readonly object: ObjectRef
+  readonly object: OwnObjectRef
   /** undefined: there are no holes. */
   readonly extents: readonly Extent[] | undefined
 }
 
 export interface ForeignInode {
-  readonly inode: Inode
+  readonly inode: OwnInode
   readonly extents: Iterable<Extent>
   readonly xattrs: Iterable<readonly [string, Buffer]>
   /** Where the content is not in the store yet. */

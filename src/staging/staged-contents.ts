@@ -17,7 +17,7 @@ import {
 } from '../snapshot/content-store.ts'
 import { ChangeError } from '../snapshot/errors.ts'
 import type { ObjectIds } from '../snapshot/object-id.ts'
-import type { Ino, Inode } from '../snapshot/tree.ts'
+import type { Ino, OwnInode } from '../snapshot/tree.ts'
 import type { AllocateKind, MaybePromise, StagedContent } from '../snapshot/writable-tree.ts'
 import type { ByteRange, ObjectStore } from '../store/object-store.ts'
 import { GrowingRows } from './growing-rows.ts'
@@ -383,7 +383,7 @@ export class StagedContents implements Reliever {
     return content
   }
 
-  #inode(ino: Ino): Inode {
+  #inode(ino: Ino): OwnInode {
     const inode = this.#options.tree.inode(ino)
     if (inode === undefined) throw new ChangeError('no-name')
     return inode
@@ -495,7 +495,7 @@ export class StagedContents implements Reliever {
     return fetching
   }
 
-  async #fetch(content: Content, { ino, object, size, sparse }: Inode): Promise<void> {
+  async #fetch(content: Content, { ino, object, size, sparse }: OwnInode): Promise<void> {
     const { store, tree } = this.#options
     if (object === undefined) return
     const path = this.#pathOf(ino)

@@ -11,7 +11,7 @@ import { ChangeError, SnapshotError } from '../snapshot/errors.ts'
 import { type Manifest, manifestMembers, parseManifest } from '../snapshot/manifest.ts'
 import { publishSnapshot } from '../snapshot/publish.ts'
 import { indexes, rootIno, tables } from '../snapshot/schema.ts'
-import type { FileName, Ino, Inode } from '../snapshot/tree.ts'
+import type { FileName, Ino, OwnInode } from '../snapshot/tree.ts'
 import type {
   AllocateKind,
   ForeignInode,
@@ -236,7 +236,11 @@ export class WorkingSnapshot implements WritableSnapshot, AsyncDisposable {
     return true
   }
 
-  adopt(parent: Ino, name: FileName, { inode, extents, xattrs, staged }: ForeignInode): MaybePromise<Inode> {
+  adopt(
+    parent: Ino,
+    name: FileName,
+    { inode, extents, xattrs, staged }: ForeignInode,
+  ): MaybePromise<OwnInode> {
     if (staged === undefined) return this.tree.adopt(parent, name, inode, extents, xattrs)
     if (this.tree.lookup(parent, name) !== undefined) throw new ChangeError('name-taken')
     // It has a name when it has its bytes: nobody finds it half copied, after a crash either.
@@ -408,7 +412,7 @@ export class WorkingSnapshot implements WritableSnapshot, AsyncDisposable {
       const { totals, changes, root } = await this.#staged.drained(() => ({
         changes: this.tree.changes,
         totals: writeIndex(this.tree, indexPath),
-        root: this.tree.inode(this.tree.root) as Inode,
+        root: this.tree.inode(this.tree.root) as OwnInode,
       }))
       // What is published must not be newer than what is here after a crash of the system.
       this.tree.sync()

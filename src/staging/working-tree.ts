@@ -4,7 +4,16 @@ import { ChangeError } from '../snapshot/errors.ts'
 import { bytesOfFileName } from '../snapshot/file-name.ts'
 import { IndexTree } from '../snapshot/index-tree.ts'
 import { largestIno, rootIno } from '../snapshot/schema.ts'
-import type { Dentry, Extent, FileName, Ino, Inode, ObjectRef, Timestamp } from '../snapshot/tree.ts'
+import {
+  type Dentry,
+  type Extent,
+  type FileName,
+  type Ino,
+  isFolderMode,
+  type OwnInode,
+  type OwnObjectRef,
+  type Timestamp,
+} from '../snapshot/tree.ts'
 import type { NewObject } from '../snapshot/working-index.ts'
 import type { InodeChanges, MadeInode, TreePlace, WritableTree } from '../snapshot/writable-tree.ts'
 import { stagingFault } from './staging-fault.ts'
@@ -62,15 +71,15 @@ export class WorkingTree implements WritableTree {
     return this.#changes
   }
 
-  inode(ino: Ino): Inode | undefined {
+  inode(ino: Ino): OwnInode | undefined {
     return this.#reader.inode(ino)
   }
 
-  lookup(parent: Ino, name: FileName): Inode | undefined {
+  lookup(parent: Ino, name: FileName): OwnInode | undefined {
     return this.#reader.lookup(parent, name)
   }
 
-  entries(parent: Ino, position: number): Iterable<Dentry> {
+  entries(parent: Ino, position: number): Iterable<Dentry<OwnObjectRef>> {
     return this.#reader.entries(parent, position)
   }
 
@@ -90,15 +99,15 @@ export class WorkingTree implements WritableTree {
     return this.#reader.xattrNames(ino)
   }
 
-  filesAfter(ino: Ino, count: number): readonly Inode[] {
+  filesAfter(ino: Ino, count: number): readonly OwnInode[] {
     return this.#reader.filesAfter(ino, count)
   }
 
-  objects(): Iterable<ObjectRef> {
+  objects(): Iterable<OwnObjectRef> {
     return this.#reader.objects()
   }
 
-  make(parent: Ino, name: FileName | undefined, made: MadeInode): Inode {
+  make(parent: Ino, name: FileName | undefined, made: MadeInode): OwnInode {
     return this.#changing(() => {
       const folder = this.#folder(parent)
       if (name !== undefined) this.#refuseTaken(parent, name)
@@ -126,10 +135,10 @@ export class WorkingTree implements WritableTree {
   adopt(
     parent: Ino,
     name: FileName | undefined,
-    from: Inode,
+    from: OwnInode,
     extents: Iterable<Extent>,
     xattrs: Iterable<readonly [string, Buffer]>,
-  ): Inode {
+  ): OwnInode {
     return this.#changing(() => {
       this.#folder(parent)
       if (name !== undefined) this.#refuseTaken(parent, name)
@@ -151,7 +160,7 @@ export class WorkingTree implements WritableTree {
     })
   }
 
-  link(ino: Ino, parent: Ino, name: FileName): Inode {
+  link(ino: Ino, parent: Ino, name: FileName): OwnInode {
     return this.#changing(() => {
       const inode = this.#present(ino)
       if (isFolderMode(inode.mode)) throw new ChangeError('not-permitted')
@@ -165,7 +174,7 @@ export class WorkingTree implements WritableTree {
     })
   }
 
-  unlink(parent: Ino, name: FileName): Inode {
+  unlink(parent: Ino, name: FileName): OwnInode {
     return this.#changing(() => {
       const inode = this.#named(parent, name)
       if (isFolderMode(inode.mode)) throw new ChangeError('is-folder')
@@ -186,7 +195,7 @@ export class WorkingTree implements WritableTree {
     })
   }
 
-  rename(from: TreePlace, to: TreePlace, how: 'replace' | 'keep' | 'exchange'): Inode | undefined {
+  rename(from: TreePlace, to: TreePlace, how: 'replace' | 'keep' | 'exchange'): OwnInode | undefined {
     return this.#changing(() => {
       const moved = this.#named(from.parent, from.name)
       this.#folder(to.parent)
@@ -223,7 +232,7 @@ export class WorkingTree implements WritableTree {
     })
   }
 
-  setAttributes(ino: Ino, changes: InodeChanges): Inode {
+  setAttributes(ino: Ino, changes: InodeChanges): OwnInode {
     return this.#changing(() => {
       const { mode } = this.#present(ino)
       const time = now()
@@ -403,13 +412,13 @@ export class WorkingTree implements WritableTree {
     statement.run(...values)
   }
 
-  #present(ino: Ino): Inode {
+  #present(ino: Ino): OwnInode {
     const inode = this.#reader.inode(ino)
     if (inode === undefined) throw new ChangeError('no-name')
     return inode
   }
 
-  #folder(ino: Ino): Inode {
+  #folder(ino: Ino): OwnInode {
     const folder = this.#present(ino)
     if (!isFolderMode(folder.mode)) throw new ChangeError('no-folder')
     // One that was removed while somebody stands in it.
@@ -417,7 +426,7 @@ export class WorkingTree implements WritableTree {
     return folder
   }
 
-  #named(parent: Ino, name: FileName): Inode {
+  #named(parent: Ino, name: FileName): OwnInode {
     const inode = this.#reader.lookup(parent, name)
     if (inode === undefined) throw new ChangeError('no-name')
     return inode
@@ -427,17 +436,17 @@ export class WorkingTree implements WritableTree {
     if (this.#reader.lookup(parent, name) !== undefined) throw new ChangeError('name-taken')
   }
 
-  #refuseFull({ ino, mode }: Inode): void {
+  #refuseFull({ ino, mode }: OwnInode): void {
     if (!isFolderMode(mode)) throw new ChangeError('no-folder')
     for (const _ of this.#reader.entries(ino, 0)) throw new ChangeError('not-empty')
   }
 
-  #refuseReplacing(moved: Inode, there: Inode): void {
+  #refuseReplacing(moved: OwnInode, there: OwnInode): void {
     if (isFolderMode(moved.mode)) this.#refuseFull(there)
     else if (isFolderMode(there.mode)) throw new ChangeError('is-folder')
   }
 
-  #refuseIntoItself({ ino, mode }: Inode, target: Ino): void {
+  #refuseIntoItself({ ino, mode }: OwnInode, target: Ino): void {
     if (!isFolderMode(mode)) return
     for (let at = target; ; at = this.#reader.parentOf(at)) {
       if (at === ino) throw new ChangeError('into-itself')
@@ -445,7 +454,7 @@ export class WorkingTree implements WritableTree {
     }
   }
 
-  #exchange(from: TreePlace, moved: Inode, to: TreePlace, there: Inode): void {
+  #exchange(from: TreePlace, moved: OwnInode, to: TreePlace, there: OwnInode): void {
     this.#deleteDentry(from.parent, from.name)
     this.#deleteDentry(to.parent, to.name)
     this.#insertDentry(from.parent, from.name, there.ino)
@@ -532,7 +541,7 @@ export class WorkingTree implements WritableTree {
   }
 
   /** Of what is no folder. */
-  #removeLink({ ino, nlink }: Inode): void {
+  #removeLink({ ino, nlink }: OwnInode): void {
     this.#addLinks(ino, -1)
     if (nlink === 1) this.#nameless.add(ino)
   }
@@ -562,10 +571,6 @@ export class WorkingTree implements WritableTree {
       ino,
     )
   }
-}
-
-function isFolderMode(mode: number): boolean {
-  return (mode & Type.mask) === Type.folder
 }
 
 function now(): Timestamp {

@@ -137,6 +137,7 @@ settingsTest('list and show tell what counts', async (t, place) => {
     verify_ssl: true,
     ca_file: null,
     http_retries: 3,
+    index_mapping: null,
     max_concurrency: 64,
   }
   t.deepEqual(JSON.parse((await place.run('show offsite --json')).stdout), expected)

@@ -6,7 +6,7 @@ import {
   type DestinationTreeOptions,
 } from '../../src/filesystem/destination-tree.ts'
 import { SnapshotFilesystem } from '../../src/filesystem/snapshot-filesystem.ts'
-import type { DirectorySink, Entry, RequestContext } from '../../src/fuse/operations.ts'
+import type { DirectorySink, Entry, FuseOperations, RequestContext } from '../../src/fuse/operations.ts'
 import { listSnapshots } from '../../src/snapshot/catalog.ts'
 import { type Manifest, serializeManifest } from '../../src/snapshot/manifest.ts'
 import { manifest, totals } from '../snapshot/publish-sample.ts'
@@ -82,7 +82,7 @@ export class RoomySink implements DirectorySink {
 }
 
 /** The entry at a path below the top folder; undefined when there is none. */
-export async function entryAt(filesystem: SnapshotFilesystem, path: string): Promise<Entry | undefined> {
+export async function entryAt(filesystem: FuseOperations, path: string): Promise<Entry | undefined> {
   let entry: Entry | undefined
   let nodeid = 1
   for (const name of path.split('/')) {
@@ -95,7 +95,7 @@ export async function entryAt(filesystem: SnapshotFilesystem, path: string): Pro
 
 /** The names in a folder, read `room` at a time; `between` runs after each part. */
 export async function namesIn(
-  filesystem: SnapshotFilesystem,
+  filesystem: FuseOperations,
   nodeid: number,
   { room = 1, between = async () => {} }: { room?: number; between?: () => Promise<void> } = {},
 ): Promise<string[]> {

@@ -1,3 +1,4 @@
+import { zstdCompressSync } from 'node:zlib'
 import test, { type ExecutionContext } from 'ava'
 import { manifestKey } from '../../src/destination/layout.ts'
 import { type CatalogEntry, listSnapshots, newestSnapshot, readSnapshot } from '../../src/snapshot/catalog.ts'
@@ -51,6 +52,9 @@ test('one bad manifest does not spoil the others', async (t) => {
   await publishSample(store, folder, 8)
   await put(9, (await store.get(manifestKey(repository, 8)))?.bytes ?? '')
   await put(10, '{"created": 9e15, "items": [{"type": {"toString": 1}}]}')
+  const database = Buffer.concat([Buffer.from('SQLite format 3\0'), Buffer.alloc(4 << 20)])
+  await put(11, database)
+  await put(12, zstdCompressSync('{"created": 1650000035}'))
   const entries = await listSnapshots(store, repository)
   t.deepEqual(outline(entries), [
     ['snap.1', undefined],
@@ -64,7 +68,11 @@ test('one bad manifest does not spoil the others', async (t) => {
     // It names the index of snap.8.
     ['snap.9', 'bad-manifest'],
     ['snap.10', 'foreign'],
+    ['snap.11', 'foreign'],
+    ['snap.12', 'foreign'],
   ])
+  t.like(entries[10]?.opaqueManifest, { key: `${repository}snap.11/jetbackup.index`, size: database.length })
+  t.is(newestSnapshot(entries.slice(9))?.name, 'snap.12', 'it was put there last')
   t.is(entries[2]?.manifest?.created, 1650000035, 'the manifest of a foreign snapshot is known')
   for (const { problem, name } of entries) if (problem) t.true(problem.message.startsWith(repository + name))
 })

@@ -5,7 +5,7 @@ import test, { type ExecutionContext } from 'ava'
 import { silentLogger } from '../../src/base/log.ts'
 import { listSnapshots, readSnapshot } from '../../src/snapshot/catalog.ts'
 import { keepSnapshotIndex, openSnapshotIndex } from '../../src/snapshot/index-file.ts'
-import type { Ino, Inode } from '../../src/snapshot/tree.ts'
+import type { Ino, OwnInode } from '../../src/snapshot/tree.ts'
 import { WorkingSnapshot } from '../../src/staging/working-snapshot.ts'
 import { StoreError } from '../../src/store/errors.ts'
 import {
@@ -98,7 +98,7 @@ test('a published one is changed, and published again', async (t) => {
   await first.publish({})
   await using second = await change(prepared, '2')
   t.true(second.isPublished)
-  const a = second.tree.lookup(second.tree.root, name('a')) as Inode
+  const a = second.tree.lookup(second.tree.root, name('a')) as OwnInode
   t.is(second.stateOf(a.ino), 'published')
   await put(second, a.ino, 'changed')
   second.tree.unlink(second.tree.root, name('b'))
@@ -211,7 +211,7 @@ test('an adoption for which there is no room has not been', async (t) => {
   const prepared = await staging(t)
   const snapshot = prepared.begin()
   const file = addFile(snapshot.tree, 'file')
-  const { inode } = { inode: { ...(snapshot.tree.inode(file) as Inode), size: 5 } }
+  const { inode } = { inode: { ...(snapshot.tree.inode(file) as OwnInode), size: 5 } }
   const staged = {
     begins: 0,
     blocks: 0,
@@ -234,7 +234,7 @@ test('an object is shared by an empty file only', async (t) => {
   const [a, b] = [addFile(snapshot.tree, 'a'), addFile(snapshot.tree, 'b')]
   await put(snapshot, a, 'text')
   await snapshot.fsync(a, {})
-  const { object, size } = snapshot.tree.inode(a) as Inode
+  const { object, size } = snapshot.tree.inode(a) as OwnInode
   if (object === undefined) return t.fail()
   snapshot.tree.setAttributes(b, { mtime: { seconds: 1, nanoseconds: 0 } })
   t.true(snapshot.share(b, { size, object, extents: undefined }))
@@ -276,7 +276,7 @@ test('after a crash when the manifest was put, that is what the next publish rep
   t.deepEqual(await shown(prepared), { a: 'two' })
   const again = prepared.recover() as WorkingSnapshot
   t.true(again.meets(await readSnapshot(prepared.store, repository, 1)))
-  const a = again.tree.lookup(again.tree.root, name('a')) as Inode
+  const a = again.tree.lookup(again.tree.root, name('a')) as OwnInode
   await put(again, a.ino, 'three')
   await again.publish({})
   t.deepEqual(await shown(prepared), { a: 'three' })

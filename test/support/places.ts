@@ -20,6 +20,8 @@ export interface Place {
   readonly folder: string
   /** What sees the requests of `jbfs`; undefined where there are none. */
   readonly proxy: FaultProxy | undefined
+  /** Of whoever uses the destination: the keys. */
+  readonly env: Readonly<Record<string, string>>
   /** Runs `jbfs COMMAND DESTINATION[/below] …`. Indexes, and who this server is, are kept in `folder`. */
   jbfs(command: string, below?: string, ...args: string[]): Promise<TextResult>
 }
@@ -35,6 +37,7 @@ export function placesTest(title: string, body: (t: ExecutionContext, place: Pla
       store: new DirectoryStore(destination),
       folder: folder.path,
       proxy: undefined,
+      env: {},
       jbfs: (command, below = '', ...args) => runJbfs([command, destination + below, ...args]),
     })
   })
@@ -62,6 +65,7 @@ export function placesTest(title: string, body: (t: ExecutionContext, place: Pla
         store,
         folder: folder.path,
         proxy,
+        env: server.env,
         jbfs: (command, below = '', ...args) =>
           runJbfs([command, destination + below, '--endpoint', proxy.endpoint, ...args], { env: server.env }),
       })

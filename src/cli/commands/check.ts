@@ -2,7 +2,8 @@ import { rm } from 'node:fs/promises'
 import type { ArgumentsCamelCase, Argv, CommandModule, InferredOptionTypes, Options } from 'yargs'
 import type { Abortable } from '../../base/abort.ts'
 import { startLogging } from '../../daemon/logging.ts'
-import type { CheckedRepository, CheckOptions } from '../../maintenance/check-repository.ts'
+import type { Mapping } from '../../foreign/mapping.ts'
+import type { CheckedRepository, CheckOptions, CheckResult } from '../../maintenance/check-repository.ts'
 import { refuseMissingProfile } from '../aws-profile.ts'
 import { CliError } from '../errors.ts'
 import type { ExitCode } from '../exit-codes.ts'
@@ -16,6 +17,7 @@ import { tellPassedOver } from '../passed-over.ts'
 import { ProgressLine } from '../progress-line.ts'
 import { findRepositories, passingOver } from '../repositories.ts'
 import { typedDestination } from '../typed-destination.ts'
+import { mappingFlag, typedMapping } from '../typed-mapping.ts'
 
 const checkFlags = {
   'read-data': {
@@ -24,6 +26,7 @@ const checkFlags = {
     describe: 'also read the objects and compare their SHA-256: all of them, or =PERCENT of them',
   },
   concurrency: { type: 'number', requiresArg: true, default: 16, describe: 'objects read at a time' },
+  ...mappingFlag,
   ...jsonFlag,
   ...logLevelFlag,
   ...storeFlags,
@@ -51,6 +54,7 @@ async function runCheck(args: ArgumentsCamelCase<CheckArguments>): Promise<void>
   const parsed = typedDestination(args.destination, args)
   refuseSnapshot(parsed)
   refuseMissingProfile(parsed, process.env)
+  const mapping = typedMapping(parsed, args.mapping)
   const concurrency = countOf('--concurrency', args.concurrency, 1)
   const percent = args['read-data'] === undefined ? undefined : percentOf(args['read-data'])
   const readData = percent === undefined ? undefined : { percent, concurrency }
@@ -65,7 +69,7 @@ async function runCheck(args: ArgumentsCamelCase<CheckArguments>): Promise<void>
   const report = args.json ? jsonReport(description) : textReport(description)
   const temporary = await makeTemporaryFolder('jbfs-check-')
   try {
-    await checkAll({ reader, repositories, report, temporary, readData, logger, signal })
+    await checkAll({ reader, repositories, report, temporary, readData, mapping, logger, signal })
   } finally {
     await rm(temporary, { recursive: true, force: true })
   }
@@ -74,17 +78,18 @@ async function runCheck(args: ArgumentsCamelCase<CheckArguments>): Promise<void>
 interface CheckRun extends Pick<CheckOptions, 'reader' | 'temporary' | 'readData' | 'logger'>, Abortable {
   readonly repositories: readonly string[]
   readonly report: CheckReport
+  readonly mapping: Mapping | undefined
 }
 
-async function checkAll({ repositories, report, ...options }: CheckRun): Promise<void> {
-  const { checkRepository } = await import('../../maintenance/check-repository.ts')
+async function checkAll({ repositories, report, mapping, ...options }: CheckRun): Promise<void> {
+  const check = await checkOf(mapping)
   const checked: CheckedRepository[] = []
   let problems = 0
   using line = new ProgressLine()
   for (const repository of repositories) {
     let readingSince: number | undefined
     const found = await passingOver(tellPassedOver.onRefusal, () =>
-      checkRepository({
+      check({
         ...options,
         repository,
         onProgress(progress) {
@@ -113,6 +118,14 @@ async function checkAll({ repositories, report, ...options }: CheckRun): Promise
   if (repositories.length === 0) warn('there are no repositories to check')
   if (problems > 0 || repositories.length === 0) process.exitCode ??= exitDamaged
   await report.end(checked, problems)
+}
+
+async function checkOf(
+  mapping: Mapping | undefined,
+): Promise<(options: CheckOptions) => Promise<CheckResult>> {
+  if (mapping === undefined) return (await import('../../maintenance/check-repository.ts')).checkRepository
+  const { checkMappedRepository } = await import('../../maintenance/check-mapped-repository.ts')
+  return (options) => checkMappedRepository({ ...options, mapping })
 }
 
 function percentOf(text: string): number {

@@ -32,6 +32,7 @@ import {
 import { print, warn } from '../output.ts'
 import { ownFolders } from '../own-folders.ts'
 import { typedDestination } from '../typed-destination.ts'
+import { mappingFlag, typedMapping } from '../typed-mapping.ts'
 import { version } from '../version.ts'
 
 const mountFlags = {
@@ -45,6 +46,12 @@ const mountFlags = {
     type: 'boolean',
     describe: 'let backups be written there',
   },
+  raw: {
+    type: 'boolean',
+    default: mountDefaults.raw,
+    describe: 'show the keys of the destination as they are (files/, export/, snap.N/), not its snapshots',
+  },
+  ...mappingFlag,
   ...stateDirFlag,
   'allow-other': {
     type: 'boolean',
@@ -133,6 +140,8 @@ async function runMount(args: ArgumentsCamelCase<MountArguments>): Promise<void>
     destination,
     mountpoint,
     readOnly: args['read-only'] ?? !args['read-write'],
+    raw: args.raw,
+    mapping: typedMapping(destination, args.mapping),
     stateDir: resolve(args['state-dir'] ?? folders.state),
     writer: `jbfs ${version()}`,
     allowOther: args['allow-other'],
@@ -166,8 +175,11 @@ async function runMount(args: ArgumentsCamelCase<MountArguments>): Promise<void>
     if (hidden > 0) warn(`${mountpoint} is not empty: the mount hides what is in it (entries: ${hidden})`)
   }
   if (args.foreground) await serve(options)
-  else await startAndWait(options, args.config)
+  else await startAndWait(options, args)
 }
+
+/** Files that the process in the background reads itself. */
+type GivenFiles = Pick<MountArguments, 'config' | 'mapping'>
 
 function foldersInUse(options: MountOptions): { path: string; what: string; mayHold?: boolean }[] {
   const { destination } = options
@@ -205,10 +217,10 @@ async function serve(options: MountOptions): Promise<void> {
   }
 }
 
-async function startAndWait(options: MountOptions, config: string | undefined): Promise<void> {
+async function startAndWait(options: MountOptions, given: GivenFiles): Promise<void> {
   using interrupted = interruption()
   const { notice } = await startInBackground({
-    command: [process.execPath, resolve(process.argv[1] as string), ...backgroundArguments(options, config)],
+    command: [process.execPath, resolve(process.argv[1] as string), ...backgroundArguments(options, given)],
     logFile: options.logFile as string,
     fuseFd: options.fuseFd,
     signal: interrupted.signal,
@@ -224,12 +236,14 @@ async function startAndWait(options: MountOptions, config: string | undefined): 
  * The same options for the process in the background: nothing in them depends on the working folder, and none is a secret. It reads the
  * settings itself, for the keys.
  */
-function backgroundArguments(options: MountOptions, config: string | undefined): string[] {
+function backgroundArguments(options: MountOptions, { config, mapping }: GivenFiles): string[] {
   return [
     'mount',
     '--foreground',
     ...(options.readOnly ? [] : ['--read-write']),
+    ...(options.raw ? ['--raw'] : []),
     ...(options.allowOther ? ['--allow-other'] : []),
+    ...flag('mapping', mapping && pathOf('--mapping', mapping)),
     ...flag('state-dir', options.stateDir),
     ...flag('transport', options.transport),
     ...flag('memory', options.memoryBytes),

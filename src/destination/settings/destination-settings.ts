@@ -17,4 +17,14 @@ export interface DestinationSettings {
   readonly store: StoreOptions & { readonly endpoint: string; readonly region: string }
   /** Absolute. */
   readonly keysFile: string | undefined
+  /** Something else writes there, so that it is `readOnly`. */
+  readonly indexMapping: IndexMapping | undefined
+}
+
+/** How the index of another program is read, as it is written: what it says only `foreign/` knows. */
+export interface IndexMapping {
+  /** Absolute: the settings, or a file that holds nothing else. */
+  readonly file: string
+  /** undefined: it is what the file says. */
+  readonly table: object | undefined
 }

@@ -103,6 +103,9 @@ export const fields = {
   ca_file: path('PEM file of a private certificate authority'),
   http_retries: count('further tries of a request that failed', 0, 100),
   max_concurrency: count('requests at a time', 1, 1024),
+  index_mapping: path(
+    'file that says how to read indexes that another program wrote (a table of that name does as well)',
+  ),
   addressing: oneOf('where the bucket stands: in the path of URLs, or in the host name', ['path', 'virtual']),
 } as const satisfies Record<string, AnyField>
 

@@ -26,7 +26,7 @@ export function namedDestination(
   settings: DestinationSettings,
   { overrides, ownUid }: NamingOptions,
 ): S3Destination {
-  const { name, vendor, owner, readOnly, bucket, backupDirectory, keysFile, store } = settings
+  const { name, vendor, owner, readOnly, bucket, backupDirectory, keysFile, indexMapping, store } = settings
   const below = text.slice(name.length).split('/').filter(Boolean)
   if (below.some((part) => part === '.' || part === '..'))
     throw new DestinationError(
@@ -39,7 +39,7 @@ export function namedDestination(
     kind: 's3',
     bucket,
     prefix: [...(backupDirectory === '' ? [] : [backupDirectory]), ...below].join('/'),
-    named: { name, vendor: vendor.id, owner, readOnly, backupDirectory, keysFile },
+    named: { name, vendor: vendor.id, owner, readOnly, backupDirectory, keysFile, indexMapping },
     store: { ...store, ...overrides, credentials },
   }
 }

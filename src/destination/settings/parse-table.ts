@@ -47,7 +47,9 @@ export function parseTable(name: string, table: unknown, { file, hostName }: Tab
     const text = `stands outside of any destination: write [name] above the fields of one`
     return { settings: undefined, problems: [{ file, field: name, text }] }
   }
-  const values = valuesOf(table as Record<string, unknown>, refuse)
+  const { index_mapping: mapping, ...plain } = table as Record<string, unknown>
+  const isTable = typeof mapping === 'object' && mapping !== null && !Array.isArray(mapping)
+  const values = valuesOf(isTable ? plain : (table as Record<string, unknown>), refuse)
   const isMissing = (field: FieldName): boolean => !Object.hasOwn(table, field)
   const needed = (field: FieldName): undefined =>
     isMissing(field) ? refuse(field, `is missing: it must be ${fields[field].allowed}`) : undefined
@@ -60,6 +62,11 @@ export function parseTable(name: string, table: unknown, { file, hostName }: Tab
       ? regionOf(vendor, values.region, refuse)
       : undefined
   const server = vendor && serverOf(vendor, { ...values, region, bucket }, refuse)
+  const indexMapping = isTable
+    ? { file, table: mapping }
+    : values.index_mapping && { file: resolve(folder, values.index_mapping), table: undefined }
+  if (indexMapping && values.read_only === false)
+    refuse('read_only', 'is false, and index_mapping says that another program writes there: leave one out')
   const credentials = credentialsOf(values, isMissing, refuse)
   if (vendor && bucket !== undefined && directory !== undefined && region !== undefined && server) {
     const store = {
@@ -77,10 +84,11 @@ export function parseTable(name: string, table: unknown, { file, hostName }: Tab
       vendor,
       bucket,
       backupDirectory: directory.split('/').filter(Boolean).join('/'),
-      readOnly: values.read_only ?? false,
+      readOnly: values.read_only ?? indexMapping !== undefined,
       owner: values.owner ?? hostName,
       store,
       keysFile: values.keys_file && resolve(folder, values.keys_file),
+      indexMapping: indexMapping || undefined,
     }
     return { settings: problems.length === 0 ? settings : undefined, problems }
   }

@@ -19,6 +19,7 @@ test('a destination is completed by its vendor and by defaults', (t) => {
     readOnly: false,
     owner: reader.hostName,
     keysFile: undefined,
+    indexMapping: undefined,
     store: {
       endpoint: 'https://s3.eu-central-1.amazonaws.com',
       region: 'eu-central-1',
@@ -242,4 +243,30 @@ test('what is no TOML is told by its place, and not shown', (t) => {
   t.deepEqual(parsed('[a]\n[a]\n').lines, [
     `${file}: is no TOML: trying to redefine an already defined table or value (line 2, column 2)`,
   ])
+})
+
+test('a destination whose index is mapped is for reading only', (t) => {
+  const { destinations, lines } = parsed(`
+    [inline]
+    vendor = "amazon"
+    bucket = "backups-7"
+    backup_directory = "/old"
+    [inline.index_mapping]
+    from = "files"
+    [in-a-file]
+    vendor = "amazon"
+    bucket = "backups-7"
+    backup_directory = "/older"
+    index_mapping = "older.toml"
+  `)
+  t.deepEqual(lines, [])
+  t.like(destinations[0], { readOnly: true, indexMapping: { file, table: { from: 'files' } } })
+  t.like(destinations[1], {
+    readOnly: true,
+    indexMapping: { file: '/etc/jbfs/older.toml', table: undefined },
+  })
+  t.deepEqual(complaints('read_only = false\nindex_mapping = "older.toml"'), [
+    'read_only is false, and index_mapping says that another program writes there: leave one out',
+  ])
+  t.deepEqual(complaints('index_mapping = 7'), ['index_mapping is 7: it must be a path'])
 })

@@ -1,0 +1,20 @@
+import type { ForeignErrorCode } from './errors.ts'
+
+/** A value of a foreign table. Text whose bytes are not UTF-8 comes as these bytes; integers are bigint only outside ±(2⁵³ − 1). */
+export type Value = null | number | bigint | string | Uint8Array
+export type Row = readonly Value[]
+
+/** By name, without its colon; those that the SQL does not have are passed over. */
+export type Parameters = Readonly<Record<string, null | number | string>>
+
+/** What `DatabaseProcess` asks of `query-process.ts`: to open databases, to begin a query, for its next rows, to give it up. Each is answered once, in order. */
+export type QueryRequest =
+  | { readonly ask: 'open'; readonly paths: readonly string[] }
+  | { readonly ask: 'begin'; readonly query: number; readonly sql: string; readonly parameters: Parameters }
+  | { readonly ask: 'next'; readonly query: number }
+  | { readonly ask: 'end'; readonly query: number }
+
+/** `rows`: empty after the last ones, and to all but `next`. */
+export type QueryAnswer =
+  | { readonly rows: Row[] }
+  | { readonly code: ForeignErrorCode; readonly message: string }
