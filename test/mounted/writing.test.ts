@@ -12,6 +12,7 @@ import {
   writeFile,
 } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import test, { type ExecutionContext } from 'ava'
 import { writeSampleAccount } from '../../src/sample/sample-account.ts'
 import {
@@ -225,6 +226,20 @@ writeTest('a snapshot is given another number, while somebody is in it', async (
     t.is(await readFile(join(published, 'snap.7/file'), 'utf8'), 'content, more')
   })
 })
+
+writeTest('where something else writes, no snapshot is begun', async (t, { destination, mount }) => {
+  await mkdir(join(destination, 'vendor/snap.1'), { recursive: true })
+  await writeFile(join(destination, 'vendor/snap.1/jetbackup.index'), '{"created": 1650000000}')
+  mount.daemon.kill('SIGHUP')
+  const vendor = join(mount.path, 'vendor')
+  await until(async () => (await readdir(mount.path)).includes('vendor'))
+  await t.throwsAsync(mkdir(join(vendor, 'snap.2')), { code: 'EROFS' })
+  t.deepEqual(await readdir(join(destination, 'vendor')), ['snap.1'])
+})
+
+async function until(isSo: () => Promise<boolean>): Promise<void> {
+  while (!(await isSo())) await delay(50)
+}
 
 writeTest('git works inside a snapshot', async (t, scene) => {
   const work = join(scene.repository, 'snap.1/work')
