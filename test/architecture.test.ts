@@ -73,7 +73,9 @@ test('no command waits for the SDK of S3 before it is known to need it', (t) => 
   const ways = new Map<string, string>([['main.ts', 'main.ts']])
   for (const [path, way] of ways) {
     const text = readFileSync(join(root, path), 'utf8')
-    for (const [, specifier = ''] of text.matchAll(/^(?:import|export) (?!type )[^']*'([^']+)'/gm)) {
+    for (const [, specifier = ''] of text.matchAll(
+      /^(?:import|export) (?!type )(?:[^'=(;]* from )?'([^']+)'/gm,
+    )) {
       if (!specifier.startsWith('.')) t.false(specifier.startsWith('@aws-sdk/'), `${way} → ${specifier}`)
       else {
         const target = relative(root, resolve(root, dirname(path), specifier))

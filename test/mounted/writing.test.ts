@@ -279,6 +279,20 @@ writeTest('what is removed leaves nothing behind in the state directory', async 
   t.pass()
 })
 
+writeTest('where something else writes, no snapshot is begun', async (t, { destination, mount }) => {
+  await mkdir(join(destination, 'vendor/snap.1'), { recursive: true })
+  await writeFile(join(destination, 'vendor/snap.1/jetbackup.index'), '{"created": 1650000000}')
+  mount.daemon.kill('SIGHUP')
+  const vendor = join(mount.path, 'vendor')
+  await until(async () => (await readdir(mount.path)).includes('vendor'))
+  await t.throwsAsync(mkdir(join(vendor, 'snap.2')), { code: 'EROFS' })
+  t.deepEqual(await readdir(join(destination, 'vendor')), ['snap.1'])
+})
+
+async function until(isSo: () => Promise<boolean>): Promise<void> {
+  while (!(await isSo())) await delay(50)
+}
+
 writeTest('git works inside a snapshot', async (t, scene) => {
   const work = join(scene.repository, 'snap.1/work')
   await mkdir(work, { recursive: true })
