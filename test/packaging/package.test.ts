@@ -1,9 +1,20 @@
 import { spawnSync } from 'node:child_process'
-import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
+import {
+  cpSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { delimiter, join, resolve } from 'node:path'
 import test, { type TestFn } from 'ava'
 import { mountAt } from '../../src/base/mountinfo.ts'
+import { foreignObjects, foreignRepository, writeObjects } from '../support/foreign/foreign-destination.ts'
+import { paths } from '../support/foreign/layouts/paths.ts'
 import { findOlderNode } from '../support/older-node.ts'
 import { runText, type TextResult } from '../support/run-jbfs.ts'
 
@@ -72,6 +83,17 @@ it(`the installed jbfs shows its demo and leaves nothing behind${skipped || (can
   const [, demoFolder = ''] = /Everything happens in (\S+),/.exec(stdout) ?? []
   t.false(existsSync(demoFolder))
   t.is(mountAt(join(demoFolder, 'mnt')), undefined)
+})
+
+it(`the installed jbfs finds the processes in which it reads what others wrote${skipped}`, async (t) => {
+  const destination = join(folder, 'foreign')
+  writeObjects(destination, foreignObjects(paths, folder))
+  const repository = join(destination, foreignRepository)
+  const suggested = await jbfs('inspect', repository, '--suggest')
+  t.is(suggested.code, 0, suggested.stderr)
+  writeFileSync(join(folder, 'mapping.toml'), suggested.stdout)
+  const tried = await jbfs('inspect', repository, '--try', join(folder, 'mapping.toml'))
+  t.is(tried.code, 0, tried.stdout + tried.stderr)
 })
 
 function npmIsThere(): boolean {
