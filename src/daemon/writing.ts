@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto'
-import { mkdir, statfs } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
 import { messageOf } from '../base/errors.ts'
 import type { Logger } from '../base/log.ts'
@@ -30,8 +29,6 @@ export interface Writing extends AsyncDisposable {
 
 /** Milliseconds between tries to publish what is left when the mount is gone. */
 const drainPause = 2_000
-/** Of what is free on the disk of the state directory. */
-const largestShare = 0.9
 
 /** Takes the lease of the backup directory, and what an earlier mount has left unpublished. Rejects as `acquireDestination` does. */
 export async function startWriting(
@@ -53,7 +50,7 @@ export async function startWriting(
       store,
       cacheDir: options.cacheDir,
       concurrency: destination.store.maxConcurrency,
-      stagingBytes: await roomIn(stateDir, options.stagingBytes, logger),
+      stagingBytes: options.stagingBytes,
       logger,
       writer,
       onPublished,
@@ -79,16 +76,6 @@ export async function startWriting(
     },
     [Symbol.asyncDispose]: () => opened.disposeAsync(),
   }
-}
-
-/** As much as is wanted, and leaves some of the disk to others. */
-async function roomIn(folder: string, wanted: number, logger: Logger): Promise<number> {
-  await mkdir(folder, { recursive: true, mode: 0o700 })
-  const { bavail, bsize } = await statfs(folder)
-  const free = Math.floor(bavail * bsize * largestShare)
-  if (free >= wanted) return wanted
-  logger.warn({ folder, bytes: free }, 'there is less room for what is not stored yet than --staging says')
-  return free
 }
 
 /** Of each destination a folder of its own, however long its name is. */

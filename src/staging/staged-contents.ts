@@ -134,7 +134,13 @@ export class StagedContents implements Reliever {
   }
 
   relieve(): void {
-    for (const content of this.#contents.values()) this.#free(content)
+    for (const content of this.#contents.values()) {
+      this.#free(content)
+      const { file, isDirty, held, upload } = content
+      // Whoever has it open reads the object from now on.
+      if (file !== undefined && !isDirty && held === undefined && upload === undefined)
+        this.#removeFile(content)
+    }
   }
 
   /** Takes up again what an earlier process has left. */
@@ -618,6 +624,7 @@ export class StagedContents implements Reliever {
     content.isTrying = true
     void this.#uploadForEver(content).finally(() => {
       content.isTrying = false
+      this.#options.room.relieved()
     })
   }
 
@@ -667,6 +674,8 @@ export class StagedContents implements Reliever {
       content.upload = undefined
       content.isUploading = false
       if (content.held === uploading) content.held = undefined
+      // Stored, and open, it takes the same room; and what has failed makes none.
+      this.#options.room.relieved()
     })
     content.upload = uploading
     // Behind its last part nothing can come.

@@ -1,5 +1,10 @@
 import { ChangeError } from '../snapshot/errors.ts'
 
+/** Of what is free on the disk. */
+const largestShare = 0.9
+/** Milliseconds. */
+const askEvery = 1_000
+
 /** What can make room. */
 export interface Reliever {
   /** Gives up at once what need not be kept any more. */
@@ -10,14 +15,28 @@ export interface Reliever {
 
 /** The room that contents take which are not in the store yet, of all working snapshots. Who finds none waits until something has been stored. */
 export class StagingRoom {
-  /** Bytes. */
-  readonly limit: number
+  readonly #wanted: number
+  readonly #free: () => number
+  #limit = 0
+  #asked = Number.NEGATIVE_INFINITY
   readonly #relievers = new Set<Reliever>()
   readonly #waiting = new Set<() => void>()
   #used = 0
 
-  constructor(limit: number) {
-    this.limit = limit
+  /** `wanted`: bytes. `free`: what the disk has left, of which a part stays for others; asked now and then. */
+  constructor(wanted: number, free: () => number = () => Number.POSITIVE_INFINITY) {
+    this.#wanted = wanted
+    this.#free = free
+  }
+
+  /** Bytes. */
+  get limit(): number {
+    const now = performance.now()
+    if (now - this.#asked > askEvery) {
+      this.#asked = now
+      this.#limit = Math.min(this.#wanted, this.#used + largestShare * this.#free())
+    }
+    return this.#limit
   }
 
   /** Bytes. */

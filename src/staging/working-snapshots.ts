@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statfsSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Abortable } from '../base/abort.ts'
@@ -86,7 +86,7 @@ export class WorkingSnapshots implements WritableSnapshots, AsyncDisposable {
     this.#options = options
     this.#resources = {
       uploads: new Semaphore(options.concurrency),
-      room: new StagingRoom(options.stagingBytes),
+      room: new StagingRoom(options.stagingBytes, () => freeBytes(options.folder)),
       memory: new Semaphore(growingMemory),
       buffers: partBuffers(),
       hashes: new HashThread(),
@@ -383,6 +383,11 @@ export class WorkingSnapshots implements WritableSnapshots, AsyncDisposable {
     const pause = Math.min(longestPause * longest, (now - started) / share)
     seen.set(snapshot, { changes: snapshot.tree.changes, since: now, waiting: now, pause })
   }
+}
+
+function freeBytes(folder: string): number {
+  const { bavail, bsize } = statfsSync(folder)
+  return bavail * bsize
 }
 
 function keyOf(repository: string, number: number): string {

@@ -228,6 +228,8 @@ test('who finds no room waits for what is being stored, and fails where nothing 
   const gate = Promise.withResolvers<void>()
   store.before = (call) => (call === 'put' ? gate.promise : undefined)
   await write(snapshot, file, contentOf(30 * piece))
+  // Somebody goes on reading it.
+  snapshot.opened(file, false)
   snapshot.closed(file, true)
   const other = addFile(snapshot.tree, 'other')
   snapshot.opened(other, true)
