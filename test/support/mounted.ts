@@ -88,9 +88,10 @@ export async function mountDestination(
   const deadline = Date.now() + 30_000
   // The log says it only when the mount answers; the table of mounts knows it a moment too early.
   while (!/"msg":"mounted"|\bmounted\b/.test(await log())) {
-    if (daemon.exitCode !== null || Date.now() > deadline) {
+    if (daemon.exitCode !== null || daemon.signalCode !== null || Date.now() > deadline) {
+      const how = daemon.exitCode === null ? 'is not there after 30 s' : `ended with code ${daemon.exitCode}`
       await unmount()
-      throw new Error(`the mount failed: ${await log()}`)
+      throw new Error(`the mount ${how}: ${await log()}`)
     }
     await delay(20)
   }
