@@ -74,6 +74,8 @@ interface Content {
   /** Where the last byte behind all others was written. */
   frontier: number
   growing: GrowingUpload | undefined
+  /** Changes that wait, for which it may have been fetched. */
+  changing: number
   /** Bytes of the staging area that it takes. */
   room: number
 }
@@ -128,13 +130,20 @@ export class StagedContents implements Reliever {
   }
 
   get isRelieving(): boolean {
-    return [...this.#contents.values()].some(
-      ({ upload, isTrying, growing }) => upload !== undefined || isTrying || growing?.isUnderWay === true,
-    )
+    return [...this.#contents.values()].some((content) => {
+      const { held, upload, isTrying, growing } = content
+      if (isLost(content)) return false
+      return held !== undefined || upload !== undefined || isTrying || growing?.isUnderWay === true
+    })
   }
 
   relieve(): void {
-    for (const content of this.#contents.values()) this.#free(content)
+    for (const content of this.#contents.values()) {
+      this.#free(content)
+      const { isDirty, held, upload, changing } = content
+      // A copy of what the store has.
+      if (!isDirty && held === undefined && upload === undefined && changing === 0) this.#removeFile(content)
+    }
   }
 
   /** Takes up again what an earlier process has left. */
@@ -376,6 +385,7 @@ export class StagedContents implements Reliever {
         isStreamed: false,
         frontier: 0,
         growing: undefined,
+        changing: 0,
         room: 0,
       }
       this.#contents.set(ino, content)
@@ -399,7 +409,7 @@ export class StagedContents implements Reliever {
 
   #isReady({ file, held, growing }: Content, { from, takes }: Change): boolean {
     if (file === undefined || held !== undefined || this.#frozen !== undefined) return false
-    const isThere = growing === undefined || file.begins === 0 || from >= growing.cut
+    const isThere = growing === undefined || file.begins === 0 || !growing.covers(from)
     return isThere && this.#options.room.fits(takes)
   }
 
@@ -412,7 +422,7 @@ export class StagedContents implements Reliever {
     const inode = this.#inode(ino)
     const mode = clearSetuid ? withoutSetuid(inode.mode) : undefined
     content.generation++
-    if (content.growing !== undefined && from < content.growing.cut) this.#breakUp(content)
+    if (content.growing?.covers(from)) this.#breakUp(content)
     try {
       if (content.isDirty && resizesTo !== undefined && resizesTo < before) {
         // What is cut off cannot be put back.
@@ -443,6 +453,7 @@ export class StagedContents implements Reliever {
     const { room } = this.#options
     // truncate(2) opens nothing, and others may close meanwhile.
     content.opens++
+    content.changing++
     try {
       while (!this.#isReady(content, change)) {
         const others = this.#frozen ?? content.held
@@ -454,6 +465,7 @@ export class StagedContents implements Reliever {
       this.#change(content, change)
     } finally {
       content.opens--
+      content.changing--
       if (!this.#closed.signal.aborted) {
         this.#settle(content)
         room.relieved()
@@ -487,9 +499,12 @@ export class StagedContents implements Reliever {
       content.frontier = 0
       return undefined
     }
+    // At once: others must not take the same room meanwhile.
+    this.#takeRoom(content, inode.object.size)
     const fetching = this.#fetch(content, inode).finally(() => {
       content.held = undefined
       this.#account(content)
+      this.#options.room.relieved()
     })
     content.held = fetching
     return fetching
@@ -549,7 +564,10 @@ export class StagedContents implements Reliever {
   }
 
   #account(content: Content): void {
-    const room = content.file?.room ?? 0
+    this.#takeRoom(content, content.file?.room ?? 0)
+  }
+
+  #takeRoom(content: Content, room: number): void {
     const more = room - content.room
     content.room = room
     if (more !== 0) this.#options.room.changed(more)
@@ -584,6 +602,8 @@ export class StagedContents implements Reliever {
       },
       onProgress: () => {
         content.failure = content.growing?.failure
+        // Who sends the last of it does it there.
+        if (content.held === undefined) this.#resendIfGone(content)
         if (room.isShort) this.#free(content)
         room.relieved()
       },
@@ -599,6 +619,11 @@ export class StagedContents implements Reliever {
     }
   }
 
+  /** Somebody else may have given its parts up, while all of it is still here. */
+  #resendIfGone(content: Content): void {
+    if (codeOf(content.failure) === 'changed' && content.file?.begins === 0) this.#breakUp(content)
+  }
+
   /** It is sent whole when it is closed. */
   #breakUp(content: Content): void {
     const { growing, ino } = content
@@ -606,6 +631,10 @@ export class StagedContents implements Reliever {
     content.growing = undefined
     content.isStreamed = false
     this.#rows.remove(ino)
+    this.#abandon(ino, growing)
+  }
+
+  #abandon(ino: Ino, growing: GrowingUpload): void {
     growing.abandon().catch((error: unknown) => this.#warn(ino, error))
   }
 
@@ -616,30 +645,33 @@ export class StagedContents implements Reliever {
   #uploadWhenClosed(content: Content): void {
     if (!content.isDirty || content.writers > 0 || content.upload !== undefined || content.isTrying) return
     content.isTrying = true
-    void this.#uploadForEver(content).finally(() => {
-      content.isTrying = false
-    })
+    void this.#uploadForEver(content)
   }
 
   async #uploadForEver(content: Content): Promise<void> {
-    for (
-      let pause = firstPause;
-      content.isDirty && content.writers === 0;
-      pause = Math.min(largestPause, pause * 2)
-    ) {
-      try {
-        await this.#upload(content, { hold: false })
-      } catch (error) {
-        if (this.#closed.signal.aborted) return
-        this.#options.logger.warn(
-          { inode: content.ino, error: messageOf(error), seconds: pause / 1000 },
-          'a file could not be stored; trying again',
-        )
-        await delay(pause, undefined, { signal: this.#closed.signal, ref: false }).catch(() => {})
-        if (this.#closed.signal.aborted) return
-        // It may have lost its last name meanwhile.
-        if (!this.#isNamed(content.ino)) return this.#settle(content)
+    try {
+      for (
+        let pause = firstPause;
+        content.isDirty && content.writers === 0;
+        pause = Math.min(largestPause, pause * 2)
+      ) {
+        try {
+          await this.#upload(content, { hold: false })
+        } catch (error) {
+          if (this.#closed.signal.aborted) return
+          this.#options.logger.warn(
+            { inode: content.ino, error: messageOf(error), seconds: pause / 1000 },
+            'a file could not be stored; trying again',
+          )
+          await delay(pause, undefined, { signal: this.#closed.signal, ref: false }).catch(() => {})
+          if (this.#closed.signal.aborted) return
+          // It may have lost its last name meanwhile.
+          if (!this.#isNamed(content.ino)) return this.#settle(content)
+        }
       }
+    } finally {
+      // At once: who closes it next begins anew.
+      content.isTrying = false
     }
   }
 
@@ -684,31 +716,30 @@ export class StagedContents implements Reliever {
       await undefined
       const store = await contents()
       using _place = await uploads.acquire({ signal })
-      const { file, generation } = content
+      const { file, generation, growing } = content
       if (file === undefined || !content.isDirty) return
+      // Somebody has opened it again, and writes: whoever closes it then sends the last of it.
+      if (growing !== undefined && content.held !== content.upload) return
       content.isUploading = true
       const { size } = file
-      const { growing } = content
       const stored =
         growing === undefined
           ? await this.#sendWhole(content, file, store)
           : await sendGrown(growing, size, store)
       if (stored === undefined || content.generation !== generation) return
       const isSparse = (stored.object?.size ?? 0) < size
-      tree.stored(content.ino, {
-        size,
-        object: stored.object,
-        extents: isSparse ? extentsOf(stored.ranges) : undefined,
-      })
+      const extents = isSparse ? extentsOf(stored.ranges) : undefined
+      // Of what was freed here, the system must not remember that it grows.
+      tree.stored(content.ino, { size, object: stored.object, extents }, { isDurable: file.begins > 0 })
       content.isDirty = false
       content.failure = undefined
       content.growing = undefined
       // It is in the object.
       if (file.begins > 0) this.#removeFile(content)
+      if (growing !== undefined && growing.id !== stored.object?.id) this.#abandon(content.ino, growing)
     } catch (error) {
       content.failure = error as Error
-      // Somebody else has given its parts up; all of it is still here.
-      if (codeOf(error) === 'changed' && content.file?.begins === 0) this.#breakUp(content)
+      this.#resendIfGone(content)
       throw error
     }
   }
@@ -732,7 +763,7 @@ export class StagedContents implements Reliever {
   }
 }
 
-/** What the repository has already is not kept twice. */
+/** What the repository has already is not kept twice: then the object is another. */
 async function sendGrown(
   growing: GrowingUpload,
   size: number,
@@ -740,13 +771,15 @@ async function sendGrown(
 ): Promise<Omit<StoredContent, 'uploaded'>> {
   const grown = await growing.finish(size)
   const known = await store.find(grown)
-  if (known !== undefined) {
-    await growing.abandon()
-    return { object: known, ranges: grown.ranges }
-  }
+  if (known !== undefined) return { object: known, ranges: grown.ranges }
   const object = await growing.complete(grown)
   store.know(object)
   return { object, ranges: grown.ranges }
+}
+
+/** Neither its parts nor its bytes are there any more: only its removal helps. */
+function isLost({ failure, file }: Content): boolean {
+  return codeOf(failure) === 'changed' && file !== undefined && file.begins > 0
 }
 
 /** As Linux does when who may not keep the bits changes a file: setgid without group execute is for locks, and stays. */
