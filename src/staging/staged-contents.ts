@@ -2,82 +2,26 @@ import { existsSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { type Abortable, orAborted } from '../base/abort.ts'
-import type { BufferPool } from '../base/buffer-pool.ts'
-import { codeOf, messageOf } from '../base/errors.ts'
-import type { Logger } from '../base/log.ts'
-import type { Semaphore } from '../base/semaphore.ts'
+import { messageOf } from '../base/errors.ts'
 import { CacheError } from '../cache/errors.ts'
-import type { HashThread } from '../cache/hash-thread.ts'
-import { fileKey } from '../destination/layout.ts'
-import {
-  type ContentStore,
-  extentsOf,
-  type OpenContent,
-  type StoredContent,
-} from '../snapshot/content-store.ts'
+import { type ContentStore, extentsOf } from '../snapshot/content-store.ts'
 import { ChangeError } from '../snapshot/errors.ts'
-import type { ObjectIds } from '../snapshot/object-id.ts'
 import type { Ino, OwnInode } from '../snapshot/tree.ts'
 import type { AllocateKind, MaybePromise, StagedContent } from '../snapshot/writable-tree.ts'
-import type { ByteRange, ObjectStore } from '../store/object-store.ts'
-import { GrowingRows } from './growing-rows.ts'
-import { GrowingUpload, type GrowingUploadOptions } from './growing-upload.ts'
+import type { ByteRange } from '../store/object-store.ts'
+import { account, type Content, emptyContent, isLost, takeRoom } from './content.ts'
+import { GrowingContents, type GrowingContentsOptions } from './growing-contents.ts'
+import { sendContent } from './send-content.ts'
 import { StagedFile } from './staged-file.ts'
-import type { Reliever, StagingRoom } from './staging-room.ts'
-import type { WorkingTree } from './working-tree.ts'
+import type { Reliever } from './staging-room.ts'
 import { writeFetched } from './write-fetched.ts'
 
-/** What the contents of all working snapshots share. */
-export interface StagingResources {
-  /** Uploads at a time. */
-  readonly uploads: Semaphore
-  readonly room: StagingRoom
-  /** Bytes of growing uploads in memory: `growingMemory`. */
-  readonly memory: Semaphore
-  readonly buffers: BufferPool
-  readonly hashes: HashThread
-  readonly ids: ObjectIds
-}
-
-export interface StagedContentsOptions extends StagingResources {
-  readonly tree: WorkingTree
+export interface StagedContentsOptions extends GrowingContentsOptions {
   /** Where the files are; it is there. */
   readonly folder: string
-  readonly store: ObjectStore
-  readonly repository: string
   readonly contents: () => Promise<ContentStore>
-  readonly logger: Logger
   /** Nobody has the file open any more, and its content is where it is to be. */
   readonly onReleased: (ino: Ino) => void
-}
-
-/** The content of one inode, as far as somebody has it open or it is not in the store. */
-interface Content {
-  readonly ino: Ino
-  opens: number
-  writers: number
-  /** undefined: it is in the store only. */
-  file: StagedFile | undefined
-  /** The file is not what the store has. */
-  isDirty: boolean
-  /** Grows with every change. */
-  generation: number
-  /** Who wants to change it waits: it is being fetched, or sent as a whole. */
-  held: Promise<unknown> | undefined
-  upload: Promise<void> | undefined
-  isUploading: boolean
-  /** Its upload is tried until it succeeds. */
-  isTrying: boolean
-  failure: Error | undefined
-  /** It was written from its start on, and may be sent while that goes on. */
-  isStreamed: boolean
-  /** Where the last byte behind all others was written. */
-  frontier: number
-  growing: GrowingUpload | undefined
-  /** Changes that wait, for which it may have been fetched. */
-  changing: number
-  /** Bytes of the staging area that it takes. */
-  room: number
 }
 
 /** One change of a content. */
@@ -102,16 +46,13 @@ const groupExecute = 0o010
 /** Milliseconds before an upload that failed is tried again, doubled up to the largest: what is staged is never given up. */
 const firstPause = 1_000
 const largestPause = 60_000
-/** Bytes that a file has before its upload begins while it is being written. Smaller ones, once they are closed, may turn out to be in the store already. */
-const streamedFrom = 64 << 20
-
 /**
  * Contents of a working snapshot on their way: changed in the staging folder, sent in the background once nobody has them open for writing, and then removed
  * there. What was written is never dropped: an upload that fails is tried again for ever.
  */
 export class StagedContents implements Reliever {
   readonly #options: StagedContentsOptions
-  readonly #rows: GrowingRows
+  readonly #growing: GrowingContents
   readonly #relief: Disposable
   readonly #contents = new Map<Ino, Content>()
   readonly #closed = new AbortController()
@@ -120,7 +61,7 @@ export class StagedContents implements Reliever {
 
   constructor(options: StagedContentsOptions) {
     this.#options = options
-    this.#rows = new GrowingRows(options.tree.database)
+    this.#growing = new GrowingContents(options)
     this.#relief = options.room.add(this)
   }
 
@@ -139,7 +80,7 @@ export class StagedContents implements Reliever {
 
   relieve(): void {
     for (const content of this.#contents.values()) {
-      this.#free(content)
+      this.#growing.free(content)
       const { isDirty, held, upload, changing } = content
       // A copy of what the store has.
       if (!isDirty && held === undefined && upload === undefined && changing === 0) this.#removeFile(content)
@@ -149,7 +90,7 @@ export class StagedContents implements Reliever {
   /** Takes up again what an earlier process has left. */
   recover(): void {
     const { tree } = this.#options
-    const growing = new Map(this.#rows.all().map(({ ino, state }) => [ino, state]))
+    const growing = this.#growing.left()
     for (const ino of tree.staged()) {
       const state = growing.get(ino)
       const begins = state?.freed ?? 0
@@ -159,20 +100,16 @@ export class StagedContents implements Reliever {
       content.file = file
       if (state !== undefined && begins > 0) {
         growing.delete(ino)
-        content.growing = GrowingUpload.resume(state, this.#growingOptions(content, file))
+        this.#growing.resume(content, file, state)
       }
       content.isDirty = true
-      this.#account(content)
+      account(content, this.#options.room)
       // The last write may have reached the file and not the tree.
       if (tree.inode(ino)?.size !== file.size) tree.wrote(ino, { size: file.size })
       this.#uploadWhenClosed(content)
     }
     // Of the others everything is here, or nothing is wanted any more.
-    for (const [ino, { id, upload }] of growing) {
-      this.#rows.remove(ino)
-      const { store, repository } = this.#options
-      store.parts.abandon(fileKey(repository, id), upload).catch((error: unknown) => this.#warn(ino, error))
-    }
+    for (const [ino, state] of growing) this.#growing.abandonLeft(ino, state)
   }
 
   /**
@@ -370,24 +307,7 @@ export class StagedContents implements Reliever {
   #contentOf(ino: Ino): Content {
     let content = this.#contents.get(ino)
     if (content === undefined) {
-      content = {
-        ino,
-        opens: 0,
-        writers: 0,
-        file: undefined,
-        isDirty: false,
-        generation: 0,
-        held: undefined,
-        upload: undefined,
-        isUploading: false,
-        isTrying: false,
-        failure: undefined,
-        isStreamed: false,
-        frontier: 0,
-        growing: undefined,
-        changing: 0,
-        room: 0,
-      }
+      content = emptyContent(ino)
       this.#contents.set(ino, content)
     }
     return content
@@ -422,7 +342,7 @@ export class StagedContents implements Reliever {
     const inode = this.#inode(ino)
     const mode = clearSetuid ? withoutSetuid(inode.mode) : undefined
     content.generation++
-    if (content.growing?.covers(from)) this.#breakUp(content)
+    if (content.growing?.covers(from)) this.#growing.breakUp(content)
     try {
       if (content.isDirty && resizesTo !== undefined && resizesTo < before) {
         // What is cut off cannot be put back.
@@ -440,13 +360,13 @@ export class StagedContents implements Reliever {
         content.file = undefined
         // Nobody is told of a part that was written behind the end.
       } else if (file.size > before) file.resize(before)
-      this.#account(content)
+      account(content, this.#options.room)
       throw error
     }
     if (resizesTo !== undefined) content.frontier = Math.min(content.frontier, resizesTo)
     if (resizesTo === 0) content.isStreamed = true
-    this.#account(content)
-    if (writesTo !== undefined) this.#grow(content, writesTo)
+    account(content, this.#options.room)
+    if (writesTo !== undefined) this.#growing.grow(content, writesTo)
   }
 
   async #changeLater(content: Content, change: Change): Promise<void> {
@@ -500,10 +420,10 @@ export class StagedContents implements Reliever {
       return undefined
     }
     // At once: others must not take the same room meanwhile.
-    this.#takeRoom(content, inode.object.size)
+    takeRoom(content, inode.object.size, this.#options.room)
     const fetching = this.#fetch(content, inode).finally(() => {
       content.held = undefined
-      this.#account(content)
+      account(content, this.#options.room)
       this.#options.room.relieved()
     })
     content.held = fetching
@@ -549,7 +469,7 @@ export class StagedContents implements Reliever {
   }
 
   #drop(content: Content): void {
-    this.#breakUp(content)
+    this.#growing.breakUp(content)
     this.#removeFile(content)
     // An upload that waits for its turn must not go on without a file, for ever.
     content.isDirty = false
@@ -560,86 +480,7 @@ export class StagedContents implements Reliever {
   #removeFile(content: Content): void {
     content.file?.remove()
     content.file = undefined
-    this.#account(content)
-  }
-
-  #account(content: Content): void {
-    this.#takeRoom(content, content.file?.room ?? 0)
-  }
-
-  #takeRoom(content: Content, room: number): void {
-    const more = room - content.room
-    content.room = room
-    if (more !== 0) this.#options.room.changed(more)
-  }
-
-  /** More of the content has been written: it may be sent, as far as it goes. */
-  #grow(content: Content, end: number): void {
-    const { file, isStreamed, writers } = content
-    content.frontier = Math.max(content.frontier, end)
-    if (!isStreamed || writers === 0 || file === undefined) return
-    if (content.growing === undefined) {
-      // It must not fill the staging area before its first parts can go.
-      if (content.room < Math.min(streamedFrom, this.#options.room.limit / 2)) return
-      content.growing = new GrowingUpload(this.#options.ids.next(), this.#growingOptions(content, file))
-    }
-    content.growing.grow(content.frontier)
-  }
-
-  #growingOptions(content: Content, file: StagedFile): GrowingUploadOptions {
-    const { store, repository, memory, buffers, hashes, room, tree } = this.#options
-    return {
-      store,
-      repository,
-      file,
-      memory,
-      buffers,
-      hashes,
-      remember: (state) => {
-        this.#rows.put(content.ino, state)
-        // What is given up here must not be forgotten with the system.
-        if (state.freed > 0) tree.sync()
-      },
-      onProgress: () => {
-        content.failure = content.growing?.failure
-        // Who sends the last of it does it there.
-        if (content.held === undefined) this.#resendIfGone(content)
-        if (room.isShort) this.#free(content)
-        room.relieved()
-      },
-    }
-  }
-
-  #free(content: Content): void {
-    try {
-      if (content.growing?.free()) this.#account(content)
-    } catch (error) {
-      // It stays, and takes room.
-      this.#warn(content.ino, error)
-    }
-  }
-
-  /** Somebody else may have given its parts up, while all of it is still here. */
-  #resendIfGone(content: Content): void {
-    if (codeOf(content.failure) === 'changed' && content.file?.begins === 0) this.#breakUp(content)
-  }
-
-  /** It is sent whole when it is closed. */
-  #breakUp(content: Content): void {
-    const { growing, ino } = content
-    if (growing === undefined) return
-    content.growing = undefined
-    content.isStreamed = false
-    this.#rows.remove(ino)
-    this.#abandon(ino, growing)
-  }
-
-  #abandon(ino: Ino, growing: GrowingUpload): void {
-    growing.abandon().catch((error: unknown) => this.#warn(ino, error))
-  }
-
-  #warn(ino: Ino, error: unknown): void {
-    this.#options.logger.warn({ inode: ino, error: messageOf(error) }, 'the upload of a file in parts')
+    account(content, this.#options.room)
   }
 
   #uploadWhenClosed(content: Content): void {
@@ -722,10 +563,7 @@ export class StagedContents implements Reliever {
       if (growing !== undefined && content.held !== content.upload) return
       content.isUploading = true
       const { size } = file
-      const stored =
-        growing === undefined
-          ? await this.#sendWhole(content, file, store)
-          : await sendGrown(growing, size, store)
+      const stored = await sendContent(content, file, store, signal)
       if (stored === undefined || content.generation !== generation) return
       const isSparse = (stored.object?.size ?? 0) < size
       const extents = isSparse ? extentsOf(stored.ranges) : undefined
@@ -736,50 +574,14 @@ export class StagedContents implements Reliever {
       content.growing = undefined
       // It is in the object.
       if (file.begins > 0) this.#removeFile(content)
-      if (growing !== undefined && growing.id !== stored.object?.id) this.#abandon(content.ino, growing)
+      if (growing !== undefined && growing.id !== stored.object?.id)
+        this.#growing.abandon(content.ino, growing)
     } catch (error) {
       content.failure = error as Error
-      this.#resendIfGone(content)
+      this.#growing.resendIfGone(content)
       throw error
     }
   }
-
-  async #sendWhole(
-    content: Content,
-    file: StagedFile,
-    store: ContentStore,
-  ): Promise<Omit<StoredContent, 'uploaded'> | undefined> {
-    const { generation } = content
-    const ranges = file.ranges()
-    if (ranges.length === 0) return { object: undefined, ranges }
-    const open: OpenContent = {
-      path: file.path,
-      ranges,
-      read: async (into, offset) => file.readInto(into, offset),
-      isUnchanged: async () => content.generation === generation,
-      [Symbol.asyncDispose]: async () => {},
-    }
-    return await store.add(open, this.#closed.signal)
-  }
-}
-
-/** What the repository has already is not kept twice: then the object is another. */
-async function sendGrown(
-  growing: GrowingUpload,
-  size: number,
-  store: ContentStore,
-): Promise<Omit<StoredContent, 'uploaded'>> {
-  const grown = await growing.finish(size)
-  const known = await store.find(grown)
-  if (known !== undefined) return { object: known, ranges: grown.ranges }
-  const object = await growing.complete(grown)
-  store.know(object)
-  return { object, ranges: grown.ranges }
-}
-
-/** Neither its parts nor its bytes are there any more: only its removal helps. */
-function isLost({ failure, file }: Content): boolean {
-  return codeOf(failure) === 'changed' && file !== undefined && file.begins > 0
 }
 
 /** As Linux does when who may not keep the bits changes a file: setgid without group execute is for locks, and stays. */

@@ -24,8 +24,9 @@ import type {
 import { writeIndex } from '../snapshot/write-index.ts'
 import type { ByteRange, ObjectStore } from '../store/object-store.ts'
 import { itemsOf, rootAttributesOf } from './manifest-facts.ts'
-import { StagedContents, type StagingResources } from './staged-contents.ts'
+import { StagedContents } from './staged-contents.ts'
 import { stagingFault } from './staging-fault.ts'
+import type { StagingResources } from './staging-resources.ts'
 import { createWorkingTables, readWorkingState, type WorkingState, workingVersion } from './working-schema.ts'
 import { folderSize, WorkingTree } from './working-tree.ts'
 
