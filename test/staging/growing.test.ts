@@ -328,10 +328,14 @@ test('who waits for parts that somebody has taken away does not wait for ever', 
   const failing = t.throwsAsync(async () => snapshot.write(file, 64 * piece, noise.subarray(0, 1), false), {
     code: 'staging-full',
   })
-  await turn()
+  await until(() => store.uploads.size === 1)
   store.uploads.clear()
   gate.resolve()
-  await failing
+  let isOver = false
+  void failing.finally(() => {
+    isOver = true
+  })
+  await until(() => isOver)
 })
 
 test('parts that cannot be taken back do not keep a file from what the repository has', async (t) => {
