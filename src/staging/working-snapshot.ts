@@ -464,12 +464,12 @@ export class WorkingSnapshot implements WritableSnapshot, AsyncDisposable {
         items: itemsOf(indexPath, before?.items ?? []),
       },
       ...(bytes && { base: manifestMembers(bytes) }),
-      replacesIndex: before?.jbfs?.index.key,
+      // Under another number its index replaces none.
+      replacesIndex: this.baseEtag === undefined ? undefined : before?.jbfs?.index.key,
     }
   }
 
   #manifestBytes(): Buffer | undefined {
-    if (this.baseEtag === undefined) return undefined
     const bytes = readIfThere(join(this.#options.folder, manifestName))
     return bytes?.length === 0 ? undefined : bytes
   }
