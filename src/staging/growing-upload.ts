@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import { BufferPool } from '../base/buffer-pool.ts'
+import { codeOf } from '../base/errors.ts'
 import type { Semaphore } from '../base/semaphore.ts'
 import { CacheError } from '../cache/errors.ts'
 import type { HashThread } from '../cache/hash-thread.ts'
@@ -70,8 +71,8 @@ export function partBuffers(): BufferPool {
 
 /**
  * The upload of one file while it is being written from its start to its end: what has been written is sent in parts, and where the staging area is short of room,
- * given up there when the store has it. The object appears when the file is closed. Whoever writes to what has been cut into parts (`cut`) must give it up
- * before, which only who has not freed anything can.
+ * given up there when the store has it. The object appears when the file is closed. Whoever changes what it `covers` must give it up before, which only who has
+ * not freed anything can.
  */
 export class GrowingUpload {
   readonly id: string
@@ -92,6 +93,8 @@ export class GrowingUpload {
   #isRetrying = false
   #token: UploadToken | undefined
   #whole: Whole | undefined
+  /** `asked`: whether it is there nobody knows, but nothing can be added to it any more. */
+  #object: 'growing' | 'asked' | 'there' = 'growing'
   #waiting = Promise.withResolvers<void>()
 
   constructor(id: string, options: GrowingUploadOptions) {
@@ -112,9 +115,9 @@ export class GrowingUpload {
     return growing
   }
 
-  /** Before this offset of the file everything is in a part. */
-  get cut(): number {
-    return this.#cut
+  /** Whether a change of the file from `offset` on would be one of what has been sent. */
+  covers(offset: number): boolean {
+    return this.#object !== 'growing' || offset < this.#cut
   }
 
   /** What the last part failed with, if none has been stored since. */
@@ -129,7 +132,7 @@ export class GrowingUpload {
 
   /** Whether something is on its way to the store. */
   get isUnderWay(): boolean {
-    return this.#parts.some(({ etag }) => etag === undefined)
+    return this.#object !== 'there' && this.#parts.some(({ etag }) => etag === undefined)
   }
 
   get key(): ObjectKey {
@@ -149,13 +152,7 @@ export class GrowingUpload {
 
   /** Resolves when all before `end`, where the file ends, is in the store, though not visible. Rejects with what a part fails with. */
   async finish(end: number): Promise<GrownContent> {
-    this.#failure = undefined
-    this.grow(end)
-    while (this.isUnderWay) {
-      if (this.#failure !== undefined) throw this.#failure
-      await this.#waiting.promise
-    }
-    this.#whole = this.#whole?.end === end ? this.#whole : await this.#sendRest(end)
+    if (this.#whole?.end !== end) this.#whole = await this.#sendAll(end)
     const { rest, sha256 } = this.#whole
     const size = this.#size + lengthOf(rest)
     return { size, sha256: sha256 ?? (await this.#digestOfStored(size)), ranges: this.#rangesWith(rest) }
@@ -186,8 +183,7 @@ export class GrowingUpload {
   /** Nothing more is sent; what has been can be gone on with. */
   stop(reason: unknown): void {
     this.#ended.abort(reason)
-    if (this.#hash !== undefined) this.#options.hashes.forget(this.#hash)
-    this.#hash = undefined
+    this.#forgetHash()
     this.#waiting.reject(reason)
   }
 
@@ -224,7 +220,7 @@ export class GrowingUpload {
 
   #send(): void {
     for (const part of this.#parts) {
-      if (this.#underWay >= concurrency || this.#ended.signal.aborted) return
+      if (this.#underWay >= concurrency || this.#ended.signal.aborted || this.#object === 'there') return
       if (part.etag !== undefined || part.isUnderWay) continue
       part.isUnderWay = true
       this.#underWay++
@@ -248,12 +244,39 @@ export class GrowingUpload {
     }
   }
 
+  async #sendAll(end: number): Promise<Whole> {
+    this.#failure = undefined
+    this.grow(end)
+    try {
+      while (this.isUnderWay) {
+        if (this.#failure !== undefined) throw this.#failure
+        await this.#waiting.promise
+      }
+      return await this.#sendRest(end)
+    } catch (error) {
+      // An earlier process may have died after its last request, and before it knew.
+      if (codeOf(error) !== 'changed' || !(await this.#hasAppeared(end))) throw error
+      this.#object = 'there'
+      return { end, rest: this.#restBefore(end), etag: undefined, sha256: undefined }
+    }
+  }
+
+  async #hasAppeared(end: number): Promise<boolean> {
+    const { store } = this.#options
+    const found = await store.head(this.key, { signal: this.#ended.signal })
+    return found?.size === this.#size + lengthOf(this.#restBefore(end))
+  }
+
   /** What fills no part any more. */
+  #restBefore(end: number): ByteRange[] {
+    const length = end - this.#cut
+    return length > 0 ? this.#options.file.ranges({ offset: this.#cut, length }) : []
+  }
+
   async #sendRest(end: number): Promise<Whole> {
     // What was behind the cut before has been hashed.
-    if (this.#whole !== undefined) this.#hash = undefined
-    const { file } = this.#options
-    const rest = end > this.#cut ? file.ranges({ offset: this.#cut, length: end - this.#cut }) : []
+    if (this.#whole !== undefined) this.#forgetHash()
+    const rest = this.#restBefore(end)
     const whole = { end, rest, etag: undefined, sha256: undefined }
     // Whatever becomes of it.
     this.#whole = { ...whole, end: -1 }
@@ -302,7 +325,7 @@ export class GrowingUpload {
       await updated
       return { bytes, sha256, room: held.move() }
     } catch (error) {
-      if (!isHashed) this.#hash = undefined
+      if (!isHashed) this.#forgetHash()
       throw error
     }
   }
@@ -321,24 +344,40 @@ export class GrowingUpload {
     this.#waiting.resolve()
     this.#waiting = Promise.withResolvers()
     this.#waiting.promise.catch(() => {})
-    this.#options.onProgress()
+    // The file may be closed, and its descriptor another's.
+    if (!this.#ended.signal.aborted) this.#options.onProgress()
   }
 
   #begun(): Promise<UploadToken> {
     if (this.#upload === undefined) {
-      const { store, remember } = this.#options
-      const begun = store.parts.begin(this.key, { signal: this.#ended.signal }).then((upload) => {
-        this.#token = upload
-        // So that the next process can give it up.
-        remember({ id: this.id, upload, freed: 0, parts: [] })
-        return upload
-      })
+      const begun = this.#begin()
       begun.catch(() => {
         this.#upload = undefined
       })
       this.#upload = begun
     }
     return this.#upload
+  }
+
+  async #begin(): Promise<UploadToken> {
+    const { store, remember } = this.#options
+    const { signal } = this.#ended
+    const upload = await store.parts.begin(this.key, { signal })
+    try {
+      signal.throwIfAborted()
+      // So that the next process can give it up.
+      remember({ id: this.id, upload, freed: 0, parts: [] })
+    } catch (error) {
+      await store.parts.abandon(this.key, upload)
+      throw error
+    }
+    this.#token = upload
+    return upload
+  }
+
+  #forgetHash(): void {
+    if (this.#hash !== undefined) this.#options.hashes.forget(this.#hash)
+    this.#hash = undefined
   }
 
   /** Resolves when the bytes are no longer needed. */
@@ -370,9 +409,13 @@ export class GrowingUpload {
   }
 
   async #complete(size: number): Promise<void> {
+    if (this.#object === 'there') return
     const { signal } = this.#ended
     const etags = [...this.#parts, this.#whole].map((part) => part?.etag).filter((etag) => etag !== undefined)
-    await this.#options.store.parts.complete(this.key, await this.#begun(), etags, { size, signal })
+    const upload = await this.#begun()
+    this.#object = 'asked'
+    await this.#options.store.parts.complete(this.key, upload, etags, { size, signal })
+    this.#object = 'there'
   }
 
   #rangesWith(rest: readonly ByteRange[]): ByteRange[] {

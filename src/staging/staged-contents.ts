@@ -2,80 +2,26 @@ import { existsSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { type Abortable, orAborted } from '../base/abort.ts'
-import type { BufferPool } from '../base/buffer-pool.ts'
-import { codeOf, messageOf } from '../base/errors.ts'
-import type { Logger } from '../base/log.ts'
-import type { Semaphore } from '../base/semaphore.ts'
+import { messageOf } from '../base/errors.ts'
 import { CacheError } from '../cache/errors.ts'
-import type { HashThread } from '../cache/hash-thread.ts'
-import { fileKey } from '../destination/layout.ts'
-import {
-  type ContentStore,
-  extentsOf,
-  type OpenContent,
-  type StoredContent,
-} from '../snapshot/content-store.ts'
+import { type ContentStore, extentsOf } from '../snapshot/content-store.ts'
 import { ChangeError } from '../snapshot/errors.ts'
-import type { ObjectIds } from '../snapshot/object-id.ts'
 import type { Ino, OwnInode } from '../snapshot/tree.ts'
 import type { AllocateKind, MaybePromise, StagedContent } from '../snapshot/writable-tree.ts'
-import type { ByteRange, ObjectStore } from '../store/object-store.ts'
-import { GrowingRows } from './growing-rows.ts'
-import { GrowingUpload, type GrowingUploadOptions } from './growing-upload.ts'
+import type { ByteRange } from '../store/object-store.ts'
+import { account, type Content, emptyContent, isLost, takeRoom } from './content.ts'
+import { GrowingContents, type GrowingContentsOptions } from './growing-contents.ts'
+import { sendContent } from './send-content.ts'
 import { StagedFile } from './staged-file.ts'
-import type { Reliever, StagingRoom } from './staging-room.ts'
-import type { WorkingTree } from './working-tree.ts'
+import type { Reliever } from './staging-room.ts'
 import { writeFetched } from './write-fetched.ts'
 
-/** What the contents of all working snapshots share. */
-export interface StagingResources {
-  /** Uploads at a time. */
-  readonly uploads: Semaphore
-  readonly room: StagingRoom
-  /** Bytes of growing uploads in memory: `growingMemory`. */
-  readonly memory: Semaphore
-  readonly buffers: BufferPool
-  readonly hashes: HashThread
-  readonly ids: ObjectIds
-}
-
-export interface StagedContentsOptions extends StagingResources {
-  readonly tree: WorkingTree
+export interface StagedContentsOptions extends GrowingContentsOptions {
   /** Where the files are; it is there. */
   readonly folder: string
-  readonly store: ObjectStore
-  readonly repository: string
   readonly contents: () => Promise<ContentStore>
-  readonly logger: Logger
   /** Nobody has the file open any more, and its content is where it is to be. */
   readonly onReleased: (ino: Ino) => void
-}
-
-/** The content of one inode, as far as somebody has it open or it is not in the store. */
-interface Content {
-  readonly ino: Ino
-  opens: number
-  writers: number
-  /** undefined: it is in the store only. */
-  file: StagedFile | undefined
-  /** The file is not what the store has. */
-  isDirty: boolean
-  /** Grows with every change. */
-  generation: number
-  /** Who wants to change it waits: it is being fetched, or sent as a whole. */
-  held: Promise<unknown> | undefined
-  upload: Promise<void> | undefined
-  isUploading: boolean
-  /** Its upload is tried until it succeeds. */
-  isTrying: boolean
-  failure: Error | undefined
-  /** It was written from its start on, and may be sent while that goes on. */
-  isStreamed: boolean
-  /** Where the last byte behind all others was written. */
-  frontier: number
-  growing: GrowingUpload | undefined
-  /** Bytes of the staging area that it takes. */
-  room: number
 }
 
 /** One change of a content. */
@@ -100,16 +46,13 @@ const groupExecute = 0o010
 /** Milliseconds before an upload that failed is tried again, doubled up to the largest: what is staged is never given up. */
 const firstPause = 1_000
 const largestPause = 60_000
-/** Bytes that a file has before its upload begins while it is being written. Smaller ones, once they are closed, may turn out to be in the store already. */
-const streamedFrom = 64 << 20
-
 /**
  * Contents of a working snapshot on their way: changed in the staging folder, sent in the background once nobody has them open for writing, and then removed
  * there. What was written is never dropped: an upload that fails is tried again for ever.
  */
 export class StagedContents implements Reliever {
   readonly #options: StagedContentsOptions
-  readonly #rows: GrowingRows
+  readonly #growing: GrowingContents
   readonly #relief: Disposable
   readonly #contents = new Map<Ino, Content>()
   readonly #closed = new AbortController()
@@ -118,7 +61,7 @@ export class StagedContents implements Reliever {
 
   constructor(options: StagedContentsOptions) {
     this.#options = options
-    this.#rows = new GrowingRows(options.tree.database)
+    this.#growing = new GrowingContents(options)
     this.#relief = options.room.add(this)
   }
 
@@ -128,25 +71,26 @@ export class StagedContents implements Reliever {
   }
 
   get isRelieving(): boolean {
-    return [...this.#contents.values()].some(
-      ({ upload, isTrying, growing }) => upload !== undefined || isTrying || growing?.isUnderWay === true,
-    )
+    return [...this.#contents.values()].some((content) => {
+      const { held, upload, isTrying, growing } = content
+      if (isLost(content)) return false
+      return held !== undefined || upload !== undefined || isTrying || growing?.isUnderWay === true
+    })
   }
 
   relieve(): void {
     for (const content of this.#contents.values()) {
-      this.#free(content)
-      const { file, isDirty, held, upload } = content
-      // Whoever has it open reads the object from now on.
-      if (file !== undefined && !isDirty && held === undefined && upload === undefined)
-        this.#removeFile(content)
+      this.#growing.free(content)
+      const { isDirty, held, upload, changing } = content
+      // A copy of what the store has.
+      if (!isDirty && held === undefined && upload === undefined && changing === 0) this.#removeFile(content)
     }
   }
 
   /** Takes up again what an earlier process has left. */
   recover(): void {
     const { tree } = this.#options
-    const growing = new Map(this.#rows.all().map(({ ino, state }) => [ino, state]))
+    const growing = this.#growing.left()
     for (const ino of tree.staged()) {
       const state = growing.get(ino)
       const begins = state?.freed ?? 0
@@ -156,20 +100,16 @@ export class StagedContents implements Reliever {
       content.file = file
       if (state !== undefined && begins > 0) {
         growing.delete(ino)
-        content.growing = GrowingUpload.resume(state, this.#growingOptions(content, file))
+        this.#growing.resume(content, file, state)
       }
       content.isDirty = true
-      this.#account(content)
+      account(content, this.#options.room)
       // The last write may have reached the file and not the tree.
       if (tree.inode(ino)?.size !== file.size) tree.wrote(ino, { size: file.size })
       this.#uploadWhenClosed(content)
     }
     // Of the others everything is here, or nothing is wanted any more.
-    for (const [ino, { id, upload }] of growing) {
-      this.#rows.remove(ino)
-      const { store, repository } = this.#options
-      store.parts.abandon(fileKey(repository, id), upload).catch((error: unknown) => this.#warn(ino, error))
-    }
+    for (const [ino, state] of growing) this.#growing.abandonLeft(ino, state)
   }
 
   /**
@@ -367,23 +307,7 @@ export class StagedContents implements Reliever {
   #contentOf(ino: Ino): Content {
     let content = this.#contents.get(ino)
     if (content === undefined) {
-      content = {
-        ino,
-        opens: 0,
-        writers: 0,
-        file: undefined,
-        isDirty: false,
-        generation: 0,
-        held: undefined,
-        upload: undefined,
-        isUploading: false,
-        isTrying: false,
-        failure: undefined,
-        isStreamed: false,
-        frontier: 0,
-        growing: undefined,
-        room: 0,
-      }
+      content = emptyContent(ino)
       this.#contents.set(ino, content)
     }
     return content
@@ -405,7 +329,7 @@ export class StagedContents implements Reliever {
 
   #isReady({ file, held, growing }: Content, { from, takes }: Change): boolean {
     if (file === undefined || held !== undefined || this.#frozen !== undefined) return false
-    const isThere = growing === undefined || file.begins === 0 || from >= growing.cut
+    const isThere = growing === undefined || file.begins === 0 || !growing.covers(from)
     return isThere && this.#options.room.fits(takes)
   }
 
@@ -418,7 +342,7 @@ export class StagedContents implements Reliever {
     const inode = this.#inode(ino)
     const mode = clearSetuid ? withoutSetuid(inode.mode) : undefined
     content.generation++
-    if (content.growing !== undefined && from < content.growing.cut) this.#breakUp(content)
+    if (content.growing?.covers(from)) this.#growing.breakUp(content)
     try {
       if (content.isDirty && resizesTo !== undefined && resizesTo < before) {
         // What is cut off cannot be put back.
@@ -436,19 +360,20 @@ export class StagedContents implements Reliever {
         content.file = undefined
         // Nobody is told of a part that was written behind the end.
       } else if (file.size > before) file.resize(before)
-      this.#account(content)
+      account(content, this.#options.room)
       throw error
     }
     if (resizesTo !== undefined) content.frontier = Math.min(content.frontier, resizesTo)
     if (resizesTo === 0) content.isStreamed = true
-    this.#account(content)
-    if (writesTo !== undefined) this.#grow(content, writesTo)
+    account(content, this.#options.room)
+    if (writesTo !== undefined) this.#growing.grow(content, writesTo)
   }
 
   async #changeLater(content: Content, change: Change): Promise<void> {
     const { room } = this.#options
     // truncate(2) opens nothing, and others may close meanwhile.
     content.opens++
+    content.changing++
     try {
       while (!this.#isReady(content, change)) {
         const others = this.#frozen ?? content.held
@@ -460,6 +385,7 @@ export class StagedContents implements Reliever {
       this.#change(content, change)
     } finally {
       content.opens--
+      content.changing--
       if (!this.#closed.signal.aborted) {
         this.#settle(content)
         room.relieved()
@@ -493,9 +419,12 @@ export class StagedContents implements Reliever {
       content.frontier = 0
       return undefined
     }
+    // At once: others must not take the same room meanwhile.
+    takeRoom(content, inode.object.size, this.#options.room)
     const fetching = this.#fetch(content, inode).finally(() => {
       content.held = undefined
-      this.#account(content)
+      account(content, this.#options.room)
+      this.#options.room.relieved()
     })
     content.held = fetching
     return fetching
@@ -540,7 +469,7 @@ export class StagedContents implements Reliever {
   }
 
   #drop(content: Content): void {
-    this.#breakUp(content)
+    this.#growing.breakUp(content)
     this.#removeFile(content)
     // An upload that waits for its turn must not go on without a file, for ever.
     content.isDirty = false
@@ -551,102 +480,40 @@ export class StagedContents implements Reliever {
   #removeFile(content: Content): void {
     content.file?.remove()
     content.file = undefined
-    this.#account(content)
-  }
-
-  #account(content: Content): void {
-    const room = content.file?.room ?? 0
-    const more = room - content.room
-    content.room = room
-    if (more !== 0) this.#options.room.changed(more)
-  }
-
-  /** More of the content has been written: it may be sent, as far as it goes. */
-  #grow(content: Content, end: number): void {
-    const { file, isStreamed, writers } = content
-    content.frontier = Math.max(content.frontier, end)
-    if (!isStreamed || writers === 0 || file === undefined) return
-    if (content.growing === undefined) {
-      // It must not fill the staging area before its first parts can go.
-      if (content.room < Math.min(streamedFrom, this.#options.room.limit / 2)) return
-      content.growing = new GrowingUpload(this.#options.ids.next(), this.#growingOptions(content, file))
-    }
-    content.growing.grow(content.frontier)
-  }
-
-  #growingOptions(content: Content, file: StagedFile): GrowingUploadOptions {
-    const { store, repository, memory, buffers, hashes, room, tree } = this.#options
-    return {
-      store,
-      repository,
-      file,
-      memory,
-      buffers,
-      hashes,
-      remember: (state) => {
-        this.#rows.put(content.ino, state)
-        // What is given up here must not be forgotten with the system.
-        if (state.freed > 0) tree.sync()
-      },
-      onProgress: () => {
-        content.failure = content.growing?.failure
-        if (room.isShort) this.#free(content)
-        room.relieved()
-      },
-    }
-  }
-
-  #free(content: Content): void {
-    try {
-      if (content.growing?.free()) this.#account(content)
-    } catch (error) {
-      // It stays, and takes room.
-      this.#warn(content.ino, error)
-    }
-  }
-
-  /** It is sent whole when it is closed. */
-  #breakUp(content: Content): void {
-    const { growing, ino } = content
-    if (growing === undefined) return
-    content.growing = undefined
-    content.isStreamed = false
-    this.#rows.remove(ino)
-    growing.abandon().catch((error: unknown) => this.#warn(ino, error))
-  }
-
-  #warn(ino: Ino, error: unknown): void {
-    this.#options.logger.warn({ inode: ino, error: messageOf(error) }, 'the upload of a file in parts')
+    account(content, this.#options.room)
   }
 
   #uploadWhenClosed(content: Content): void {
     if (!content.isDirty || content.writers > 0 || content.upload !== undefined || content.isTrying) return
     content.isTrying = true
-    void this.#uploadForEver(content).finally(() => {
-      content.isTrying = false
-      this.#options.room.relieved()
-    })
+    void this.#uploadForEver(content)
   }
 
   async #uploadForEver(content: Content): Promise<void> {
-    for (
-      let pause = firstPause;
-      content.isDirty && content.writers === 0;
-      pause = Math.min(largestPause, pause * 2)
-    ) {
-      try {
-        await this.#upload(content, { hold: false })
-      } catch (error) {
-        if (this.#closed.signal.aborted) return
-        this.#options.logger.warn(
-          { inode: content.ino, error: messageOf(error), seconds: pause / 1000 },
-          'a file could not be stored; trying again',
-        )
-        await delay(pause, undefined, { signal: this.#closed.signal, ref: false }).catch(() => {})
-        if (this.#closed.signal.aborted) return
-        // It may have lost its last name meanwhile.
-        if (!this.#isNamed(content.ino)) return this.#settle(content)
+    try {
+      for (
+        let pause = firstPause;
+        content.isDirty && content.writers === 0;
+        pause = Math.min(largestPause, pause * 2)
+      ) {
+        try {
+          await this.#upload(content, { hold: false })
+        } catch (error) {
+          if (this.#closed.signal.aborted) return
+          this.#options.logger.warn(
+            { inode: content.ino, error: messageOf(error), seconds: pause / 1000 },
+            'a file could not be stored; trying again',
+          )
+          await delay(pause, undefined, { signal: this.#closed.signal, ref: false }).catch(() => {})
+          if (this.#closed.signal.aborted) return
+          // It may have lost its last name meanwhile.
+          if (!this.#isNamed(content.ino)) return this.#settle(content)
+        }
       }
+    } finally {
+      // At once: who closes it next begins anew.
+      content.isTrying = false
+      this.#options.room.relieved()
     }
   }
 
@@ -693,69 +560,31 @@ export class StagedContents implements Reliever {
       await undefined
       const store = await contents()
       using _place = await uploads.acquire({ signal })
-      const { file, generation } = content
+      const { file, generation, growing } = content
       if (file === undefined || !content.isDirty) return
+      // Somebody has opened it again, and writes: whoever closes it then sends the last of it.
+      if (growing !== undefined && content.held !== content.upload) return
       content.isUploading = true
       const { size } = file
-      const { growing } = content
-      const stored =
-        growing === undefined
-          ? await this.#sendWhole(content, file, store)
-          : await sendGrown(growing, size, store)
+      const stored = await sendContent(content, file, store, signal)
       if (stored === undefined || content.generation !== generation) return
       const isSparse = (stored.object?.size ?? 0) < size
-      tree.stored(content.ino, {
-        size,
-        object: stored.object,
-        extents: isSparse ? extentsOf(stored.ranges) : undefined,
-      })
+      const extents = isSparse ? extentsOf(stored.ranges) : undefined
+      // Of what was freed here, the system must not remember that it grows.
+      tree.stored(content.ino, { size, object: stored.object, extents }, { isDurable: file.begins > 0 })
       content.isDirty = false
       content.failure = undefined
       content.growing = undefined
       // It is in the object.
       if (file.begins > 0) this.#removeFile(content)
+      if (growing !== undefined && growing.id !== stored.object?.id)
+        this.#growing.abandon(content.ino, growing)
     } catch (error) {
       content.failure = error as Error
-      // Somebody else has given its parts up; all of it is still here.
-      if (codeOf(error) === 'changed' && content.file?.begins === 0) this.#breakUp(content)
+      this.#growing.resendIfGone(content)
       throw error
     }
   }
-
-  async #sendWhole(
-    content: Content,
-    file: StagedFile,
-    store: ContentStore,
-  ): Promise<Omit<StoredContent, 'uploaded'> | undefined> {
-    const { generation } = content
-    const ranges = file.ranges()
-    if (ranges.length === 0) return { object: undefined, ranges }
-    const open: OpenContent = {
-      path: file.path,
-      ranges,
-      read: async (into, offset) => file.readInto(into, offset),
-      isUnchanged: async () => content.generation === generation,
-      [Symbol.asyncDispose]: async () => {},
-    }
-    return await store.add(open, this.#closed.signal)
-  }
-}
-
-/** What the repository has already is not kept twice. */
-async function sendGrown(
-  growing: GrowingUpload,
-  size: number,
-  store: ContentStore,
-): Promise<Omit<StoredContent, 'uploaded'>> {
-  const grown = await growing.finish(size)
-  const known = await store.find(grown)
-  if (known !== undefined) {
-    await growing.abandon()
-    return { object: known, ranges: grown.ranges }
-  }
-  const object = await growing.complete(grown)
-  store.know(object)
-  return { object, ranges: grown.ranges }
 }
 
 /** As Linux does when who may not keep the bits changes a file: setgid without group execute is for locks, and stays. */

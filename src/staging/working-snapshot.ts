@@ -24,8 +24,9 @@ import type {
 import { writeIndex } from '../snapshot/write-index.ts'
 import type { ByteRange, ObjectStore } from '../store/object-store.ts'
 import { itemsOf, rootAttributesOf } from './manifest-facts.ts'
-import { StagedContents, type StagingResources } from './staged-contents.ts'
+import { StagedContents } from './staged-contents.ts'
 import { stagingFault } from './staging-fault.ts'
+import type { StagingResources } from './staging-resources.ts'
 import { createWorkingTables, readWorkingState, type WorkingState, workingVersion } from './working-schema.ts'
 import { folderSize, WorkingTree } from './working-tree.ts'
 
@@ -463,12 +464,12 @@ export class WorkingSnapshot implements WritableSnapshot, AsyncDisposable {
         items: itemsOf(indexPath, before?.items ?? []),
       },
       ...(bytes && { base: manifestMembers(bytes) }),
-      replacesIndex: before?.jbfs?.index.key,
+      // Under another number its index replaces none.
+      replacesIndex: this.baseEtag === undefined ? undefined : before?.jbfs?.index.key,
     }
   }
 
   #manifestBytes(): Buffer | undefined {
-    if (this.baseEtag === undefined) return undefined
     const bytes = readIfThere(join(this.#options.folder, manifestName))
     return bytes?.length === 0 ? undefined : bytes
   }

@@ -308,13 +308,16 @@ export class WorkingTree implements WritableTree {
     })
   }
 
-  /** The content of a file is in the store now. */
-  stored(ino: Ino, content: StoredFile): void {
-    this.#changing(() => {
-      this.#setContent(ino, content)
-      this.#run('DELETE FROM staged WHERE ino = ?', ino)
-      this.#run('DELETE FROM growing WHERE ino = ?', ino)
-    })
+  /** The content of a file is in the store now; with `isDurable` that is on the disk when this returns, as after `sync`. */
+  stored(ino: Ino, content: StoredFile, { isDurable = false } = {}): void {
+    const store = (): void =>
+      this.#changing(() => {
+        this.#setContent(ino, content)
+        this.#run('DELETE FROM staged WHERE ino = ?', ino)
+        this.#run('DELETE FROM growing WHERE ino = ?', ino)
+      })
+    if (isDurable) this.#durably(store)
+    else store()
   }
 
   /** What is staged of a file is lost: its content is again what was stored last, or nothing. */
@@ -366,14 +369,7 @@ export class WorkingTree implements WritableTree {
 
   /** Resolves nothing: returns when all that was done before is on the disk, and not only in the system's memory. */
   sync(): void {
-    this.database.exec('PRAGMA synchronous = FULL')
-    try {
-      this.#run('UPDATE working SET version = version')
-    } catch (error) {
-      throw stagingFault(error)
-    } finally {
-      this.database.exec('PRAGMA synchronous = NORMAL')
-    }
+    this.#durably(() => this.#run('UPDATE working SET version = version'))
   }
 
   [Symbol.dispose](): void {
@@ -388,6 +384,17 @@ export class WorkingTree implements WritableTree {
     })
     this.#changes++
     return result
+  }
+
+  #durably(work: () => void): void {
+    this.database.exec('PRAGMA synchronous = FULL')
+    try {
+      work()
+    } catch (error) {
+      throw stagingFault(error)
+    } finally {
+      this.database.exec('PRAGMA synchronous = NORMAL')
+    }
   }
 
   /** All of it, or nothing. */

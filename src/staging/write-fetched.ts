@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { open } from 'node:fs/promises'
+import { writeAll } from '../base/write-all.ts'
 import type { Extent } from '../snapshot/tree.ts'
 import { stagingFault } from './staging-fault.ts'
 
@@ -26,10 +27,7 @@ export async function writeFetched(
       if (extent === undefined) break
       const from = at + done - extent.objectOffset
       const length = Math.min(piece.length - done, extent.length - from)
-      for (let written = 0; written < length; ) {
-        const put = file.write(piece, done + written, length - written, extent.offset + from + written)
-        written += (await kept(put)).bytesWritten
-      }
+      await kept(writeAll(file, piece.subarray(done, done + length), extent.offset + from))
       done += length
       if (from + length === extent.length) next++
     }

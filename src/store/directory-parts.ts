@@ -4,6 +4,7 @@ import { type FileHandle, open, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { Abortable } from '../base/abort.ts'
 import { codeOf } from '../base/errors.ts'
+import { writeAll } from '../base/write-all.ts'
 import type { DirectoryRoot } from './directory-root.ts'
 import { StoreError } from './errors.ts'
 import { finishFile } from './finish-file.ts'
@@ -55,8 +56,8 @@ export class DirectoryParts implements PartStore {
     { signal }: Abortable = {},
   ): Promise<string> {
     signal?.throwIfAborted()
-    await this.#with(key, upload, async (file) => {
-      await file.write(bytes, 0, bytes.length, offset)
+    await this.#with(key, upload, { signal }, async (file) => {
+      await writeAll(file, bytes, offset)
       await file.datasync()
     })
     return String(number)
@@ -69,7 +70,7 @@ export class DirectoryParts implements PartStore {
     { size, signal }: WholeUpload,
   ): Promise<ObjectMetadata> {
     const { appear, metadataOf, head } = this.#options
-    const work = this.#with(key, upload, async (file) => {
+    const work = this.#with(key, upload, { signal }, async (file) => {
       const stats = await finishFile(file)
       if (Number(stats.size) !== size)
         throw new StoreError('invalid', `${key} has ${stats.size} bytes in its parts, not ${size}`)
@@ -89,14 +90,19 @@ export class DirectoryParts implements PartStore {
     })
   }
 
-  async #with<T>(key: ObjectKey, upload: UploadToken, work: (file: FileHandle) => Promise<T>): Promise<T> {
+  async #with<T>(
+    key: ObjectKey,
+    upload: UploadToken,
+    { signal }: Abortable,
+    work: (file: FileHandle) => Promise<T>,
+  ): Promise<T> {
     try {
       await using file = await open(this.#pathOf(key, upload), 'r+')
       return await work(file)
     } catch (error) {
       if (codeOf(error) === 'ENOENT')
         throw new StoreError('changed', `${key}: its parts are gone`, { cause: error })
-      throw this.#options.root.failure(error, key)
+      throw signal?.aborted ? signal.reason : this.#options.root.failure(error, key)
     }
   }
 

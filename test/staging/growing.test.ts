@@ -1,6 +1,9 @@
 import { createHash, randomBytes } from 'node:crypto'
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import type { Ino, Inode } from '../../src/snapshot/tree.ts'
+import type { StagedFile } from '../../src/staging/staged-file.ts'
 import type { WorkingSnapshot } from '../../src/staging/working-snapshot.ts'
 import { StoreError } from '../../src/store/errors.ts'
 import { addFile, type Staging, staging, turn, until } from './working.ts'
@@ -259,4 +262,143 @@ test('who finds no room waits for what is being stored, and fails where nothing 
     },
     { code: 'staging-full' },
   )
+})
+
+test('a process that dies when the object has appeared, and before it knew, is gone on with', async (t) => {
+  const prepared = await oneFile(t, 64 * piece)
+  const { snapshot, file, store } = prepared
+  const bytes = contentOf(100 * piece)
+  await write(snapshot, file, bytes)
+  store.after = (call) => (call === 'complete' ? new Promise(() => {}) : undefined)
+  snapshot.closed(file, true)
+  await until(() => store.objects.size === 1)
+  store.after = () => {}
+  const again = { ...prepared, snapshot: prepared.recover() as WorkingSnapshot }
+  again.snapshot.opened(file, true)
+  await isStored(t, again, bytes)
+})
+
+test('what is written behind an object of which nobody knows whether it has appeared is not lost', async (t) => {
+  const prepared = await oneFile(t, 160 * piece)
+  const { snapshot, file, store } = prepared
+  const bytes = contentOf(121 * piece)
+  await write(snapshot, file, bytes.subarray(0, 120 * piece))
+  await until(() => (snapshot.stagedContent(file)?.begins ?? 0) > 0)
+  store.after = (call) => {
+    if (call === 'complete') throw new StoreError('unavailable', 'no answer')
+  }
+  snapshot.closed(file, true)
+  await until(() => snapshot.failureOf(file) !== undefined)
+  store.after = () => {}
+  snapshot.opened(file, true)
+  await write(snapshot, file, bytes.subarray(120 * piece), 120 * piece)
+  // The object without the last piece is nobody's any more.
+  store.objects.clear()
+  await isStored(t, prepared, bytes)
+})
+
+test('a file that is written again while its upload waits for its turn goes on growing', async (t) => {
+  const prepared = await oneFile(t, 64 * piece)
+  const { snapshot, file, store } = prepared
+  const gate = Promise.withResolvers<void>()
+  store.before = (call) => (call === 'put' ? gate.promise : undefined)
+  const bytes = contentOf(120 * piece)
+  // As many as are sent at a time.
+  for (let i = 0; i < 4; i++) {
+    const other = addFile(snapshot.tree, `other ${i}`)
+    snapshot.opened(other, true)
+    await snapshot.write(other, 0, Buffer.from(`${i}`), false)
+    snapshot.closed(other, true)
+  }
+  await turn()
+  await write(snapshot, file, bytes.subarray(0, 30 * piece))
+  snapshot.closed(file, true)
+  snapshot.opened(file, true)
+  await write(snapshot, file, bytes.subarray(30 * piece, 80 * piece), 30 * piece)
+  gate.resolve()
+  await write(snapshot, file, bytes.subarray(80 * piece), 80 * piece)
+  await until(() => store.objects.size === 4)
+  store.objects.clear()
+  await isStored(t, prepared, bytes)
+})
+
+test('who waits for parts that somebody has taken away does not wait for ever', async (t) => {
+  const { snapshot, file, store } = await oneFile(t, 64 * piece)
+  const gate = Promise.withResolvers<void>()
+  store.before = (call) => (call === 'part' ? gate.promise : undefined)
+  await write(snapshot, file, contentOf(64 * piece))
+  const failing = t.throwsAsync(async () => snapshot.write(file, 64 * piece, noise.subarray(0, 1), false), {
+    code: 'staging-full',
+  })
+  await until(() => store.uploads.size === 1)
+  store.uploads.clear()
+  gate.resolve()
+  let isOver = false
+  void failing.finally(() => {
+    isOver = true
+  })
+  await until(() => isOver)
+})
+
+test('parts that cannot be taken back do not keep a file from what the repository has', async (t) => {
+  const prepared = await oneFile(t, 64 * piece)
+  const { snapshot, file, store } = prepared
+  const bytes = contentOf(80 * piece)
+  await write(snapshot, file, bytes)
+  await isStored(t, prepared, bytes)
+  const other = addFile(snapshot.tree, 'other')
+  snapshot.opened(other, true)
+  await write(snapshot, other, bytes)
+  store.before = (call) => {
+    if (call === 'abandon') throw new StoreError('unavailable', 'the server has trouble')
+  }
+  snapshot.closed(other, true)
+  await until(() => snapshot.stateOf(other) === 'stored')
+  t.is(snapshot.failureOf(other), undefined)
+  t.is(snapshot.tree.inode(other)?.object?.key, snapshot.tree.inode(file)?.object?.key)
+})
+
+test('an upload that cannot be remembered is given up', async (t) => {
+  const { snapshot, file, store } = await oneFile(t)
+  snapshot.tree.database.exec('DROP TABLE growing')
+  await write(snapshot, file, contentOf(70 * piece))
+  await until(() => snapshot.failureOf(file) !== undefined)
+  t.is(store.uploads.size, 0)
+})
+
+test('what was freed is on the disk as stored before the rest of it goes', async (t) => {
+  const prepared = await oneFile(t, 64 * piece)
+  const { snapshot, file, folder } = prepared
+  const bytes = contentOf(100 * piece)
+  await write(snapshot, file, bytes)
+  const { database } = snapshot.tree
+  const exec = database.exec.bind(database)
+  const seen: string[] = []
+  let synchronous = ''
+  database.exec = (sql) => {
+    exec(sql)
+    if (sql.startsWith('PRAGMA synchronous')) synchronous = sql
+    const isHere = existsSync(join(folder, 'working/1/contents', String(file)))
+    if (sql === 'COMMIT' && snapshot.tree.staged().length === 0) seen.push(`${synchronous} ${isHere}`)
+  }
+  await isStored(t, prepared, bytes)
+  t.is(seen[0], 'PRAGMA synchronous = FULL true')
+})
+
+test('what is stopped touches its file no more, whatever is under way', async (t) => {
+  const prepared = await oneFile(t, 64 * piece)
+  const { snapshot, file, store } = prepared
+  const gate = Promise.withResolvers<void>()
+  store.after = (call) => (call === 'part' ? gate.promise : undefined)
+  await write(snapshot, file, contentOf(50 * piece))
+  await until(() => [...store.uploads.values()][0]?.size === 3)
+  const staged = snapshot.stagedContent(file) as StagedFile
+  staged.free = () => t.fail('its descriptor may be of another file now')
+  // The database is open as long as something is being published.
+  store.before = (call) => (call === 'list' || call === 'get' ? new Promise(() => {}) : undefined)
+  const stopping = snapshot[Symbol.asyncDispose]()
+  gate.resolve()
+  await stopping
+  for (let i = 0; i < 10; i++) await turn()
+  t.pass()
 })

@@ -12,8 +12,8 @@ interface Prepared extends Staging {
 }
 
 /** A snapshot with one empty file, open for writing. */
-async function oneFile(t: ExecutionContext): Promise<Prepared> {
-  const prepared = await staging(t)
+async function oneFile(t: ExecutionContext, stagingBytes?: number): Promise<Prepared> {
+  const prepared = await staging(t, { ...(stagingBytes !== undefined && { stagingBytes }) })
   const snapshot = prepared.begin()
   const file = addFile(snapshot.tree, 'f')
   snapshot.opened(file, true)
@@ -450,4 +450,44 @@ test('a write that waits for an fsync does not fail with it', async (t) => {
   await failing
   await writing
   t.is(contentOf(prepared, snapshot, file), 'text more')
+})
+
+test('a copy of what the store has makes room, though somebody has it open', async (t) => {
+  const { snapshot, file, room } = await oneFile(t, 1 << 20)
+  await snapshot.write(file, 0, Buffer.alloc(600_000, 'a'), false)
+  await snapshot.fsync(file, {})
+  t.true(room.used > 0)
+  const other = addFile(snapshot.tree, 'other')
+  snapshot.opened(other, true)
+  await snapshot.write(other, 0, Buffer.alloc(600_000, 'b'), false)
+  t.is(snapshot.stagedContent(file), undefined)
+  t.is(snapshot.tree.inode(file)?.size, 600_000)
+})
+
+test('what is being fetched has its room already', async (t) => {
+  const { snapshot, file, store, room } = await oneFile(t, 1 << 20)
+  const other = addFile(snapshot.tree, 'other')
+  snapshot.opened(other, true)
+  for (const ino of [file, other]) {
+    await snapshot.write(ino, 0, Buffer.alloc(600_000, `${ino}`), false)
+    snapshot.closed(ino, true)
+    await stored(snapshot, ino)
+  }
+  let most = 0
+  store.after = () => {
+    most = Math.max(most, room.used)
+  }
+  const append = async (ino: Ino): Promise<void> => {
+    snapshot.opened(ino, true)
+    await snapshot.write(ino, 600_000, Buffer.from('more'), false)
+    most = Math.max(most, room.used)
+  }
+  const [first, second] = await Promise.allSettled([append(file), append(other)])
+  t.is(first.status, 'fulfilled')
+  // The first is open, and nothing else would make room.
+  t.is(second.status === 'rejected' && second.reason.code, 'staging-full')
+  t.true(most <= room.limit, `${most}`)
+  snapshot.closed(file, true)
+  await append(other)
+  t.true(most <= room.limit, `${most}`)
 })

@@ -302,6 +302,26 @@ test('one is given another number for all, here and in the store', async (t) => 
   ])
 })
 
+test('one that is given another number keeps what its manifest says', async (t) => {
+  const { open, store } = await destination(t)
+  {
+    await using snapshots = await open()
+    snapshots.begin(repository, 1, top)
+    await snapshots.publish()
+  }
+  const key = `${repository}snap.1/jetbackup.index`
+  const manifest = JSON.parse(String(store.objects.get(key)))
+  store.objects.set(
+    key,
+    Buffer.from(JSON.stringify({ ...manifest, account: 'other', suspended: true, vendor: { kept: 1 } })),
+  )
+  await using snapshots = await open()
+  await snapshots.renumber(repository, await entryOf(store, 1), 5, {})
+  const renumbered = JSON.parse(String(store.objects.get(`${repository}snap.5/jetbackup.index`)))
+  t.like(renumbered, { account: 'other', suspended: true, vendor: { kept: 1 } })
+  t.is(renumbered.jbfs.index.key, 'export/snap.5')
+})
+
 test('one that cannot be given another number keeps its own', async (t) => {
   const { open, store } = await destination(t)
   await using snapshots = await open()

@@ -1,4 +1,4 @@
-import { mkdir, readdir, readlink, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises'
+import { mkdir, open, readdir, readlink, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import test from 'ava'
 import { silentLogger } from '../../src/base/log.ts'
@@ -43,6 +43,27 @@ test.serial('what is written is as old as the clock says, also after the clock w
   } finally {
     Date.now = clock
   }
+})
+
+test.serial('a part of which the system takes a little at a time is kept whole', async (t) => {
+  await using folder = await temporaryFolder()
+  const store = new DirectoryStore(folder.path)
+  const key = objectKey('key')
+  const bytes = Buffer.from('all of the part')
+  const upload = await store.parts.begin(key)
+  await using file = await open(folder.path)
+  const handles = Object.getPrototypeOf(file)
+  const { write } = handles
+  try {
+    handles.write = function (from: Buffer, start: number, length: number, position: number) {
+      return write.call(this, from, start, Math.min(length, 7), position)
+    }
+    const sent = await store.parts.put(key, upload, { number: 1, offset: 0, bytes })
+    await store.parts.complete(key, upload, [sent], { size: bytes.length })
+  } finally {
+    handles.write = write
+  }
+  t.deepEqual((await store.get(key))?.bytes, bytes)
 })
 
 test('a folder that is not there is no empty store', async (t) => {
