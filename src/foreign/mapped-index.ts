@@ -1,11 +1,11 @@
 import type { StatementSync } from 'node:sqlite'
-import { WorkingIndex } from '../snapshot/working-index.ts'
+import { type NewInode, WorkingIndex } from '../snapshot/working-index.ts'
 import { type IndexTotals, writeIndex } from '../snapshot/write-index.ts'
 import { textOf } from './cells.ts'
 import { type Fault, Faults, type Refusal, refusal } from './faults.ts'
 import { foreignTables } from './foreign-tables.ts'
 import { MappedObjects } from './mapped-objects.ts'
-import { cellsOf, type MappedCells, type MappedRow, mappedRow } from './mapped-row.ts'
+import { cellsOf, type MappedCells, mappedRow } from './mapped-row.ts'
 import { type Mapping, shapeOf } from './mapping.ts'
 import { ParentPlaces } from './parent-places.ts'
 import { PathPlaces, untoldFolder } from './path-places.ts'
@@ -31,9 +31,9 @@ export class MappedIndex implements Disposable {
     this.#index.addInode(untoldFolder)
     this.#objects = new MappedObjects(database)
     this.#places = new (shapeOf(mapping) === 'paths' ? PathPlaces : ParentPlaces)(this.#index)
-    database.exec('CREATE TABLE link (name TEXT PRIMARY KEY, ino INTEGER) WITHOUT ROWID')
-    this.#linkOf = database.prepare('SELECT ino FROM link WHERE name = ?')
-    this.#addLink = database.prepare('INSERT INTO link VALUES (?, ?)')
+    database.exec('CREATE TABLE link (name TEXT PRIMARY KEY, ino INTEGER, content TEXT) WITHOUT ROWID')
+    this.#linkOf = database.prepare('SELECT ino, content FROM link WHERE name = ?')
+    this.#addLink = database.prepare('INSERT INTO link VALUES (?, ?, ?)')
   }
 
   /** What was wrong so far. */
@@ -82,17 +82,25 @@ export class MappedIndex implements Disposable {
     const { inode, object, link } = mapped
     const id = object && this.#objects.add(object, inode.size)
     const whole = { ...inode, object: id }
-    return this.#places.place(cells, whole, () => this.#inoOf(whole, link))
+    if (link === undefined) return this.#places.place(cells, whole, () => this.#index.addInode(whole))
+    const content = contentOf(whole)
+    const linked = this.#linkOf.get(link)
+    // Inodes of several disks may have one number: what is not the same content is no link.
+    if (linked !== undefined && linked.content !== content) return refusal('links-disagree', placeOf(cells))
+    const inoOf = (): number => (linked?.ino as number | undefined) ?? this.#addLinked(whole, link, content)
+    return this.#places.place(cells, whole, inoOf)
   }
 
-  #inoOf(inode: Parameters<WorkingIndex['addInode']>[0], link: MappedRow['link']): number {
-    if (link === undefined) return this.#index.addInode(inode)
-    const known = this.#linkOf.get(link)
-    if (known !== undefined) return known.ino as number
+  #addLinked(inode: NewInode, link: string, content: string): number {
     const ino = this.#index.addInode(inode)
-    this.#addLink.run(link, ino)
+    this.#addLink.run(link, ino, content)
     return ino
   }
+}
+
+/** What hard links of one file have in common. */
+function contentOf({ mode, size, object, target }: NewInode): string {
+  return JSON.stringify([mode & 0o170000, size, object, target])
 }
 
 /** To name a row by. */

@@ -34,7 +34,7 @@ export interface MappingProgress {
 }
 
 /** Part of the name of an index: another one makes other indexes of the same rows. */
-const version = 2
+const version = 3
 
 /** Whether something else wrote a snapshot, so that a mapping makes its tree. */
 export function isMapped({ manifest, problem }: CatalogEntry): boolean {
