@@ -1,7 +1,9 @@
 import type { StatementSync } from 'node:sqlite'
+import { formatByteSize } from '../base/byte-size.ts'
 import { type NewInode, WorkingIndex } from '../snapshot/working-index.ts'
 import { type IndexTotals, writeIndex } from '../snapshot/write-index.ts'
 import { textOf } from './cells.ts'
+import { ForeignError } from './errors.ts'
 import { type Fault, Faults, type Refusal, refusal } from './faults.ts'
 import { foreignTables } from './foreign-tables.ts'
 import { MappedObjects } from './mapped-objects.ts'
@@ -10,6 +12,13 @@ import { type Mapping, shapeOf } from './mapping.ts'
 import { ParentPlaces } from './parent-places.ts'
 import { PathPlaces, untoldFolder } from './path-places.ts'
 import type { Row } from './query-protocol.ts'
+
+/** Bytes of what is not put together yet; an index has some 220 MB for a million files. */
+const largestWork = 64 * 2 ** 30
+const pageSize = 4096
+
+/** SQLite's code for no room, whether on the disk or within a limit. */
+const full = 13
 
 /** Puts rows of foreign tables together to an index of format 1. What is wrong with a row is told of, and the row left out. */
 export class MappedIndex implements Disposable {
@@ -22,12 +31,12 @@ export class MappedIndex implements Disposable {
   readonly #addLink: StatementSync
 
   /** `path`: a file for what is not put together yet, which does not exist. */
-  constructor(path: string, mapping: Mapping) {
+  constructor(path: string, mapping: Mapping, { largest = largestWork }: { readonly largest?: number } = {}) {
     this.#mapping = mapping
     this.#index = new WorkingIndex(path)
     const { database } = this.#index
     // Rows mostly come folder by folder: with four times as much it is no faster.
-    database.exec('PRAGMA cache_size = -16384')
+    database.exec(`PRAGMA cache_size = -16384; PRAGMA max_page_count = ${Math.floor(largest / pageSize)}`)
     this.#index.addInode(untoldFolder)
     this.#objects = new MappedObjects(database)
     this.#places = new (shapeOf(mapping) === 'paths' ? PathPlaces : ParentPlaces)(this.#index)
@@ -41,9 +50,18 @@ export class MappedIndex implements Disposable {
     return this.#faults.list()
   }
 
-  /** A row in the order of the columns of `rowsSql`. */
+  /** A row in the order of the columns of `rowsSql`. Throws `query-limit` when there is no room for more. */
   add(row: Row): void {
-    this.#faults.note(this.#add(cellsOf(row)))
+    try {
+      this.#faults.note(this.#add(cellsOf(row)))
+    } catch (error) {
+      if (!(error instanceof Error && 'errcode' in error && error.errcode === full)) throw error
+      throw new ForeignError(
+        'query-limit',
+        `its rows need more than ${formatByteSize(largestWork)}, or the disk is full`,
+        { cause: error },
+      )
+    }
   }
 
   /** Writes the index to `path`, a file that does not exist, without what `complete` adds. Blocks for some seconds a million rows. */

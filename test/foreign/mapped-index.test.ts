@@ -237,3 +237,19 @@ test('rows with parents may lie in each other as deep as they like', (t) => {
   t.deepEqual(faults, [])
   t.is(tree.source.folders, 20_001)
 })
+
+test('what rows take on the disk until they are put together has a limit', (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'mapped-index-'))
+  t.teardown(() => rmSync(folder, { recursive: true }))
+  using index = new MappedIndex(join(folder, 'rows'), byParent, { largest: 4 << 20 })
+  const row = (id: number): Row => ({
+    id: `${id}${'x'.repeat(100_000)}`,
+    parent: null,
+    name: `${id}`,
+    size: 0,
+  })
+  const addAll = (): void => {
+    for (let id = 0; id < 100; id++) index.add(columnNames.map((name) => row(id)[name] ?? null))
+  }
+  t.throws(addAll, { code: 'query-limit' })
+})
