@@ -20,6 +20,8 @@ export class UnpackedFile implements AsyncDisposable {
   #written = 0
   readonly #end: Promise<End>
   #hasEnded = false
+  #readers = 0
+  #isUnwanted = false
   /** Resolved, and made anew, with each piece that is written. */
   #progress = Promise.withResolvers<void>()
 
@@ -38,7 +40,33 @@ export class UnpackedFile implements AsyncDisposable {
   }
 
   /** As soon as it is there. */
-  async read({ offset, length }: ByteRange, { signal }: Abortable): Promise<Buffer | 'missing' | 'wrong'> {
+  async read(range: ByteRange, options: Abortable): Promise<Buffer | 'missing' | 'wrong'> {
+    this.#readers++
+    try {
+      return await this.#read(range, options)
+    } finally {
+      this.#readers--
+      this.#endIfUnwanted()
+    }
+  }
+
+  /** It ends when nobody reads from it any more, and nobody begins to. */
+  release(): void {
+    this.#isUnwanted = true
+    this.#endIfUnwanted()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stop.abort()
+    await this.#end.catch(() => {})
+    await this.#handle?.close()
+  }
+
+  #endIfUnwanted(): void {
+    if (this.#isUnwanted && this.#readers === 0) void this[Symbol.asyncDispose]()
+  }
+
+  async #read({ offset, length }: ByteRange, { signal }: Abortable): Promise<Buffer | 'missing' | 'wrong'> {
     while (this.#written < offset + length && !this.#hasEnded) await orAborted(this.#progress.promise, signal)
     // The last of its bytes only when it has just as many.
     const isEnd = this.#hasEnded || offset + length === this.size
@@ -47,13 +75,6 @@ export class UnpackedFile implements AsyncDisposable {
     const bytes = Buffer.allocUnsafeSlow(length)
     const { bytesRead } = await this.#handle!.read(bytes, 0, length, offset)
     return bytesRead === length ? bytes : 'wrong'
-  }
-
-  /** Whoever is reading from it gets its bytes still. */
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#stop.abort()
-    await this.#end.catch(() => {})
-    await this.#handle?.close()
   }
 
   async #unpack(store: ObjectReader, { key, size }: Blob, folder: string): Promise<End> {

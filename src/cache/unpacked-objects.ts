@@ -25,7 +25,7 @@ export class UnpackedObjects implements AsyncDisposable {
     max: keptFiles,
     maxSize: keptBytes,
     sizeCalculation: ({ size }) => Math.min(Math.max(size, 1), keptBytes),
-    dispose: (file) => void file[Symbol.asyncDispose](),
+    dispose: (file) => file.release(),
   })
 
   /** `folder`: where the files lie, made when it is needed. */

@@ -1,4 +1,4 @@
-import { listSnapshots } from '../snapshot/catalog.ts'
+import { foreignAmong, listSnapshots } from '../snapshot/catalog.ts'
 import { SnapshotError } from '../snapshot/errors.ts'
 import type { ObjectReader } from '../store/object-store.ts'
 import { firstRepository } from './first-repository.ts'
@@ -10,7 +10,7 @@ import { firstRepository } from './first-repository.ts'
 export async function refuseForeign(reader: ObjectReader): Promise<void> {
   const { prefix } = await firstRepository(reader)
   if (prefix === undefined) return
-  const foreign = (await listSnapshots(reader, prefix)).find(({ problem }) => problem?.code === 'foreign')
+  const foreign = foreignAmong(await listSnapshots(reader, prefix))
   if (foreign === undefined) return
   throw new SnapshotError(
     'foreign',

@@ -16,10 +16,27 @@ export interface ProcessLimits {
 }
 
 interface AskOptions extends Abortable {
-  /** For all requests of a query together. */
+  readonly time: WorkingTime
+}
+
+/** What all requests of a query may take together. A request that waits for its turn takes nothing. */
+export class WorkingTime {
   readonly milliseconds: number
-  /** Of them, for this request. */
-  readonly left?: number | undefined
+  #left: number
+
+  constructor(milliseconds: number) {
+    this.milliseconds = milliseconds
+    this.#left = milliseconds
+  }
+
+  /** Milliseconds for a next request, however little is left. */
+  get left(): number {
+    return Math.max(1, this.#left)
+  }
+
+  take(milliseconds: number): void {
+    this.#left -= milliseconds
+  }
 }
 
 /** Milliseconds between two looks at the memory of the process: SQLite fills about a gigabyte a second. */
@@ -75,10 +92,7 @@ export class DatabaseProcess implements Disposable {
   }
 
   /** Rejects, with the process killed, when there is no answer in time, or `signal` aborts. */
-  async ask(
-    request: QueryRequest,
-    { milliseconds, left = milliseconds, signal }: AskOptions,
-  ): Promise<readonly Row[]> {
+  async ask(request: QueryRequest, { time, signal }: AskOptions): Promise<readonly Row[]> {
     using _turn = await this.#turn.acquire({ signal })
     signal?.throwIfAborted()
     if (this.#end !== undefined) throw this.#end
@@ -89,8 +103,9 @@ export class DatabaseProcess implements Disposable {
       this.#stop(new ForeignError('query-limit', 'a query was given up'))
     }
     const onTime = (): void =>
-      this.#stop(new ForeignError('query-limit', `it takes longer than ${milliseconds / 1000} seconds`))
-    const timer = setTimeout(onTime, left)
+      this.#stop(new ForeignError('query-limit', `it takes longer than ${time.milliseconds / 1000} seconds`))
+    const started = performance.now()
+    const timer = setTimeout(onTime, time.left)
     const look = setInterval(() => void this.#lookAtMemory(), memoryInterval)
     signal?.addEventListener('abort', onAbort, { once: true })
     try {
@@ -99,6 +114,7 @@ export class DatabaseProcess implements Disposable {
       if ('rows' in answer) return answer.rows
       throw new ForeignError(answer.code, answer.message)
     } finally {
+      time.take(performance.now() - started)
       clearTimeout(timer)
       clearInterval(look)
       signal?.removeEventListener('abort', onAbort)

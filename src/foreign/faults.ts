@@ -7,6 +7,7 @@ export const faultTexts = {
   'parent-missing': 'rows whose parent is missing',
   'parent-no-folder': 'rows that lie in what is no folder',
   unreachable: 'rows whose parents go round in a circle, or are left out',
+  'links-disagree': 'rows that are said to be hard links of others, and have another content',
   'size-disagrees': 'objects whose size is not the same in all rows',
 } as const
 export type FaultKind = keyof typeof faultTexts

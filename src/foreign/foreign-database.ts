@@ -1,7 +1,8 @@
 import type { Abortable } from '../base/abort.ts'
-import { DatabaseProcess } from './database-process.ts'
+import { formatByteSize } from '../base/byte-size.ts'
+import { DatabaseProcess, WorkingTime } from './database-process.ts'
 import { ForeignError } from './errors.ts'
-import type { Parameters, QueryRequest, Row } from './query-protocol.ts'
+import { bytesOfRow, type Parameters, type QueryRequest, type Row } from './query-protocol.ts'
 
 export interface ForeignLimits {
   /** Milliseconds that the database may work on one query, unless the query says otherwise; the reader's own time is not counted. */
@@ -10,6 +11,8 @@ export interface ForeignLimits {
   readonly maxRows: number
   /** Bytes resident of the process that reads it. */
   readonly memory: number
+  /** Bytes, about, of all that `rows` gives. */
+  readonly keptBytes: number
 }
 
 export const foreignLimits: ForeignLimits = Object.freeze({
@@ -18,6 +21,8 @@ export const foreignLimits: ForeignLimits = Object.freeze({
   maxRows: 10_000_000,
   // Sorting a million rows goes to the disk; SQLite's cache is 16 MiB, Node.js takes 60.
   memory: 256 << 20,
+  // Samples of a hundred tables with twenty columns of fifty bytes.
+  keptBytes: 512 << 20,
 })
 
 /** Milliseconds in which a process must have started, and read the schema. */
@@ -39,6 +44,7 @@ export class ForeignDatabase implements AsyncDisposable {
   readonly #limits: ForeignLimits
   #process: DatabaseProcess | undefined
   #queries = 0
+  #keptBytes = 0
   #isClosed = false
 
   private constructor(paths: readonly string[], limits: ForeignLimits) {
@@ -80,14 +86,9 @@ export class ForeignDatabase implements AsyncDisposable {
   ): AsyncIterable<readonly Row[]> {
     const reader = await this.#started({ signal })
     const query = this.#queries++
-    let left = milliseconds
+    const time = new WorkingTime(milliseconds)
+    const ask = (request: QueryRequest): Promise<readonly Row[]> => reader.ask(request, { time, signal })
     let count = 0
-    const ask = async (request: QueryRequest): Promise<readonly Row[]> => {
-      const started = performance.now()
-      const rows = await reader.ask(request, { milliseconds, left: Math.max(1, left), signal })
-      left -= performance.now() - started
-      return rows
-    }
     await ask({ ask: 'begin', query, sql, parameters })
     try {
       for (;;) {
@@ -98,14 +99,25 @@ export class ForeignDatabase implements AsyncDisposable {
         yield rows
       }
     } finally {
-      if (!reader.hasEnded) reader.ask({ ask: 'end', query }, this.#limits).catch(() => {})
+      if (!reader.hasEnded)
+        reader
+          .ask({ ask: 'end', query }, { time: new WorkingTime(this.#limits.milliseconds) })
+          .catch(() => {})
     }
   }
 
-  /** All rows at once, of what is known to be little. */
+  /** All rows at once, of what is known to be little: it is taken for kept as long as the database is open. */
   async rows(sql: string, options?: QueryOptions): Promise<Row[]> {
     const rows: Row[] = []
-    for await (const batch of this.query(sql, options)) rows.push(...batch)
+    for await (const batch of this.query(sql, options)) {
+      for (const row of batch) this.#keptBytes += bytesOfRow(row)
+      if (this.#keptBytes > this.#limits.keptBytes)
+        throw new ForeignError(
+          'query-limit',
+          `it has more than ${formatByteSize(this.#limits.keptBytes)} to look at`,
+        )
+      rows.push(...batch)
+    }
     return rows
   }
 
@@ -118,7 +130,7 @@ export class ForeignDatabase implements AsyncDisposable {
     if (this.#isClosed) throw new ForeignError('bad-query', 'the database is closed')
     if (this.#process !== undefined && !this.#process.hasEnded) return this.#process
     this.#process = DatabaseProcess.start(this.#paths, this.#limits)
-    await this.#process.ask({ ask: 'open', paths: this.#paths }, { milliseconds: openTime, signal })
+    await this.#process.ask({ ask: 'open', paths: this.#paths }, { time: new WorkingTime(openTime), signal })
     return this.#process
   }
 }

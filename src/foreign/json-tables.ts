@@ -32,7 +32,7 @@ export class JsonTables {
     let document: unknown
     try {
       if (!isUtf8(bytes)) throw new Error('it is not UTF-8')
-      document = JSON.parse(bytes.toString().replace(/^\ufeff/, ''))
+      document = parsed(bytes.toString().replace(/^\ufeff/, ''))
     } catch (error) {
       throw new ForeignError('bad-database', `it is no JSON: ${(error as Error).message}`, { cause: error })
     }
@@ -113,7 +113,27 @@ function cellOf(value: unknown): Cell {
   if (value === null || typeof value === 'string') return value
   // node:sqlite makes REAL of all numbers.
   if (typeof value === 'number') return Number.isSafeInteger(value) ? BigInt(value) : value
-  return typeof value === 'boolean' ? BigInt(value) : JSON.stringify(value)
+  // What no column of SQLite holds stays as it was written.
+  if (typeof value === 'bigint') return BigInt.asIntN(64, value) === value ? value : String(value)
+  return typeof value === 'boolean' ? BigInt(value) : JSON.stringify(value, (_, part) => rawNumber(part))
+}
+
+/** Whole numbers that a `number` would round, such as nanoseconds since 1970, come as bigint. */
+function parsed(text: string): unknown {
+  // To look at each value takes a while, and most documents have no such numbers.
+  if (!/\d{16}/.test(text)) return JSON.parse(text)
+  const exact = (_: string, value: unknown, { source = '' }: { readonly source?: string }): unknown =>
+    typeof value === 'number' && !Number.isSafeInteger(value) && /^-?\d+$/.test(source)
+      ? BigInt(source)
+      : value
+  return JSON.parse(text, exact as (key: string, value: unknown) => unknown)
+}
+
+/** `JSON.rawJSON` is younger than the types that TypeScript has of JSON. */
+function rawNumber(part: unknown): unknown {
+  return typeof part === 'bigint'
+    ? (JSON as unknown as { rawJSON(text: string): unknown }).rawJSON(String(part))
+    : part
 }
 
 function isRows(value: unknown): value is readonly Members[] {

@@ -1,15 +1,24 @@
 import type { StatementSync } from 'node:sqlite'
-import { WorkingIndex } from '../snapshot/working-index.ts'
+import { formatByteSize } from '../base/byte-size.ts'
+import { type NewInode, WorkingIndex } from '../snapshot/working-index.ts'
 import { type IndexTotals, writeIndex } from '../snapshot/write-index.ts'
 import { textOf } from './cells.ts'
+import { ForeignError } from './errors.ts'
 import { type Fault, Faults, type Refusal, refusal } from './faults.ts'
 import { foreignTables } from './foreign-tables.ts'
 import { MappedObjects } from './mapped-objects.ts'
-import { cellsOf, type MappedCells, type MappedRow, mappedRow } from './mapped-row.ts'
+import { cellsOf, type MappedCells, mappedRow } from './mapped-row.ts'
 import { type Mapping, shapeOf } from './mapping.ts'
 import { ParentPlaces } from './parent-places.ts'
 import { PathPlaces, untoldFolder } from './path-places.ts'
 import type { Row } from './query-protocol.ts'
+
+/** Bytes of what is not put together yet; an index has some 220 MB for a million files. */
+const largestWork = 64 * 2 ** 30
+const pageSize = 4096
+
+/** SQLite's code for no room, whether on the disk or within a limit. */
+const full = 13
 
 /** Puts rows of foreign tables together to an index of format 1. What is wrong with a row is told of, and the row left out. */
 export class MappedIndex implements Disposable {
@@ -22,18 +31,18 @@ export class MappedIndex implements Disposable {
   readonly #addLink: StatementSync
 
   /** `path`: a file for what is not put together yet, which does not exist. */
-  constructor(path: string, mapping: Mapping) {
+  constructor(path: string, mapping: Mapping, { largest = largestWork }: { readonly largest?: number } = {}) {
     this.#mapping = mapping
     this.#index = new WorkingIndex(path)
     const { database } = this.#index
     // Rows mostly come folder by folder: with four times as much it is no faster.
-    database.exec('PRAGMA cache_size = -16384')
+    database.exec(`PRAGMA cache_size = -16384; PRAGMA max_page_count = ${Math.floor(largest / pageSize)}`)
     this.#index.addInode(untoldFolder)
     this.#objects = new MappedObjects(database)
     this.#places = new (shapeOf(mapping) === 'paths' ? PathPlaces : ParentPlaces)(this.#index)
-    database.exec('CREATE TABLE link (name TEXT PRIMARY KEY, ino INTEGER) WITHOUT ROWID')
-    this.#linkOf = database.prepare('SELECT ino FROM link WHERE name = ?')
-    this.#addLink = database.prepare('INSERT INTO link VALUES (?, ?)')
+    database.exec('CREATE TABLE link (name TEXT PRIMARY KEY, ino INTEGER, content TEXT) WITHOUT ROWID')
+    this.#linkOf = database.prepare('SELECT ino, content FROM link WHERE name = ?')
+    this.#addLink = database.prepare('INSERT INTO link VALUES (?, ?, ?)')
   }
 
   /** What was wrong so far. */
@@ -41,9 +50,18 @@ export class MappedIndex implements Disposable {
     return this.#faults.list()
   }
 
-  /** A row in the order of the columns of `rowsSql`. */
+  /** A row in the order of the columns of `rowsSql`. Throws `query-limit` when there is no room for more. */
   add(row: Row): void {
-    this.#faults.note(this.#add(cellsOf(row)))
+    try {
+      this.#faults.note(this.#add(cellsOf(row)))
+    } catch (error) {
+      if (!(error instanceof Error && 'errcode' in error && error.errcode === full)) throw error
+      throw new ForeignError(
+        'query-limit',
+        `its rows need more than ${formatByteSize(largestWork)}, or the disk is full`,
+        { cause: error },
+      )
+    }
   }
 
   /** Writes the index to `path`, a file that does not exist, without what `complete` adds. Blocks for some seconds a million rows. */
@@ -82,17 +100,25 @@ export class MappedIndex implements Disposable {
     const { inode, object, link } = mapped
     const id = object && this.#objects.add(object, inode.size)
     const whole = { ...inode, object: id }
-    return this.#places.place(cells, whole, () => this.#inoOf(whole, link))
+    if (link === undefined) return this.#places.place(cells, whole, () => this.#index.addInode(whole))
+    const content = contentOf(whole)
+    const linked = this.#linkOf.get(link)
+    // Inodes of several disks may have one number: what is not the same content is no link.
+    if (linked !== undefined && linked.content !== content) return refusal('links-disagree', placeOf(cells))
+    const inoOf = (): number => (linked?.ino as number | undefined) ?? this.#addLinked(whole, link, content)
+    return this.#places.place(cells, whole, inoOf)
   }
 
-  #inoOf(inode: Parameters<WorkingIndex['addInode']>[0], link: MappedRow['link']): number {
-    if (link === undefined) return this.#index.addInode(inode)
-    const known = this.#linkOf.get(link)
-    if (known !== undefined) return known.ino as number
+  #addLinked(inode: NewInode, link: string, content: string): number {
     const ino = this.#index.addInode(inode)
-    this.#addLink.run(link, ino)
+    this.#addLink.run(link, ino, content)
     return ino
   }
+}
+
+/** What hard links of one file have in common. */
+function contentOf({ mode, size, object, target }: NewInode): string {
+  return JSON.stringify([mode & 0o170000, size, object, target])
 }
 
 /** To name a row by. */

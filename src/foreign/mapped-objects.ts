@@ -20,9 +20,12 @@ export class MappedObjects {
     this.#add = database.prepare('INSERT INTO object_row VALUES (?, ?, ?, ?, ?)')
   }
 
-  /** The id that stands for an object in the index, 24 hex digits. */
+  /**
+   * The id that stands for an object in the index, 24 hex digits. Rows that say of one key that it is packed otherwise, or has another SHA-256, get objects of their own: reading shows which
+   * of them is right.
+   */
   add({ key, isGzip, sha256 }: MappedObject, size: number): string {
-    const id = hash('sha256', key).slice(0, 24)
+    const id = hash('sha256', `${Number(isGzip)} ${sha256?.toString('hex') ?? ''} ${key}`).slice(0, 24)
     this.#add.run(Buffer.from(id, 'hex'), size, key, Number(isGzip), sha256 ?? null)
     return id
   }

@@ -41,6 +41,8 @@ const usualPermissions = new Map<number, number>([
   [typeBits.symlink, 0o777],
 ])
 const usualOfFiles = 0o644
+const setUid = 0o4000
+const setGid = 0o2000
 const knownTypes = [0o010000, 0o020000, 0o040000, 0o060000, 0o100000, 0o120000, 0o140000]
 
 const slash = 0x2f
@@ -75,14 +77,16 @@ export function mappedRow(cells: MappedCells, mapping: Mapping): MappedRow | Row
   }
   const content = type === typeBits.file ? contentOf(cells, size) : undefined
   if (content !== undefined && 'fault' in content) return content
-  const link = type === typeBits.folder ? null : textOf(cells.inode)
+  const link = type === typeBits.folder ? undefined : textOf(cells.inode) || undefined
+  // Names of users say nothing on another machine.
+  const uid = countOf(cells.uid, largestOwner)
+  const gid = countOf(cells.gid, largestOwner)
   const epoch = { seconds: 0, nanoseconds: 0 }
   return {
     inode: {
-      mode: type | (mode === null ? (usualPermissions.get(type) ?? usualOfFiles) : mode & 0o7777),
-      // Names of users say nothing on another machine.
-      uid: countOf(cells.uid, largestOwner) ?? 0,
-      gid: countOf(cells.gid, largestOwner) ?? 0,
+      mode: type | permissionsOf(type, mode, { uid, gid }),
+      uid: uid ?? 0,
+      gid: gid ?? 0,
       rdev: 0,
       size: target?.length ?? content?.size ?? 0,
       mtime: mtime ?? ctime ?? epoch,
@@ -90,7 +94,7 @@ export function mappedRow(cells: MappedCells, mapping: Mapping): MappedRow | Row
       target,
     },
     object: content?.object,
-    link: link ?? undefined,
+    link,
   }
 }
 
@@ -108,6 +112,18 @@ function typeOf(cells: MappedCells, mode: number, { types }: Mapping): number | 
   if (bytesOf(cells.path)?.at(-1) === slash) return typeBits.folder
   if (textOf(cells.target)) return typeBits.symlink
   return cells.object === null && cells.size === null ? typeBits.folder : typeBits.file
+}
+
+interface Owners {
+  readonly uid: number | null | undefined
+  readonly gid: number | null | undefined
+}
+
+/** Root stands in for an owner that is not known: no program becomes one that runs as root by that. */
+function permissionsOf(type: number, mode: number | null, { uid, gid }: Owners): number {
+  if (mode === null) return usualPermissions.get(type) ?? usualOfFiles
+  const unknown = (uid == null ? setUid : 0) | (gid == null ? setGid : 0)
+  return mode & 0o7777 & ~(type === typeBits.file ? unknown : 0)
 }
 
 interface Content {

@@ -26,6 +26,9 @@ export interface MappedSnapshotOptions extends Abortable {
   readonly onProgress?: ((progress: MappingProgress) => void) | undefined
 }
 
+/** Rows between two lines of the log: some seconds. */
+const loggedRows = 250_000
+
 /** How far the index of a snapshot is that is not in the cache. */
 export interface MappingProgress {
   /** Bytes of databases that were fetched. */
@@ -34,7 +37,7 @@ export interface MappingProgress {
 }
 
 /** Part of the name of an index: another one makes other indexes of the same rows. */
-const version = 2
+const version = 3
 
 /** Whether something else wrote a snapshot, so that a mapping makes its tree. */
 export function isMapped({ manifest, problem }: CatalogEntry): boolean {
@@ -92,10 +95,11 @@ async function keepMappedIndex(options: MappedSnapshotOptions): Promise<string> 
   const started = performance.now()
   const temporary = `${path}.${process.pid}.${Math.random().toString(36).slice(2)}`
   try {
+    logger.info({ snapshot: nameOf(options) }, 'a foreign index is to be mapped')
     const databases = await keepDatabases(options)
     const { rows, totals } = await materialiseElsewhere(
       { databases, mapping, number: entry.number, path: temporary },
-      { signal, onRows: (rows) => options.onProgress?.({ bytes: 0, rows }) },
+      { signal, onRows: rowsTold(options) },
     )
     await rename(temporary, path)
     const milliseconds = Math.round(performance.now() - started)
@@ -105,6 +109,17 @@ async function keepMappedIndex(options: MappedSnapshotOptions): Promise<string> 
   } finally {
     await rm(temporary, { force: true })
     await rm(`${temporary}.rows`, { force: true })
+  }
+}
+
+/** Tells of rows that were read: whoever asked, and at times the log. */
+function rowsTold(options: MappedSnapshotOptions): (rows: number) => void {
+  let logged = 0
+  return (rows) => {
+    options.onProgress?.({ bytes: 0, rows })
+    if (rows < logged + loggedRows) return
+    logged = rows
+    options.logger.info({ snapshot: nameOf(options), rows }, 'a foreign index is being mapped')
   }
 }
 

@@ -19,7 +19,8 @@ export const columns = {
   },
   name: { describe: 'the name in that folder', neededBy: ['parents'] },
   type: {
-    describe: 'the kind of file; without it, mode says it, or whether anything lies in it',
+    describe:
+      'the kind of file; without it mode says it, else a / at the end of the path, a target, or whether there is an object or a size',
     neededBy: [],
   },
   mode: { describe: 'the permissions, with or without the bits of the type', neededBy: [] },

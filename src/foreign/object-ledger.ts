@@ -16,8 +16,11 @@ export interface LedgerEntry {
   readonly found: number | undefined
 }
 
+/** NULL has no place in a primary key. */
+const unknownSha256 = Buffer.alloc(0)
+
 /**
- * What snapshots of foreign repositories refer to, and what lies there: by key, as objects may be called anything. In a database on the disk, as there may be
+ * What snapshots of foreign repositories refer to, and what lies there: by key, as objects may be called anything, and by what is to be found there. In a database on the disk, as there may be
  * millions.
  */
 export class ObjectLedger implements Disposable {
@@ -30,7 +33,7 @@ export class ObjectLedger implements Disposable {
   constructor(path: string) {
     this.#database = new DatabaseSync(path)
     this.#database.exec(`PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;
-      CREATE TABLE object (key TEXT PRIMARY KEY, size INTEGER, gzip INTEGER, sha256 BLOB, snapshots TEXT, found INTEGER) WITHOUT ROWID; BEGIN`)
+      CREATE TABLE object (key TEXT, size INTEGER, gzip INTEGER, sha256 BLOB, snapshots TEXT, found INTEGER, PRIMARY KEY (key, size, gzip, sha256)) WITHOUT ROWID; BEGIN`)
     this.#refer = this.#database.prepare(
       `INSERT INTO object VALUES (?, ?, ?, ?, ?, NULL) ON CONFLICT DO UPDATE SET snapshots = snapshots || ',' || excluded.snapshots`,
     )
@@ -43,7 +46,7 @@ export class ObjectLedger implements Disposable {
   }
 
   refer({ key, size, packing, sha256 }: ObjectRef, snapshot: number): void {
-    this.#refer.run(key, size, Number(packing === 'gzip'), sha256 ?? null, String(snapshot))
+    this.#refer.run(key, size, Number(packing === 'gzip'), sha256 ?? unknownSha256, String(snapshot))
   }
 
   /** Lists the folders below a repository (prefix of its keys) that have objects, a thousand keys a request. */
@@ -70,7 +73,7 @@ export class ObjectLedger implements Disposable {
         key: key as ObjectKey,
         size: size as number,
         packing: gzip === 1 ? 'gzip' : undefined,
-        sha256: sha256 instanceof Uint8Array ? Buffer.from(sha256) : undefined,
+        sha256: sha256 instanceof Uint8Array && sha256.length > 0 ? Buffer.from(sha256) : undefined,
         snapshots: String(snapshots).split(',').map(Number),
         found: found === null ? undefined : (found as number),
       }
@@ -78,7 +81,9 @@ export class ObjectLedger implements Disposable {
 
   /** How many objects are referred to, and their bytes, unpacked. */
   total(): { readonly count: number; readonly bytes: number } {
-    const row = this.#database.prepare('SELECT count(*) AS count, total(size) AS bytes FROM object').get()
+    const row = this.#database
+      .prepare('SELECT count(DISTINCT key) AS count, total(size) AS bytes FROM object')
+      .get()
     return { count: Number(row?.count), bytes: Number(row?.bytes) }
   }
 
@@ -87,7 +92,7 @@ export class ObjectLedger implements Disposable {
   }
 
   #see(key: ObjectKey, size: number): void {
-    if (this.#find.run(size, key).changes === 1) return
+    if (this.#find.run(size, key).changes !== 0) return
     this.#unreferred = { count: this.#unreferred.count + 1, bytes: this.#unreferred.bytes + size }
   }
 

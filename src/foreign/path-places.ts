@@ -9,8 +9,9 @@ import { bytesOf } from './cells.ts'
 import { type Refusal, refusal } from './faults.ts'
 import type { MappedCells } from './mapped-row.ts'
 
-/** Folders whose numbers are at hand: rows of one folder mostly follow each other. */
+/** Folders whose numbers are at hand, and bytes of their paths: rows of one folder mostly follow each other. */
 const remembered = 10_000
+const rememberedBytes = 8 << 20
 
 const unknownTime = { seconds: 0, nanoseconds: 0 }
 /** A folder of which no row tells. */
@@ -31,7 +32,11 @@ export class PathPlaces {
   readonly #add: StatementSync
   readonly #tell: StatementSync
   /** Path → ino. */
-  readonly #recent = new LRUCache<string, number>({ max: remembered })
+  readonly #recent = new LRUCache<string, number>({
+    max: remembered,
+    maxSize: rememberedBytes,
+    sizeCalculation: (_, path) => path.length + 1,
+  })
 
   constructor(index: WorkingIndex) {
     this.#index = index
@@ -112,14 +117,15 @@ export function enter(index: WorkingIndex, parent: number, name: FileName, ino: 
 /** SQLITE_CONSTRAINT_UNIQUE */
 const uniqueConstraint = 2067
 
-/** The names in a path, or what is wrong with it. The deepest that Linux knows is a path of 4,095 bytes; deeper ones can still be walked. */
+/** The names in a path, or what is wrong with it. The longest that Linux knows has 4,095 bytes; longer ones can still be walked. */
 function partsOf(path: Buffer | null): FileName[] | string {
   if (path === null) return 'a path is NULL'
   const names: FileName[] = []
   for (const part of path.toString('latin1').split('/')) {
     if (part === '' || (part === '.' && names.length === 0)) continue
     const name = fileNameOfBytes(Buffer.from(part, 'latin1'))
-    if (name === undefined || path.length > longestPath) return display([path.toString('latin1') as FileName])
+    if (name === undefined || path.length > longestPath || names.length === deepest)
+      return display([path.toString('latin1') as FileName])
     names.push(name)
   }
   return names
@@ -127,6 +133,8 @@ function partsOf(path: Buffer | null): FileName[] | string {
 
 /** Bytes. */
 const longestPath = 65_536
+/** Folders, each of which has a row with all of its path. */
+const deepest = 1_000
 
 function display(parts: readonly FileName[]): string {
   return displayFileName(parts.join('/').slice(0, 200) as FileName)

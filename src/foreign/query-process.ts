@@ -6,8 +6,15 @@ import { pathToFileURL } from 'node:url'
 import { messageOf } from '../base/errors.ts'
 import { allowReading } from './authorizer.ts'
 import { ForeignError, type ForeignErrorCode } from './errors.ts'
-import { losslessQuery, losslessValue } from './lossless.ts'
-import type { Parameters, QueryAnswer, QueryRequest, Row, Value } from './query-protocol.ts'
+import { losslessQuery, losslessValue, type TextEncoding } from './lossless.ts'
+import {
+  bytesOfRow,
+  type Parameters,
+  type QueryAnswer,
+  type QueryRequest,
+  type Row,
+  type Value,
+} from './query-protocol.ts'
 
 /** Rows at a time, and about how many bytes of them. */
 const batchRows = 1024
@@ -27,6 +34,8 @@ const codes: Readonly<Record<number, ForeignErrorCode>> = {
 }
 
 let database: DatabaseSync | undefined
+/** Of all that are attached: SQLite takes no others. */
+let encoding: TextEncoding = 'UTF-8'
 const queries = new Map<number, Iterator<unknown>>()
 
 function open([path = '', ...others]: readonly string[]): void {
@@ -45,6 +54,7 @@ function open([path = '', ...others]: readonly string[]): void {
       `foreign databases need Node.js 24.10, and this is ${process.version}`,
     )
   database.exec('PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA cache_size = -16384')
+  encoding = (database.prepare('PRAGMA encoding').get() as unknown as [TextEncoding])[0]
   const attach = others.map((other, place) => {
     const name = `db${place + 2}`
     database?.prepare(`ATTACH ? AS ${name}`).run(immutable(other).href)
@@ -84,8 +94,8 @@ function next(query: number): Row[] {
       queries.delete(query)
       break
     }
-    const row = (found.value as Value[]).map(losslessValue)
-    for (const value of row) bytes += typeof value === 'object' ? (value?.length ?? 0) : String(value).length
+    const row = (found.value as Value[]).map((value) => losslessValue(value, encoding))
+    bytes += bytesOfRow(row)
     rows.push(row)
   }
   return rows

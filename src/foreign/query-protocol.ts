@@ -4,6 +4,18 @@ import type { ForeignErrorCode } from './errors.ts'
 export type Value = null | number | bigint | string | Uint8Array
 export type Row = readonly Value[]
 
+/** About how many bytes of memory a row takes. */
+export function bytesOfRow(row: Row): number {
+  let bytes = 0
+  for (const value of row) {
+    if (typeof value === 'string') bytes += value.length
+    else if (typeof value === 'object' && value !== null) bytes += value.length
+    // A number, or the place of a value.
+    bytes += 8
+  }
+  return bytes
+}
+
 /** By name, without its colon; those that the SQL does not have are passed over. */
 export type Parameters = Readonly<Record<string, null | number | string>>
 

@@ -5,7 +5,7 @@ import { codeOf, messageOf } from '../base/errors.ts'
 import type { Logger } from '../base/log.ts'
 import { Semaphore } from '../base/semaphore.ts'
 import { largestSnapshotNumber, snapshotName } from '../destination/layout.ts'
-import { type CatalogEntry, listSnapshots } from '../snapshot/catalog.ts'
+import { type CatalogEntry, foreignAmong, listSnapshots } from '../snapshot/catalog.ts'
 import { ContentStore, extentsOf } from '../snapshot/content-store.ts'
 import { SnapshotError } from '../snapshot/errors.ts'
 import { displayFileName } from '../snapshot/file-name.ts'
@@ -292,7 +292,7 @@ function displayPath(path: SourceEntry['path']): string {
 }
 
 function refuseForeign({ repository, intoForeign }: ImportOptions, others: readonly CatalogEntry[]): void {
-  const foreign = others.find(({ problem }) => problem?.code === 'foreign')
+  const foreign = foreignAmong(others)
   if (foreign !== undefined && intoForeign !== true)
     throw new ImportError(
       'foreign-repository',

@@ -83,6 +83,16 @@ export function newestSnapshot(entries: readonly CatalogEntry[]): CatalogEntry |
   return newest
 }
 
+/**
+ * Why a repository is only read: a snapshot that something else wrote, or, where none is known to be one of jbfs, one whose manifest is none that jbfs understands.
+ */
+export function foreignAmong(entries: readonly CatalogEntry[]): CatalogEntry | undefined {
+  const withProblem = (code: SnapshotErrorCode): CatalogEntry | undefined =>
+    entries.find(({ problem }) => problem?.code === code)
+  const hasOwn = entries.some(({ manifest }) => manifest?.jbfs !== undefined)
+  return withProblem('foreign') ?? (hasOwn ? undefined : withProblem('bad-manifest'))
+}
+
 /** Epoch seconds: when a snapshot was made, or at least put there; 0: unknown. */
 export function createdOf({ manifest, opaqueManifest }: CatalogEntry): number {
   return manifest?.created ?? Math.floor((opaqueManifest?.modified ?? 0) / 1000)

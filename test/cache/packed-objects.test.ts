@@ -5,7 +5,7 @@ import { gzipSync } from 'node:zlib'
 import test, { type ExecutionContext } from 'ava'
 import type { Blob } from '../../src/cache/blob-source.ts'
 import { ObjectCache } from '../../src/cache/object-cache.ts'
-import { noise, RecordingLogger, RecordingReader } from './recording-reader.ts'
+import { noise, RecordingLogger, RecordingReader, settle } from './recording-reader.ts'
 
 const MiB = 1 << 20
 
@@ -84,3 +84,16 @@ for (const size of [100, 5 * MiB])
     const missing = { ...packed(store, 'a', right, size), key: 'b' as Blob['key'] }
     await t.throwsAsync(readAll(cache, missing), { code: 'missing' })
   })
+
+test('of more large gzipped objects than are kept, each is read while others are begun', async (t) => {
+  const { store, cache } = prepare(t)
+  const bytes = noise(4 * MiB + 1)
+  const stored = gzipSync(bytes, { level: 1 })
+  const blobs = Array.from({ length: 40 }, (_, n) => packed(store, `o${n}`, stored, bytes.length))
+  store.hold()
+  const read = blobs.map(async (blob) => Buffer.concat(await cache.read(blob, { offset: MiB, length: 10 })))
+  await settle()
+  t.is(store.waiting, blobs.length)
+  store.release()
+  for (const found of await Promise.all(read)) t.deepEqual(found, bytes.subarray(MiB, MiB + 10))
+})

@@ -132,3 +132,35 @@ test('a database in WAL mode opens without its -wal', async (t) => {
   await using foreign = await ForeignDatabase.open(path)
   t.deepEqual(await foreign.rows('SELECT i FROM a'), [[1]])
 })
+
+for (const encoding of ['UTF-16le', 'UTF-16be'])
+  test(`text of a database in ${encoding} is read as text`, async (t) => {
+    const texts = ['plain', 'é', '日本', 'a\0b', '\u{1f5ff}', '']
+    const path = await databaseWith(
+      t,
+      `PRAGMA encoding = '${encoding}'; CREATE TABLE v (a); INSERT INTO v VALUES ('plain'), ('é'), ('日本'), ('a' || char(0) || 'b'), ('\u{1f5ff}'), ('')`,
+    )
+    await using database = await ForeignDatabase.open(path)
+    t.deepEqual((await database.rows('SELECT a FROM v ORDER BY rowid')).flat(), texts)
+  })
+
+test('a query that waits for its turn takes none of its time meanwhile', async (t) => {
+  const path = await databaseWith(t, 'CREATE TABLE a (i); INSERT INTO a VALUES (1)')
+  await using database = await ForeignDatabase.open(path)
+  const long = endless.replace('i + 1 FROM n', 'i + 1 FROM n LIMIT 5000000')
+  const started = performance.now()
+  await database.rows(long)
+  const milliseconds = (performance.now() - started) / 2
+  const slow = database.rows(long)
+  const quick = await database.rows('SELECT i FROM a', { milliseconds })
+  t.deepEqual(quick, [[1]])
+  t.deepEqual(await slow, [[0]])
+})
+
+test('what is looked at all at once has a limit', async (t) => {
+  const path = await databaseWith(t, 'CREATE TABLE a (i)')
+  await using database = await ForeignDatabase.open(path, { keptBytes: 1 << 20 })
+  const wide = `SELECT printf('%.1000c', 'x') FROM (WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 600) SELECT i FROM n)`
+  t.is((await database.rows(wide)).length, 600)
+  await t.throwsAsync(database.rows(wide), { code: 'query-limit', message: /more than 1\.0 MiB/ })
+})

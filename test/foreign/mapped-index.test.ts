@@ -31,7 +31,12 @@ interface Made {
   readonly tree: MappedTree
 }
 
-function made(t: ExecutionContext, mapping: Mapping, rows: readonly Row[]): Made {
+function made(
+  t: ExecutionContext,
+  mapping: Mapping,
+  rows: readonly Row[],
+  { isListed = true }: { readonly isListed?: boolean } = {},
+): Made {
   const folder = mkdtempSync(join(tmpdir(), 'mapped-index-'))
   t.teardown(() => rmSync(folder, { recursive: true }))
   using index = new MappedIndex(join(folder, 'rows'), mapping)
@@ -43,7 +48,7 @@ function made(t: ExecutionContext, mapping: Mapping, rows: readonly Row[]): Made
   const tree = MappedTree.open(path, 'acme/')
   t.teardown(() => tree[Symbol.dispose]())
   return {
-    lines: linesOf(tree, tree.root, ''),
+    lines: isListed ? linesOf(tree, tree.root, '') : [],
     faults: index.faults.map(({ kind, count, examples }) => `${kind} ${count}: ${examples.join(', ')}`),
     tree,
   }
@@ -168,4 +173,83 @@ test('an object is packed, and its SHA-256 known, as its row says', (t) => {
     ],
   )
   t.deepEqual([...tree.objects()].map(({ id }) => id).sort(), ['x', 'y'])
+})
+
+test('rows that are hard links by name alone, and have other content, are left out', (t) => {
+  const { lines, faults } = made(t, byPath, [
+    { path: 'a', size: 1, object: 'x', inode: '7' },
+    { path: 'b', size: 1, object: 'y', inode: '7' },
+    { path: 'c', size: 1, object: 'x', inode: '7' },
+    { path: 'd', size: 1, object: 'x', inode: '' },
+    { path: 'e', size: 1, object: 'y', inode: '' },
+  ])
+  t.deepEqual(lines, [
+    'a 100644 1 acme/files/x',
+    'c 100644 1 acme/files/x',
+    'd 100644 1 acme/files/x',
+    'e 100644 1 acme/files/y',
+  ])
+  t.deepEqual(faults, ['links-disagree 1: b'])
+})
+
+test('rows that say different things of one object are read as each says', (t) => {
+  const sums = [Buffer.alloc(32, 1), Buffer.alloc(32, 2)]
+  const { tree } = made(t, byPath, [
+    { path: 'a', size: 1, object: 'x', encoding: 'gzip' },
+    { path: 'b', size: 1, object: 'x', sha256: sums[0]! },
+    { path: 'c', size: 1, object: 'x', sha256: sums[1]! },
+    { path: 'd', size: 1, object: 'x' },
+  ])
+  const read = ['a', 'b', 'c', 'd'].map((name) => tree.lookup(tree.root, name as FileName)?.object)
+  t.deepEqual(
+    read.map((object) => [object?.packing, object?.sha256]),
+    [
+      ['gzip', undefined],
+      [undefined, sums[0]],
+      [undefined, sums[1]],
+      [undefined, undefined],
+    ],
+  )
+})
+
+test('no file becomes one that runs as root because its owner is not known', (t) => {
+  const { lines } = made(t, byPath, [
+    { path: 'a', mode: '6755', size: 0 },
+    { path: 'b', mode: '6755', size: 0, uid: 'web', gid: 12 },
+    { path: 'c', mode: '6755', size: 0, uid: 0, gid: 0 },
+    { path: 'd', mode: '42755' },
+  ])
+  t.deepEqual(lines, ['a 100755 0 -', 'b 102755 0 -', 'c 106755 0 -', 'd 42755 0 -'])
+})
+
+test('a path of thousands of folders is impossible, and does not end what is made of the others', (t) => {
+  const { lines, faults } = made(t, byPath, [
+    { path: `${'d/'.repeat(30_000)}f`, size: 0 },
+    { path: 'a', size: 0 },
+  ])
+  t.deepEqual(lines, ['a 100644 0 -'])
+  t.regex(faults.join(), /^bad-path 1: d\/d/)
+})
+
+test('rows with parents may lie in each other as deep as they like', (t) => {
+  const rows = Array.from({ length: 20_000 }, (_, id) => ({ id: id + 1, parent: id, name: 'd', type: 'd' }))
+  const { tree, faults } = made(t, byParent, rows, { isListed: false })
+  t.deepEqual(faults, [])
+  t.is(tree.source.folders, 20_001)
+})
+
+test('what rows take on the disk until they are put together has a limit', (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'mapped-index-'))
+  t.teardown(() => rmSync(folder, { recursive: true }))
+  using index = new MappedIndex(join(folder, 'rows'), byParent, { largest: 4 << 20 })
+  const row = (id: number): Row => ({
+    id: `${id}${'x'.repeat(100_000)}`,
+    parent: null,
+    name: `${id}`,
+    size: 0,
+  })
+  const addAll = (): void => {
+    for (let id = 0; id < 100; id++) index.add(columnNames.map((name) => row(id)[name] ?? null))
+  }
+  t.throws(addAll, { code: 'query-limit' })
 })

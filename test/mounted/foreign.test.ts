@@ -129,6 +129,23 @@ foreignTest('what is suggested for each layout mounts as the tree that was backe
   }
 })
 
+foreignTest('what inspects it, tries a mapping and checks with one only reads', async (t, scene) => {
+  const { name } = foreignLayouts[0]!
+  const repository = `/${name}/${foreignRepository.slice(0, -1)}`
+  const cache = ['--cache-dir', join(scene.folder, 'cache')]
+  const run = async (command: string, ...args: string[]): Promise<string> => {
+    const { code, stdout, stderr } = await scene.jbfs(command, repository, ...args)
+    t.is(code, 0, `${command} ${args.join(' ')}: ${stdout}${stderr}`)
+    return stdout
+  }
+  t.regex(await run('inspect', ...cache), /not written by jbfs/)
+  const mapping = join(scene.folder, 'mapping.toml')
+  await writeFile(mapping, await run('inspect', '--suggest', ...cache))
+  t.regex(await run('inspect', '--try', mapping, ...cache), /Nothing is wrong with it/)
+  t.regex(await run('check', '--mapping', mapping, '--read-data'), /checked 2 snapshots/)
+  t.deepEqual(await keysOf(scene.store), scene.objects.map(({ key }) => key).sort())
+})
+
 /** What rsync would change, of a snapshot that shows its manifest besides. */
 async function differencesOf(source: string, snapshot: string): Promise<string[]> {
   // Its own attributes are known when it has been looked into.

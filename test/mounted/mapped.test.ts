@@ -55,6 +55,7 @@ mountedTest('what a mapping makes is made once, and kept for the next mount', as
     await using mount = await mountDestination(folder.path, destination, { args: ['--mapping', mapping] })
     const path = join(foreignRepository, 'snap.3/config/cp/acme')
     t.regex(await readFile(join(mount.path, path), 'utf8'), /USER=acme/)
+    t.is((await mount.log()).includes('a foreign index is to be mapped'), isMade)
     t.is((await mount.log()).includes('foreign index mapped'), isMade)
   }
 })
