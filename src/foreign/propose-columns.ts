@@ -71,7 +71,9 @@ export function proposeColumns(
   const time = bestOf(free(), (column) => timeScore(column))
   if (time !== undefined) take(time)
   const timeLook = time && lookOf(time, 'time')
-  const size = proposeSize(free())
+  const isGzip =
+    source.objects.length > 0 && shareOf(source.objects, ({ container }) => container === 'gzip') > 0.9
+  const size = proposeSize(free(), { isGzip })
   if (size !== undefined) take(size.column)
   const owners = proposeOwners(source, free())
   for (const { column } of Object.values(owners)) take(column)
@@ -83,8 +85,6 @@ export function proposeColumns(
     : bestOf(free(), (column) => scored(lookOf(column, 'type') && 0.5, column, hints.type))
   if (type !== undefined) take(type)
   const target = bestOf(free(), (column) => targetScore(column, rowHasObject, rowTypes))
-  const isGzip =
-    source.objects.length > 0 && shareOf(source.objects, ({ container }) => container === 'gzip') > 0.9
 
   const columns: { [Name in ColumnName]?: Proposal | undefined } = {
     ...place?.columns,
@@ -313,14 +313,20 @@ function looksLikeOwners({ values }: SourceColumn): boolean {
   return isNumbers && distinct.length <= values.length / 5 && distinct.some((text) => Number(text) >= 100)
 }
 
-/** Sizes of unpacked objects, never those of the packed ones. */
+/**
+ * Sizes of unpacked objects, never those of the packed ones. Where not all objects are gzip, those that are may be files of the account that are so themselves: stored sizes are
+ * then those of the files.
+ */
 function proposeSize(
   columns: readonly SourceColumn[],
+  { isGzip }: { readonly isGzip: boolean },
 ): { readonly column: SourceColumn; readonly confidence: number; readonly why: string } | undefined {
-  const proven = bestOf(columns, (column) => {
-    const look = lookOf(column, 'size')
-    return look?.detail === 'unpacked' ? scored(look.share, column, hints.size) : undefined
-  })
+  const sizes = (detail: 'stored' | 'unpacked'): SourceColumn | undefined =>
+    bestOf(columns, (column) => {
+      const look = lookOf(column, 'size')
+      return look?.detail === detail ? scored(look.share, column, hints.size) : undefined
+    })
+  const proven = sizes('unpacked') ?? (isGzip ? undefined : sizes('stored'))
   if (proven !== undefined) {
     const share = lookOf(proven, 'size')?.share ?? 0
     return { column: proven, confidence: share, why: `${Math.floor(share * 100)} % are those of the objects` }

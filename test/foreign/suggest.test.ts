@@ -1,12 +1,17 @@
 import { copyFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
+import { gzipSync } from 'node:zlib'
 import test from 'ava'
 import { ForeignDatabase } from '../../src/foreign/foreign-database.ts'
 import { materialise } from '../../src/foreign/materialise.ts'
+import { ObjectNames } from '../../src/foreign/object-names.ts'
 import { profileDatabase } from '../../src/foreign/profile.ts'
 import { suggestMapping } from '../../src/foreign/suggest.ts'
-import { sourceOf } from '../support/foreign/foreign-destination.ts'
+import { DirectoryStore } from '../../src/store/directory-store.ts'
+import { temporaryFolder } from '../snapshot/write-tree.ts'
+import { databaseBytes, insertAll } from '../support/foreign/database.ts'
+import { sourceOf, writeObjects } from '../support/foreign/foreign-destination.ts'
 import { foreignLayouts } from '../support/foreign/layouts.ts'
 import { readSourceTree } from '../support/foreign/source-tree.ts'
 import { inspected } from './inspected.ts'
@@ -122,3 +127,32 @@ for (const layout of foreignLayouts.filter(({ name }) =>
       }
     },
   )
+
+test.serial('sizes are suggested where some of the files in the backup are gzip themselves', async (t) => {
+  const folder = await temporaryFolder(t)
+  const files = Array.from({ length: 12 }, (_, n) => {
+    const content = Buffer.from(`${n} a page of the account\n`.repeat(n + 20))
+    return { id: String(n).padStart(24, '0'), content: n % 3 === 0 ? gzipSync(content) : content }
+  })
+  const rows = files.map(({ id, content }, n) => ({ p: `logs/${n}`, b: content.length, o: id }))
+  const bytes = databaseBytes((db) => {
+    db.exec('CREATE TABLE t (p, b, o)')
+    insertAll(db, 't', rows)
+  })
+  writeObjects(folder, [
+    { key: 'database', bytes },
+    ...files.map(({ id, content }) => ({ key: `files/${id}`, bytes: content })),
+  ])
+  const store = new DirectoryStore(folder)
+  const options = { store, objects: await ObjectNames.list(store, '') }
+  await using database = await ForeignDatabase.open(join(folder, 'database'))
+  const tables = await profileDatabase(database, options)
+  const suggestion = await suggestMapping(database, tables, {
+    ...options,
+    key: 'export/snap.3',
+    number: 3,
+    numbers: [3],
+  })
+  t.deepEqual(suggestion?.remarks, [])
+  t.deepEqual(suggestion?.mapping.columns, { path: 't.p', size: 't.b', object: 't.o' })
+})
