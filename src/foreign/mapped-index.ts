@@ -1,8 +1,10 @@
 import type { StatementSync } from 'node:sqlite'
 import { formatByteSize } from '../base/byte-size.ts'
+import { displayFileName } from '../snapshot/file-name.ts'
+import type { FileName } from '../snapshot/tree.ts'
 import { type NewInode, WorkingIndex } from '../snapshot/working-index.ts'
 import { type IndexTotals, writeIndex } from '../snapshot/write-index.ts'
-import { textOf } from './cells.ts'
+import { bytesOf, textOf } from './cells.ts'
 import { ForeignError } from './errors.ts'
 import { type Fault, Faults, type Refusal, refusal } from './faults.ts'
 import { foreignTables } from './foreign-tables.ts'
@@ -123,5 +125,9 @@ function contentOf({ mode, size, object, target }: NewInode): string {
 
 /** To name a row by. */
 function placeOf({ path, name, id }: MappedCells): string {
-  return (textOf(path) ?? textOf(name) ?? textOf(id) ?? 'a row').slice(0, 200)
+  const named = path ?? name
+  // Names may be bytes, which nobody reads as hex digits.
+  if (named !== null && typeof named === 'object')
+    return displayFileName(bytesOf(named)!.toString('latin1', 0, 200) as FileName)
+  return (textOf(named) ?? textOf(id) ?? 'a row').slice(0, 200)
 }

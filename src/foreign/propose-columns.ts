@@ -56,7 +56,7 @@ export function proposeColumns(
   if (object !== undefined) take(object)
   const rowHasObject = source.columns[0]?.values.map((_, row) => isSaid(object?.values[row])) ?? []
 
-  const place = proposePlace(source, free(), telling)
+  const place = proposePlace(source, free(), { telling, rowHasObject })
   for (const column of place?.used ?? []) take(column)
 
   const mode = bestOf(free(), (column) => scored(lookOf(column, 'mode')?.share, column, hints.mode))
@@ -71,7 +71,9 @@ export function proposeColumns(
   const time = bestOf(free(), (column) => timeScore(column))
   if (time !== undefined) take(time)
   const timeLook = time && lookOf(time, 'time')
-  const size = proposeSize(free())
+  const isGzip =
+    source.objects.length > 0 && shareOf(source.objects, ({ container }) => container === 'gzip') > 0.9
+  const size = proposeSize(free(), { isGzip })
   if (size !== undefined) take(size.column)
   const owners = proposeOwners(source, free())
   for (const { column } of Object.values(owners)) take(column)
@@ -83,8 +85,6 @@ export function proposeColumns(
     : bestOf(free(), (column) => scored(lookOf(column, 'type') && 0.5, column, hints.type))
   if (type !== undefined) take(type)
   const target = bestOf(free(), (column) => targetScore(column, rowHasObject, rowTypes))
-  const isGzip =
-    source.objects.length > 0 && shareOf(source.objects, ({ container }) => container === 'gzip') > 0.9
 
   const columns: { [Name in ColumnName]?: Proposal | undefined } = {
     ...place?.columns,
@@ -173,27 +173,41 @@ interface Place {
 function proposePlace(
   source: TableSource,
   columns: readonly SourceColumn[],
-  telling: SourceColumn | undefined,
+  {
+    telling,
+    rowHasObject,
+  }: { readonly telling: SourceColumn | undefined; readonly rowHasObject: readonly boolean[] },
 ): Place | undefined {
   const path = bestOf(columns, (column) =>
-    isUniqueIn([column, telling]) ? scored(lookOf(column, 'path')?.share, column, hints.path) : undefined,
+    shareOnce([column, telling]) >= leastOnce
+      ? scored(lookOf(column, 'path')?.share, column, hints.path)
+      : undefined,
   )
   if (path !== undefined)
     return {
       columns: {
-        path: proposal(path, Math.min(1, (lookOf(path, 'path')?.share ?? 0) + 0.1), 'paths, none twice'),
+        path: proposal(
+          path,
+          Math.min(1, (lookOf(path, 'path')?.share ?? 0) + 0.1),
+          shareOnce([path, telling]) === 1 ? 'paths, none twice' : 'paths, a few of them twice',
+        ),
       },
       used: [path],
     }
-  return placeByParents(source, columns) ?? placeByFolder(columns, telling)
+  return placeByParents(source, columns, rowHasObject) ?? placeByFolder(columns, telling)
 }
 
-function placeByParents({ parents }: TableSource, columns: readonly SourceColumn[]): Place | undefined {
+function placeByParents(
+  { parents }: TableSource,
+  columns: readonly SourceColumn[],
+  rowHasObject: readonly boolean[],
+): Place | undefined {
   const named = (name: string | undefined): SourceColumn | undefined =>
     columns.find((column) => column.name === name)
   const [id, parent, name] = [named(parents?.id), named(parents?.parent), named(parents?.name)]
   if (parents === undefined || id === undefined || parent === undefined || name === undefined)
     return undefined
+  if (haveObjects(id, parent, rowHasObject)) return undefined
   return {
     columns: {
       id: proposal(id, parents.share, 'another one in each row'),
@@ -208,6 +222,16 @@ function placeByParents({ parents }: TableSource, columns: readonly SourceColumn
   }
 }
 
+/** Whether rows that would be parents are files: the parents are then ids of something else, which happen to be the same numbers. */
+function haveObjects(id: SourceColumn, parent: SourceColumn, rowHasObject: readonly boolean[]): boolean {
+  const parents = new Set(said(parent.values).map(textOfValue))
+  const rows = rowHasObject.filter((_, row) => {
+    const value = id.values[row]
+    return isSaid(value) && parents.has(textOfValue(value))
+  })
+  return shareOf(rows, (hasObject) => hasObject) > 0.1
+}
+
 /** The path in two columns: that of the folder, and the name in it. */
 function placeByFolder(
   columns: readonly SourceColumn[],
@@ -216,7 +240,7 @@ function placeByFolder(
   const folder = bestOf(columns, (column) => lookOf(column, 'path')?.share)
   if (folder === undefined) return undefined
   const name = bestOf(columns, (column) =>
-    column !== folder && isNameLike(column) && isUniqueIn([folder, column, telling])
+    column !== folder && isNameLike(column) && shareOnce([folder, column, telling]) === 1
       ? scored(0.5, column, hints.name)
       : undefined,
   )
@@ -237,14 +261,17 @@ function isNameLike({ values }: SourceColumn): boolean {
   )
 }
 
-/** Whether no two rows of the sample have the same in all of these. */
-function isUniqueIn(columns: readonly (SourceColumn | undefined)[]): boolean {
+/** Paths that stand there twice are a fault of few rows, which a trial shows; more of them are those of several snapshots. */
+const leastOnce = 0.95
+
+/** How many different rows a sample has in these columns together, as a share of it: 1 when no two have the same. */
+function shareOnce(columns: readonly (SourceColumn | undefined)[]): number {
   const values = columns.filter((column) => column !== undefined).map((column) => column.values)
   const rows = values[0]?.length ?? 0
   const keys = Array.from({ length: rows }, (_, row) =>
     JSON.stringify(values.map((each) => (each[row] === null ? null : textOfValue(each[row]!)))),
   )
-  return new Set(keys).size === rows
+  return new Set(keys).size / Math.max(1, rows)
 }
 
 function timeScore(column: SourceColumn): number | undefined {
@@ -313,14 +340,20 @@ function looksLikeOwners({ values }: SourceColumn): boolean {
   return isNumbers && distinct.length <= values.length / 5 && distinct.some((text) => Number(text) >= 100)
 }
 
-/** Sizes of unpacked objects, never those of the packed ones. */
+/**
+ * Sizes of unpacked objects, never those of the packed ones. Where not all objects are gzip, those that are may be files of the account that are so themselves: stored sizes are
+ * then those of the files.
+ */
 function proposeSize(
   columns: readonly SourceColumn[],
+  { isGzip }: { readonly isGzip: boolean },
 ): { readonly column: SourceColumn; readonly confidence: number; readonly why: string } | undefined {
-  const proven = bestOf(columns, (column) => {
-    const look = lookOf(column, 'size')
-    return look?.detail === 'unpacked' ? scored(look.share, column, hints.size) : undefined
-  })
+  const sizes = (detail: 'stored' | 'unpacked'): SourceColumn | undefined =>
+    bestOf(columns, (column) => {
+      const look = lookOf(column, 'size')
+      return look?.detail === detail ? scored(look.share, column, hints.size) : undefined
+    })
+  const proven = sizes('unpacked') ?? (isGzip ? undefined : sizes('stored'))
   if (proven !== undefined) {
     const share = lookOf(proven, 'size')?.share ?? 0
     return { column: proven, confidence: share, why: `${Math.floor(share * 100)} % are those of the objects` }

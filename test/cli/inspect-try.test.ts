@@ -74,3 +74,12 @@ test('a mapping whose SQL the database does not understand is refused with its r
   t.not(code, 0)
   t.regex(stderr, /no such column: sizes/)
 })
+
+test('rows that are not understood are named by their paths, also where those are bytes', async (t) => {
+  await using prepared = await prepare('paths')
+  const mapping = layoutMappings
+    .paths!.replace('"path"', '"CAST(path AS BLOB)"')
+    .replace('"size"', '"size - 1"')
+  const { stdout } = await prepared.trial(mapping)
+  t.regex(stdout, /^ {4}database\/acme_old\.sql: size is -1/m)
+})

@@ -5,6 +5,7 @@ import { readMappingFile } from '../../src/foreign/mapping-file.ts'
 import { foreignObjects, foreignRepository, writeObjects } from '../support/foreign/foreign-destination.ts'
 import { manifest } from '../support/foreign/layouts/manifest.ts'
 import { numeric } from '../support/foreign/layouts/numeric.ts'
+import { paths } from '../support/foreign/layouts/paths.ts'
 import { wal } from '../support/foreign/layouts/wal.ts'
 import { temporaryFolder } from '../support/mounted.ts'
 import { runJbfs, type TextResult } from '../support/run-jbfs.ts'
@@ -118,4 +119,26 @@ test('what is damaged is said, and the rest is shown', async (t) => {
   t.regex(stdout, /== export\/snap\.4\n.*(?:not a database|malformed)/)
   t.regex(stdout, /== export\/other\n\ntable b: /)
   t.regex(stdout, /snap\.4\/jetbackup\.index .* it is no JSON/)
+})
+
+test('where nothing can be suggested, the reason is told', async (t) => {
+  await using folder = await temporaryFolder()
+  const destination = join(folder.path, 'destination')
+  const none = foreignObjects(paths, folder.path).filter(({ key }) => !key.endsWith('/jetbackup.index'))
+  writeObjects(destination, none)
+  const withoutSnapshots = await inspect(folder.path, join(destination, foreignRepository), '--suggest')
+  t.is(withoutSnapshots.code, 5)
+  t.regex(withoutSnapshots.stderr, /there are no snapshots to suggest a mapping for/)
+})
+
+test('a database that cannot be read is named when a mapping is to be suggested', async (t) => {
+  await using folder = await temporaryFolder()
+  const destination = join(folder.path, 'destination')
+  const cut = foreignObjects(paths, folder.path).map(({ key, bytes }) => ({
+    key,
+    bytes: key.includes('/export/') ? bytes.subarray(0, 4096) : bytes,
+  }))
+  writeObjects(destination, cut)
+  const { stderr } = await inspect(folder.path, join(destination, foreignRepository), '--suggest')
+  t.regex(stderr, /export\/snap\.4: database disk image is malformed/)
 })

@@ -1,12 +1,17 @@
 import { copyFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import test from 'ava'
+import { gzipSync } from 'node:zlib'
+import test, { type ExecutionContext } from 'ava'
 import { ForeignDatabase } from '../../src/foreign/foreign-database.ts'
 import { materialise } from '../../src/foreign/materialise.ts'
+import { ObjectNames } from '../../src/foreign/object-names.ts'
 import { profileDatabase } from '../../src/foreign/profile.ts'
-import { suggestMapping } from '../../src/foreign/suggest.ts'
-import { sourceOf } from '../support/foreign/foreign-destination.ts'
+import { type Suggestion, suggestMapping } from '../../src/foreign/suggest.ts'
+import { DirectoryStore } from '../../src/store/directory-store.ts'
+import { temporaryFolder } from '../snapshot/write-tree.ts'
+import { databaseBytes, insertAll } from '../support/foreign/database.ts'
+import { sourceOf, writeObjects } from '../support/foreign/foreign-destination.ts'
 import { foreignLayouts } from '../support/foreign/layouts.ts'
 import { readSourceTree } from '../support/foreign/source-tree.ts'
 import { inspected } from './inspected.ts'
@@ -122,3 +127,79 @@ for (const layout of foreignLayouts.filter(({ name }) =>
       }
     },
   )
+
+test.serial('sizes are suggested where some of the files in the backup are gzip themselves', async (t) => {
+  const folder = await temporaryFolder(t)
+  const files = Array.from({ length: 12 }, (_, n) => {
+    const content = Buffer.from(`${n} a page of the account\n`.repeat(n + 20))
+    return { id: String(n).padStart(24, '0'), content: n % 3 === 0 ? gzipSync(content) : content }
+  })
+  const rows = files.map(({ id, content }, n) => ({ p: `logs/${n}`, b: content.length, o: id }))
+  const bytes = databaseBytes((db) => {
+    db.exec('CREATE TABLE t (p, b, o)')
+    insertAll(db, 't', rows)
+  })
+  writeObjects(folder, [
+    { key: 'database', bytes },
+    ...files.map(({ id, content }) => ({ key: `files/${id}`, bytes: content })),
+  ])
+  const store = new DirectoryStore(folder)
+  const options = { store, objects: await ObjectNames.list(store, '') }
+  await using database = await ForeignDatabase.open(join(folder, 'database'))
+  const tables = await profileDatabase(database, options)
+  const suggestion = await suggestMapping(database, tables, {
+    ...options,
+    key: 'export/snap.3',
+    number: 3,
+    numbers: [3],
+  })
+  t.deepEqual(suggestion?.remarks, [])
+  t.deepEqual(suggestion?.mapping.columns, { path: 't.p', size: 't.b', object: 't.o' })
+})
+
+/** What is suggested for the table `t` that `fill` makes, of a snapshot whose objects are `o0`, `o1`, … of one byte. */
+async function suggestedFor(
+  t: ExecutionContext,
+  fill: (database: DatabaseSync) => void,
+): Promise<Suggestion | undefined> {
+  const folder = await temporaryFolder(t)
+  writeObjects(folder, [
+    { key: 'database', bytes: databaseBytes(fill) },
+    ...Array.from({ length: 40 }, (_, n) => ({ key: `files/o${n}`, bytes: Buffer.from('x') })),
+  ])
+  const store = new DirectoryStore(folder)
+  const options = { store, objects: await ObjectNames.list(store, '') }
+  await using database = await ForeignDatabase.open(join(folder, 'database'))
+  const tables = await profileDatabase(database, options)
+  return await suggestMapping(database, tables, { ...options, key: 'export/snap.3', number: 3, numbers: [3] })
+}
+
+test.serial('a path that stands there twice hinders no suggestion', async (t) => {
+  const suggestion = await suggestedFor(t, (database) => {
+    database.exec('CREATE TABLE t (p, b, o)')
+    const rows = Array.from({ length: 40 }, (_, n) => ({ p: `mail/${Math.max(1, n)}`, b: 1, o: `o${n}` }))
+    insertAll(database, 't', rows)
+  })
+  t.is(suggestion?.mapping.columns.path, 't.p')
+  t.regex(suggestion?.columns.path?.why ?? '', /twice/)
+})
+
+test.serial('ids of folders in another table, which are also ids of files, are no parents', async (t) => {
+  const suggestion = await suggestedFor(t, (database) => {
+    database.exec('CREATE TABLE dirs (id, path); CREATE TABLE t (id, dir, name, b, o)')
+    insertAll(
+      database,
+      'dirs',
+      [1, 2, 3].map((id) => ({ id, path: `mail/${id}` })),
+    )
+    const rows = Array.from({ length: 40 }, (_, n) => ({
+      id: n + 1,
+      dir: (n % 3) + 1,
+      name: `m${n}`,
+      b: 1,
+      o: `o${n}`,
+    }))
+    insertAll(database, 't', rows)
+  })
+  t.is(suggestion?.mapping.columns.parent, undefined)
+})

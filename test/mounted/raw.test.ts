@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import test, { type ExecutionContext } from 'ava'
 import { objectKey } from '../../src/store/object-store.ts'
-import { mountDestination, whyNoMounts } from '../support/mounted.ts'
+import { mountDestination, temporaryFolder, whyNoMounts } from '../support/mounted.ts'
 import { type Place, placesTest } from '../support/places.ts'
 import { output } from '../support/run.ts'
 import { runJbfs } from '../support/run-jbfs.ts'
@@ -78,4 +78,13 @@ test('--raw is refused with --read-write', async (t) => {
   const { code, stderr } = await runJbfs(['mount', '/', '/mnt', '--raw', '--read-write'])
   t.not(code, 0)
   t.regex(stderr, /--raw is for looking around/)
+})
+
+test('--raw is refused with --mapping, which it would not heed', async (t) => {
+  await using folder = await temporaryFolder()
+  const mapping = join(folder.path, 'mapping.toml')
+  await writeFile(mapping, 'database = "d"\nfrom = "f"\n[columns]\npath = "p"\nsize = "s"\nobject = "o"\n')
+  const { code, stderr } = await runJbfs(['mount', folder.path, '/mnt', '--raw', '--mapping', mapping])
+  t.is(code, 2, stderr)
+  t.regex(stderr, /--raw shows the keys as they are: it goes with no --mapping/)
 })

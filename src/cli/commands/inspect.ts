@@ -16,7 +16,7 @@ import { inspectionText } from '../inspect/inspect-text.ts'
 import { suggestionText } from '../inspect/suggestion-text.ts'
 import { interruption } from '../interruption.ts'
 import { destinationArgument, jsonFlag, logLevelFlag, pathOf, storeFlags } from '../options.ts'
-import { print, warn } from '../output.ts'
+import { print, printable, warn } from '../output.ts'
 import { ownFolders } from '../own-folders.ts'
 import { tellPassedOver } from '../passed-over.ts'
 import { ProgressLine } from '../progress-line.ts'
@@ -96,6 +96,7 @@ async function runInspect(args: ArgumentsCamelCase<InspectArguments>): Promise<v
     inspections.push(await inspectRepository({ ...look, repository, depth }))
   line.clear()
   if (isOne) refuseAbsent(inspections[0]!, number, typed)
+  if (args.suggest) refuseUnreadable(inspections[0]!)
   if (args.suggest) printSuggestion(bestSuggestion(inspections[0]!), tryWords(inspections[0]!, place), isJson)
   else printInspections(inspections, isJson)
   if (!isOne)
@@ -129,6 +130,19 @@ function oneOf([first = '']: readonly string[], place: Destination): string {
 function refuseAbsent({ survey }: Inspection, number: number | undefined, typed: Destination): void {
   if (number !== undefined && !survey.numbers.includes(number))
     throw new CliError('nothing-there', `there is no snapshot ${destinationWords(typed)}`)
+}
+
+/** Nothing can be suggested where there is no snapshot, or no database of it that can be read. */
+function refuseUnreadable({ number, databases }: Inspection): void {
+  if (number === undefined)
+    throw new CliError(
+      'nothing-there',
+      'there are no snapshots to suggest a mapping for: none has a manifest',
+    )
+  const problems = databases.flatMap(({ key, problem }) =>
+    problem === undefined ? [] : [`${key}: ${problem}`],
+  )
+  for (const problem of problems) warn(printable(problem))
 }
 
 function printInspections(inspections: readonly Inspection[], isJson: boolean): void {

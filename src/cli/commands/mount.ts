@@ -9,6 +9,7 @@ import { type MountOptions, mountDefaults, mountOptions, transports } from '../.
 import { formatDestination } from '../../destination/parse-destination.ts'
 import { refuseMissingProfile } from '../aws-profile.ts'
 import { prepareCacheFolder } from '../cache-folder.ts'
+import { CliError } from '../errors.ts'
 import { exitCodeOf } from '../exit-codes.ts'
 import { requireFuseDevice } from '../fuse-descriptor.ts'
 import { interruption } from '../interruption.ts'
@@ -134,6 +135,8 @@ export const mountCommand: CommandModule<object, MountArguments> = {
 async function runMount(args: ArgumentsCamelCase<MountArguments>): Promise<void> {
   const destination = typedDestination(args.destination, args)
   const mountpoint = await canonicalMountpoint(args.mountpoint)
+  if (args.raw && args.mapping !== undefined)
+    throw new CliError('usage', '--raw shows the keys as they are: it goes with no --mapping')
   const folders = ownFolders()
   const logFile = args.foreground ? undefined : logFileOf(mountpoint, folders.log)
   const options = mountOptions({

@@ -64,6 +64,7 @@ function objectsText({ objects, looked }: Survey): string {
   const packed = new Map<string, number>()
   for (const { container } of looked) packed.set(container, (packed.get(container) ?? 0) + 1)
   const kinds = [...packed].map(([container, count]) => `${count} ${container}`)
+  if (looked.length === 0) return lines.join('\n')
   return [...lines, `of ${looked.length} that were looked at: ${kinds.join(', ')}`].join('\n')
 }
 

@@ -60,7 +60,7 @@ export function summaryLines(destination: string, summary: CheckSummary): string
     lines.push(`orphaned: ${listText(left)} that no snapshot refers to; \`jbfs gc\` can free them`)
   if (unaccounted.count > 0)
     lines.push(
-      `unaccounted for: ${amountText(unaccounted, 'object')} in repositories with snapshots that cannot be read`,
+      `unaccounted for: ${amountText(unaccounted, 'object')} in repositories where jbfs does not know all that is needed`,
     )
   if (otherKeys > 0) lines.push(`left alone: ${counted(otherKeys, 'key')} in files/ that are no objects`)
   lines.push(problems === 0 ? 'no problems' : counted(problems, 'problem'))
