@@ -21,7 +21,7 @@ import type { Ino, OwnInode } from '../snapshot/tree.ts'
 import type { AllocateKind, MaybePromise, StagedContent } from '../snapshot/writable-tree.ts'
 import type { ByteRange, ObjectStore } from '../store/object-store.ts'
 import { GrowingRows } from './growing-rows.ts'
-import { GrowingUpload, type GrowingUploadOptions } from './growing-upload.ts'
+import { firstPartSize, GrowingUpload, type GrowingUploadOptions } from './growing-upload.ts'
 import { StagedFile } from './staged-file.ts'
 import type { Reliever, StagingRoom } from './staging-room.ts'
 import type { WorkingTree } from './working-tree.ts'
@@ -561,8 +561,9 @@ export class StagedContents implements Reliever {
     content.frontier = Math.max(content.frontier, end)
     if (!isStreamed || writers === 0 || file === undefined) return
     if (content.growing === undefined) {
-      // It must not fill the staging area before its first parts can go.
-      if (content.room < Math.min(streamedFrom, this.#options.room.limit / 2)) return
+      // It must not fill the staging area before its first parts can go, alone or with others.
+      const { room } = this.#options
+      if (content.room < (room.isShort ? firstPartSize : streamedFrom)) return
       content.growing = new GrowingUpload(this.#options.ids.next(), this.#growingOptions(content, file))
     }
     content.growing.grow(content.frontier)
