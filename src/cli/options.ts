@@ -86,7 +86,8 @@ export const stateDirFlag = {
   'state-dir': {
     type: 'string',
     requiresArg: true,
-    describe: 'where this server keeps who it is: /var/lib/jbfs, or ~/.local/state/jbfs',
+    describe:
+      'where this server keeps who it is, and what is not published yet: /var/lib/jbfs, or ~/.local/state/jbfs',
   },
 } as const satisfies Record<string, Options>
 

@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { formatByteSize } from '../base/byte-size.ts'
 import { messageOf } from '../base/errors.ts'
 import { askToPublish } from '../daemon/control-socket.ts'
 import { CliError } from './errors.ts'
+import { amountText } from './maintenance/counts.ts'
 import { askMount } from './mounts.ts'
 import { ProgressLine } from './progress-line.ts'
 
@@ -23,7 +23,7 @@ export async function publishAndWait(socket: string): Promise<void> {
       await delay(lookInterval, undefined, { signal: ended.signal }).catch(() => {})
       const { files = 0, bytes = 0 } = (await askMount(socket))?.writing ?? {}
       if (!ended.signal.aborted)
-        line.show(() => `storing what was written: ${files} files left, ${formatByteSize(bytes)}`)
+        line.show(() => `storing what was written: ${amountText({ count: files, bytes }, 'file')} left`)
     }
   }
   try {
@@ -32,9 +32,10 @@ export async function publishAndWait(socket: string): Promise<void> {
     const { files = 0, bytes = 0, failures = [] } = (await askMount(socket))?.writing ?? {}
     const [first] = failures
     const why = first === undefined ? messageOf(error) : `${first.snapshot}: ${first.error}`
+    const left = files === 0 ? '' : ` (not stored: ${amountText({ count: files, bytes }, 'file')})`
     throw new CliError(
       'not-published',
-      `not all that was written is published (${files} files, ${formatByteSize(bytes)} are not stored): ${why}; it is kept, and tried again`,
+      `not all that was written is published${left}: ${why}; it is kept, and tried again`,
       { cause: error },
     )
   }

@@ -1,4 +1,4 @@
-import { parseSnapshotName } from '../destination/layout.ts'
+import { isOwnFolder, ownerKey, parseSnapshotName } from '../destination/layout.ts'
 import { FuseError } from '../fuse/errno.ts'
 import type {
   AllocateKind,
@@ -184,6 +184,7 @@ export class SnapshotChanges implements ChangeOperations {
     const wanted = withType(asked, FileType.folder)
     if (slotOf(parent) !== 0) return this.#make(parent, name, wanted, context)
     this.#options.check()
+    refuseName(name)
     const { tree, snapshots, reading } = this.#options
     const { uid, gid, signal } = context
     return then(tree.listing(tree.folder(parent), { signal }), ({ children }) => {
@@ -258,9 +259,8 @@ export class SnapshotChanges implements ChangeOperations {
   }
 
   rename(from: Place, to: Place, how: RenameKind, context: ChangeContext): MaybePromise<void> {
-    if (slotOf(from.parent) === 0 && from.parent === to.parent) return this.#renameSnapshot(from, to, context)
-    if (slotOf(from.parent) !== slotOf(to.parent) || slotOf(from.parent) === 0)
-      throw new ChangeError('other-snapshot')
+    if (slotOf(from.parent) === 0) return this.#renameSnapshot(from, to, context)
+    if (slotOf(from.parent) !== slotOf(to.parent)) throw new ChangeError('other-snapshot')
     return then(this.#writable(from.parent, context), (working) => {
       const place = ({ parent, name }: Place): { parent: Ino; name: FileName } => ({
         parent: inoOf(parent),
@@ -334,8 +334,10 @@ export class SnapshotChanges implements ChangeOperations {
     const { children } = await tree.listing(tree.folder(parent), context)
     const target = children.get(name)?.target
     if (target === undefined) throw new ChangeError('no-name')
-    // Only snapshots can have another name, and only that of a snapshot.
-    if (!('slot' in target) || number === undefined) throw new ChangeError('other-snapshot')
+    // EXDEV, which makes mv(1) copy, is for what can be copied: a whole repository would be stored anew before that fails.
+    if (!('slot' in target)) throw new ChangeError('bad-place')
+    if (parent !== to.parent) throw new ChangeError('other-snapshot')
+    if (number === undefined) throw new FuseError('EINVAL')
     if (children.has(to.name)) throw new ChangeError('name-taken')
     await this.#writable(nodeidOf(target.slot, rootIno), context)
     const { repository, entry } = target
@@ -537,6 +539,15 @@ function withType({ mode, umask }: AskedMode, type: number): AskedMode {
 
 function masked({ mode, umask }: AskedMode): number {
   return mode & ~umask
+}
+
+/**
+ * Above snapshots. Who lists a folder takes `files/` and `export/` in it for a repository's own and looks into neither, so that nobody would see a snapshot that is
+ * published below them; and what is called like a snapshot with a wrong number is not meant to be a folder of the destination.
+ */
+function refuseName(name: string): void {
+  if (isOwnFolder(name) || name === ownerKey) throw new ChangeError('bad-place')
+  if (/^snap\.\d+$/.test(name) && parseSnapshotName(name) === undefined) throw new FuseError('EINVAL')
 }
 
 function holdsForeign(children: Listing['children']): boolean {

@@ -5,7 +5,7 @@ import type { Ino } from '../snapshot/tree.ts'
 import type { ObjectStore } from '../store/object-store.ts'
 import { account, type Content } from './content.ts'
 import { GrowingRows, type GrowingState } from './growing-rows.ts'
-import { GrowingUpload, type GrowingUploadOptions } from './growing-upload.ts'
+import { firstPartSize, GrowingUpload, type GrowingUploadOptions } from './growing-upload.ts'
 import type { StagedFile } from './staged-file.ts'
 import type { StagingResources } from './staging-resources.ts'
 import type { WorkingTree } from './working-tree.ts'
@@ -53,8 +53,8 @@ export class GrowingContents {
     content.frontier = Math.max(content.frontier, end)
     if (!isStreamed || writers === 0 || file === undefined) return
     if (content.growing === undefined) {
-      // It must not fill the staging area before its first parts can go.
-      if (content.room < Math.min(streamedFrom, this.#options.room.limit / 2)) return
+      // It must not fill the staging area before its first parts can go, alone or with others.
+      if (content.room < (this.#options.room.isShort ? firstPartSize : streamedFrom)) return
       content.growing = new GrowingUpload(this.#options.ids.next(), this.#uploadOptions(content, file))
     }
     content.growing.grow(content.frontier)

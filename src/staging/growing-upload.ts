@@ -54,7 +54,7 @@ export interface GrownContent {
 }
 
 /** Bytes of the first parts. An object has at most 10,000: the thousand after them are twice as large, and so on, which is enough for the 5 TiB of S3. */
-const firstPartSize = 16 << 20
+export const firstPartSize = 16 << 20
 const partsOfASize = 1000
 const concurrency = 8
 /** Milliseconds before parts that could not be sent are tried again, doubled up to the largest. */

@@ -62,6 +62,7 @@ export class WorkingSnapshot implements WritableSnapshot, AsyncDisposable {
   /** Inodes without a name that the kernel knows no more, while their content is still on its way. */
   readonly #forgotten = new Set<Ino>()
   #publishing: Promise<void> | undefined
+  #publishFailure: unknown
 
   private constructor(options: WorkingSnapshotOptions, database: DatabaseSync) {
     const state = readWorkingState(database)
@@ -343,6 +344,11 @@ export class WorkingSnapshot implements WritableSnapshot, AsyncDisposable {
     return this.#staged.isGrowing
   }
 
+  /** What the last publish failed with; undefined when it did not. */
+  get publishFailure(): unknown {
+    return this.#publishFailure
+  }
+
   async publish(options: Abortable): Promise<void> {
     // One that is under way may have begun before what the caller has done.
     await this.#alone(() => this.#publishChanges(), options)
@@ -435,9 +441,11 @@ export class WorkingSnapshot implements WritableSnapshot, AsyncDisposable {
       this.tree.sync()
       renameSync(join(folder, putName), join(folder, manifestName))
       logger.info({ snapshot: repository + entry.name, ...totals }, 'published')
+      this.#publishFailure = undefined
       onPublished(entry)
     } catch (error) {
-      throw stagingFault(error)
+      this.#publishFailure = stagingFault(error)
+      throw this.#publishFailure
     } finally {
       await rm(indexPath, { force: true })
     }

@@ -45,7 +45,14 @@ export interface PendingTotals {
   readonly bytes: number
   /** Snapshots with changes that readers do not see. */
   readonly snapshots: number
-  readonly failures: readonly { readonly snapshot: string; readonly inode: number; readonly error: string }[]
+  readonly failures: readonly PendingFailure[]
+}
+
+/** What a file could not be stored for, or, without an inode, a snapshot not be published. */
+export interface PendingFailure {
+  readonly snapshot: string
+  readonly inode?: number
+  readonly error: string
 }
 
 /** When snapshots are published by themselves, in milliseconds. */
@@ -188,7 +195,7 @@ export class WorkingSnapshots implements WritableSnapshots, AsyncDisposable {
   }
 
   pending(): PendingTotals {
-    const failures: { snapshot: string; inode: number; error: string }[] = []
+    const failures: PendingFailure[] = []
     let files = 0
     let bytes = 0
     let snapshots = 0
@@ -200,6 +207,10 @@ export class WorkingSnapshots implements WritableSnapshots, AsyncDisposable {
         if (failure !== undefined)
           failures.push({ snapshot: nameOf(working), inode: ino, error: messageOf(failure) })
       }
+      const { publishFailure } = working
+      // It fails with the fault of a file, too.
+      if (publishFailure !== undefined && !failures.some(({ snapshot }) => snapshot === nameOf(working)))
+        failures.push({ snapshot: nameOf(working), error: messageOf(publishFailure) })
     }
     return { files, bytes, snapshots, failures }
   }

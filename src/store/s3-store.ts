@@ -9,6 +9,7 @@ import {
 } from '@aws-sdk/client-s3'
 import type { Abortable } from '../base/abort.ts'
 import { batchesOf } from '../base/batches.ts'
+import { JbfsError } from '../base/errors.ts'
 import { Semaphore } from '../base/semaphore.ts'
 import { answerDate, recordDate } from './answer-date.ts'
 import { StoreError } from './errors.ts'
@@ -310,6 +311,8 @@ export class S3Store implements ObjectStore {
 
   #failed(error: unknown, what: string, signal: AbortSignal | undefined): unknown {
     if (signal?.aborted) return signal.reason
+    // The guard's, which no server has answered.
+    if (error instanceof JbfsError) return error
     const { advise } = this.#options
     return s3Error(error, { store: this.description, server: this.#requests.server, advise }, what)
   }

@@ -289,6 +289,30 @@ writeTest('where something else writes, no snapshot is begun', async (t, { desti
   t.deepEqual(await readdir(join(destination, 'vendor')), ['snap.1'])
 })
 
+writeTest('no folder is made of which readers would know nothing', async (t, { repository, mount }) => {
+  for (const name of ['files', 'files03', 'export', 'jetbackup.owner'])
+    for (const folder of [mount.path, repository])
+      await t.throwsAsync(mkdir(join(folder, name)), { code: 'EPERM' }, name)
+  for (const name of ['snap.0', 'snap.01', 'snap.99999999999'])
+    await t.throwsAsync(mkdir(join(repository, name)), { code: 'EINVAL' }, name)
+  t.deepEqual(await readdir(repository), [])
+  await mkdir(join(repository, 'snap.1/files'), { recursive: true })
+})
+
+writeTest('mv copies no repository because it cannot have another name', async (t, scene) => {
+  const { repository, mount } = scene
+  await mkdir(join(repository, 'snap.1'))
+  const denied = { code: 'EPERM' }
+  await t.throwsAsync(rename(repository, join(mount.path, 'client')), denied)
+  await mkdir(join(mount.path, 'others'))
+  await t.throwsAsync(rename(repository, join(mount.path, 'others/customer')), denied)
+  await t.throwsAsync(rename(join(repository, 'snap.1'), join(repository, 'first')), { code: 'EINVAL' })
+  await t.throwsAsync(rename(join(repository, 'snap.1'), join(mount.path, 'others/snap.1')), {
+    code: 'EXDEV',
+  })
+  t.deepEqual(await readdir(repository), ['snap.1'])
+})
+
 async function until(isSo: () => Promise<boolean>): Promise<void> {
   while (!(await isSo())) await delay(50)
 }

@@ -72,6 +72,22 @@ test('a file that is larger than the staging area goes through it', async (t) =>
   await isStored(t, prepared, bytes)
 })
 
+test('several that together are larger than the staging area go through it, too', async (t) => {
+  const limit = 64 * piece
+  const { snapshot, file, room, store } = await oneFile(t, limit)
+  const files = [file, ...['g', 'h'].map((name) => addFile(snapshot.tree, name))]
+  for (const other of files.slice(1)) snapshot.opened(other, true)
+  const bytes = contentOf(50 * piece)
+  await Promise.all(files.map((each) => write(snapshot, each, bytes)))
+  for (const each of files) snapshot.closed(each, true)
+  await until(() => files.every((each) => snapshot.stateOf(each) === 'stored'))
+  for (const each of files) {
+    const { object } = snapshot.tree.inode(each) as Inode
+    t.true(store.objects.get(object?.key as string)?.equals(bytes))
+  }
+  t.is(room.used, 0)
+})
+
 test('while it is written its parts go up already, and what is written over is sent anew', async (t) => {
   const prepared = await oneFile(t)
   const { snapshot, file, store } = prepared

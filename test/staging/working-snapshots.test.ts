@@ -163,6 +163,26 @@ test('what fails to be published is told of, and tried again', async (t) => {
   t.deepEqual(snapshots.pending(), { files: 0, bytes: 0, snapshots: 0, failures: [] })
 })
 
+test('what keeps a snapshot from being published is told of where all its files are stored', async (t) => {
+  const { open, store } = await destination(t)
+  await using snapshots = await open()
+  const snapshot = snapshots.begin(repository, 1, top)
+  store.before = (call) => {
+    if (call === 'put') throw new StoreError('access-denied', 'not today')
+  }
+  await t.throwsAsync(snapshots.publish(), { code: 'access-denied' })
+  t.deepEqual(snapshots.pending(), {
+    files: 0,
+    bytes: 0,
+    snapshots: 1,
+    failures: [{ snapshot: `${repository}snap.1`, error: 'not today' }],
+  })
+  store.before = () => {}
+  await snapshot.publish({})
+  addFile(snapshot.tree, 'f')
+  t.deepEqual(snapshots.pending(), { files: 0, bytes: 0, snapshots: 1, failures: [] })
+})
+
 test('a removed one is gone for all, here and in the store', async (t) => {
   const { open, store, announced, folder } = await destination(t)
   await using snapshots = await open()

@@ -1,6 +1,7 @@
 import { closeSync, openSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import test from 'ava'
+import { JbfsError } from '../../src/base/errors.ts'
 import { flock } from '../../src/base/libc.ts'
 import { DirectoryStore } from '../../src/store/directory-store.ts'
 import { objectKey, type WriteGuard } from '../../src/store/object-store.ts'
@@ -17,7 +18,7 @@ function gate(): { readonly guard: WriteGuard; shut: () => void } {
   let isOpen = true
   return {
     guard: () => {
-      if (!isOpen) throw new Error('shut')
+      if (!isOpen) throw new JbfsError('shut', 'shut')
     },
     shut: () => {
       isOpen = false
@@ -62,8 +63,10 @@ test('S3: what the guard refuses never reaches the server, over a kept connectio
   shut()
   using fresh = open()
   for (const store of [kept, fresh]) {
-    await t.throwsAsync(store.put(late, Buffer.from('late')))
-    await t.throwsAsync(store.delete([old]))
+    // Its own words, and none of a server that fails: what a lease was lost for is not tried again.
+    await t.throwsAsync(store.put(late, Buffer.from('late')), { code: 'shut' })
+    await t.throwsAsync(store.delete([old]), { code: 'shut' })
+    await t.throwsAsync(store.head(old), { code: 'shut' })
   }
   t.deepEqual(server.take(), [])
   t.truthy(await kept.get(old), 'reading goes on')

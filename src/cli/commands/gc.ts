@@ -97,6 +97,6 @@ function refuseUnpublished(given: Destination, stateDir: string): void {
   if (unpublished !== undefined)
     throw new DestinationError(
       'in-use',
-      `this server has written to ${unpublished} what is not published yet: mount it with --read-write and unmount it, then collect`,
+      `this server has written to ${unpublished} what may not be published yet: unmount it where it is mounted with --read-write, or mount it so and unmount it, then collect`,
     )
 }

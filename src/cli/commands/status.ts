@@ -2,6 +2,7 @@ import type { ArgumentsCamelCase, Argv, CommandModule, InferredOptionTypes } fro
 import { formatByteSize } from '../../base/byte-size.ts'
 import type { MountStatus } from '../../daemon/status.ts'
 import { CliError } from '../errors.ts'
+import { amountText, counted } from '../maintenance/counts.ts'
 import { canonicalMountpoint } from '../mountpoint.ts'
 import { type JbfsMount, jbfsMounts } from '../mounts.ts'
 import { jsonFlag } from '../options.ts'
@@ -80,7 +81,7 @@ function rowsOf(status: MountStatus): string[][] {
 
 function writingText({ files, bytes, snapshots, failures }: NonNullable<MountStatus['writing']>): string {
   if (snapshots === 0) return 'all is published'
-  const left = `${snapshots} snapshots are not published, ${files} files not stored (${formatByteSize(bytes)})`
+  const left = `${counted(snapshots, 'snapshot')} not published, ${amountText({ count: files, bytes }, 'file')} not stored`
   const [first] = failures
   return first === undefined ? left : `${left}; ${printable(`${first.snapshot}: ${first.error}`)}`
 }
@@ -88,7 +89,7 @@ function writingText({ files, bytes, snapshots, failures }: NonNullable<MountSta
 /** `{ hits: 3, bytesRead: 2048 }` as `hits 3, bytes read 2.0 KiB`; what is nested goes by its path. Zeros are left out. */
 function summary(counts: object): string {
   const parts = Object.entries(counts).flatMap(([name, value]: [string, unknown]) => {
-    const title = /^[A-Z_]+$/.test(name)
+    const title = /^[A-Z\d_]+$/.test(name)
       ? name
       : name.replaceAll(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`)
     if (typeof value === 'object' && value !== null) {
