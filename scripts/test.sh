@@ -4,6 +4,9 @@
 cd "$(dirname "$0")/.." || exit 1
 PATH="$PWD/node_modules/.bin:$PATH"
 export PATH
+# Hundreds of processes start from the same sources: each takes 0.3 s of CPU where the types have been taken off already, and 0.75 s else.
+NODE_COMPILE_CACHE="$PWD/node_modules/.cache/node-compile"
+export NODE_COMPILE_CACHE
 
 check() {
   echo "> $*"
