@@ -11,7 +11,7 @@ import type { Mapping } from './mapping.ts'
 import { rowsSql } from './rows-sql.ts'
 
 /** Milliseconds in all. The work on its rows goes on meanwhile, and counts too, so that it is no measure of the query. */
-const longestQuery = 3_600_000
+const longestQuery = 600_000
 
 export interface MaterialiseOptions {
   /** Of the mapping's databases, unpacked; in its order. */

@@ -12,6 +12,7 @@ interface Prepared extends AsyncDisposable {
   /** Of the objects of the repository, in the order of their names. */
   readonly objects: readonly string[]
   check(): Promise<TextResult>
+  snapshots(): Promise<TextResult>
 }
 
 /** A destination of this layout, and its mapping. */
@@ -30,6 +31,7 @@ async function prepare(layoutName: string, mapping = layoutMappings[layoutName] 
   return {
     objects,
     check: () => runJbfs(['check', destination, '--mapping', file, '--read-data=100', '--json']),
+    snapshots: () => runJbfs(['snapshots', destination, '--mapping', file, '--json']),
     [Symbol.asyncDispose]: () => folder[Symbol.asyncDispose](),
   }
 }
@@ -66,4 +68,18 @@ test('rows that a mapping leaves out are problems', async (t) => {
   t.is(code, 5)
   t.deepEqual(kindsIn({ code, stdout, stderr: '' }), ['left-out', 'left-out'])
   t.regex(stdout, /snap\.3: rows that are not understood: \d+, such as .* size is -1/)
+})
+
+test('a list of snapshots says which are shown by a mapping', async (t) => {
+  await using prepared = await prepare('paths')
+  const { code, stdout } = await prepared.snapshots()
+  t.is(code, 0)
+  const rows = JSON.parse(stdout) as { snapshot: string; state: string; reason: string | null }[]
+  t.deepEqual(
+    rows.map(({ snapshot, state, reason }) => [snapshot, state, reason]),
+    [
+      ['snap.3', 'mapped', null],
+      ['snap.4', 'mapped', null],
+    ],
+  )
 })

@@ -7,6 +7,7 @@ import { startLogging } from '../../daemon/logging.ts'
 import { parseSnapshotName } from '../../destination/layout.ts'
 import { type Destination, formatDestination } from '../../destination/parse-destination.ts'
 import { pathIn, placeAt } from '../../destination/split-repository.ts'
+import { withMapping } from '../../foreign/mapped-snapshot.ts'
 import { type CatalogEntry, listSnapshots } from '../../snapshot/catalog.ts'
 import { type ObjectReader, objectKey } from '../../store/object-store.ts'
 import { refuseMissingProfile } from '../aws-profile.ts'
@@ -18,8 +19,10 @@ import { formatTable, print, printable } from '../output.ts'
 import { tellPassedOver } from '../passed-over.ts'
 import { findRepositories, passingOver } from '../repositories.ts'
 import { typedDestination } from '../typed-destination.ts'
+import { mappingFlag, typedMapping } from '../typed-mapping.ts'
 
 const snapshotsFlags = {
+  ...mappingFlag,
   ...jsonFlag,
   ...logLevelFlag,
   ...storeFlags,
@@ -50,7 +53,7 @@ interface SnapshotRow {
   readonly files: number | null
   /** Bytes of all files. */
   readonly size: number | null
-  readonly state: 'ok' | 'foreign' | 'damaged'
+  readonly state: 'ok' | 'mapped' | 'foreign' | 'damaged'
   /** What is wrong; null when nothing is. */
   readonly reason: string | null
 }
@@ -63,6 +66,7 @@ const repositoriesAtOnce = 8
 
 async function runSnapshots(args: ArgumentsCamelCase<SnapshotsArguments>): Promise<void> {
   const parsed = typedDestination(args.destination, args)
+  const mapping = typedMapping(parsed, args.mapping)
   refuseMissingProfile(parsed, process.env)
   const { openDestination } = await import('../../destination/destination.ts')
   const { logger } = startLogging({ level: args['log-level'] ?? 'error', readable: true })
@@ -71,7 +75,7 @@ async function runSnapshots(args: ArgumentsCamelCase<SnapshotsArguments>): Promi
   const { place, snapshot } = placeOf(parsed)
   using destination = openDestination(place, { logger })
   const { reader } = destination
-  const rows = await snapshotRows(reader, { signal, snapshot })
+  const rows = await snapshotRows(reader, { signal, snapshot, isMapped: mapping !== undefined })
   // What could not be looked at has been told, and may be there.
   if (rows.length === 0 && process.exitCode === undefined)
     await refuseAbsent(parsed, snapshot, reader, { signal })
@@ -107,10 +111,16 @@ async function refuseAbsent(
   throw new CliError('nothing-there', `there is no repository or folder ${text}`)
 }
 
-/** `snapshot`: only that one, of a repository that is the destination itself. */
+interface Asked extends Abortable {
+  /** Only that one, of a repository that is the destination itself. */
+  readonly snapshot: string | undefined
+  /** There is a mapping for what something else wrote. */
+  readonly isMapped: boolean
+}
+
 async function snapshotRows(
   reader: ObjectReader,
-  { signal, snapshot }: Abortable & { readonly snapshot: string | undefined },
+  { signal, snapshot, isMapped }: Asked,
 ): Promise<SnapshotRow[]> {
   const places = new Semaphore(repositoriesAtOnce)
   const repositories =
@@ -118,7 +128,8 @@ async function snapshotRows(
   const rows = repositories.map(async (repository) => {
     using _place = await places.acquire({ signal })
     const rows = await passingOver(tellPassedOver.onRefusal, async () => {
-      const entries = await listSnapshots(reader, repository, { signal })
+      const listed = await listSnapshots(reader, repository, { signal })
+      const entries = isMapped ? withMapping(listed) : listed
       const asked = entries.filter(({ name }) => snapshot === undefined || name === snapshot)
       return Promise.all(asked.map((entry) => rowOf(reader, repository, entry, { signal })))
     })
@@ -142,9 +153,14 @@ async function rowOf(
     created: manifest && manifest.created !== 0 ? new Date(manifest.created * 1000).toISOString() : null,
     files: totals?.files ?? null,
     size: totals?.bytes ?? null,
-    state: reason === null ? 'ok' : problem?.code === 'foreign' ? 'foreign' : 'damaged',
+    state: stateOf(entry, reason),
     reason,
   }
+}
+
+function stateOf({ manifest, problem }: CatalogEntry, reason: string | null): SnapshotRow['state'] {
+  if (reason !== null) return problem?.code === 'foreign' ? 'foreign' : 'damaged'
+  return manifest?.jbfs === undefined ? 'mapped' : 'ok'
 }
 
 /** The vendor's manifest has counts for each item, where it has them. */
