@@ -472,8 +472,10 @@ export class SnapshotChanges implements ChangeOperations {
     if (known !== undefined && (working.tree.inode(inoOf(known))?.nlink ?? 0) > 0)
       return working.tree.link(inoOf(known), parent, name)
     const staged = from.working?.stagedContent(inoOf(nodeid))
-    // What is not here any more becomes an object first.
-    const whole = staged?.begins ? from.working?.store(inoOf(nodeid), context) : undefined
+    const size = from.openedTree?.inode(inoOf(nodeid))?.size ?? 0
+    // What is not here any more becomes an object first, and what would take long to copy.
+    const isStored = staged !== undefined && (staged.begins > 0 || size > largestCopy)
+    const whole = isStored ? from.working?.store(inoOf(nodeid), context) : undefined
     const tree = then(whole, () => from.tree(context))
     return then(tree, (tree) => {
       const inode = tree.inode(inoOf(nodeid))

@@ -62,6 +62,7 @@ export class WorkingSnapshot implements WritableSnapshot, AsyncDisposable {
   /** Inodes without a name that the kernel knows no more, while their content is still on its way. */
   readonly #forgotten = new Set<Ino>()
   #publishing: Promise<void> | undefined
+  #isRetired = false
   #publishFailure: unknown
 
   private constructor(options: WorkingSnapshotOptions, database: DatabaseSync) {
@@ -375,6 +376,7 @@ export class WorkingSnapshot implements WritableSnapshot, AsyncDisposable {
   }
 
   async #publishChanges(): Promise<void> {
+    if (this.#isRetired) throw new ChangeError('no-name')
     if (!this.isPublished) await this.#publish()
   }
 
@@ -395,15 +397,21 @@ export class WorkingSnapshot implements WritableSnapshot, AsyncDisposable {
     }
   }
 
-  /** Resolves when no publish is under way. */
-  async settled(): Promise<void> {
+  /** It is being removed: resolves when no publish is under way, and none begins any more. */
+  async retire(): Promise<void> {
+    this.#isRetired = true
     await this.#publishing?.catch(() => {})
+  }
+
+  /** Its removal has failed. */
+  reinstate(): void {
+    this.#isRetired = false
   }
 
   /** Stops what is under way; all stays in its folder. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#staged[Symbol.asyncDispose]()
-    await this.settled()
+    await this.#publishing?.catch(() => {})
     this.tree[Symbol.dispose]()
   }
 

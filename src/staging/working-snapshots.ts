@@ -182,11 +182,12 @@ export class WorkingSnapshots implements WritableSnapshots, AsyncDisposable {
     this.#snapshots.delete(key)
     try {
       // The manifest first: without it nobody looks for the index.
-      await working?.settled()
+      await working?.retire()
       if (entry.manifest !== undefined || working?.baseEtag !== undefined)
         await store.delete([manifestKey(repository, entry.number)])
       await store.delete([...indexKeys(repository, entry.number)])
     } catch (error) {
+      working?.reinstate()
       if (working !== undefined) this.#snapshots.set(key, working)
       throw error
     }

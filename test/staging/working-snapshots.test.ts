@@ -220,12 +220,15 @@ test('a renumbering whose answer is lost is found out to be done', async (t) => 
 test('one that is removed while it is being published does not come back', async (t) => {
   const { open, store, folder } = await destination(t)
   await using snapshots = await open()
-  snapshots.begin(repository, 1, top)
+  const snapshot = snapshots.begin(repository, 1, top)
   const gate = Promise.withResolvers<void>()
   let puts = 0
   store.before = (call) => (call === 'put' && puts++ === 1 ? gate.promise : undefined)
   const publishing = snapshots.publish()
   await until(() => puts === 2)
+  // Its turn comes after the removal has begun.
+  addFile(snapshot.tree, 'f')
+  const next = t.throwsAsync(snapshot.publish({}), { code: 'no-name' })
   const removing = snapshots.remove(repository, {
     number: 1,
     name: 'snap.1',
@@ -234,7 +237,7 @@ test('one that is removed while it is being published does not come back', async
     problem: undefined,
   })
   gate.resolve()
-  await Promise.all([publishing, removing])
+  await Promise.all([publishing, removing, next])
   t.deepEqual([...store.objects.keys()], [])
   t.deepEqual(readdirSync(folder), [])
 })
