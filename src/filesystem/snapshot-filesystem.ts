@@ -131,7 +131,7 @@ export class SnapshotFilesystem implements FuseOperations {
   getattr(nodeid: number, { signal }: RequestContext): MaybePromise<Attributes> {
     if (slotOf(nodeid) === 0) return { attr: this.#nodeAttr(this.#node(nodeid)), attrValid: briefly }
     const snapshot = this.#snapshot(nodeid)
-    if (this.#isRoot(snapshot, nodeid)) return { attr: this.#rootAttr(snapshot), attrValid: briefly }
+    if (this.#isRoot(snapshot, nodeid)) return this.#rootAttributes(snapshot)
     return then(this.#inode(nodeid, signal), ({ inode }) => ({
       attr: this.#attrOf(snapshot, inode),
       attrValid: forever,
@@ -302,7 +302,7 @@ export class SnapshotFilesystem implements FuseOperations {
     if (!(target instanceof MountedSnapshot))
       return { attr: this.#nodeAttr(target), attrValid: briefly, entryValid: briefly }
     if (count) target.remembered()
-    return { attr: this.#rootAttr(target), attrValid: briefly, entryValid: briefly }
+    return { ...this.#rootAttributes(target), entryValid: briefly }
   }
 
   #remember(snapshot: MountedSnapshot, inode: Inode): Entry {
@@ -328,6 +328,12 @@ export class SnapshotFilesystem implements FuseOperations {
 
   #ownEntry(file: Node | undefined): Entry | undefined {
     return file && { attr: this.#nodeAttr(file), attrValid: forever, entryValid: forever }
+  }
+
+  #rootAttributes(snapshot: MountedSnapshot): Attributes {
+    // Of what something else wrote they are others when its tree is open.
+    const isPreliminary = snapshot.entry.manifest?.jbfs === undefined && snapshot.openedTree === undefined
+    return { attr: this.#rootAttr(snapshot), attrValid: isPreliminary ? 0 : briefly }
   }
 
   /** The folder itself as the manifest tells, so that a repository can be listed without any index; where that does not, as its tree does when it is open. */

@@ -148,7 +148,8 @@ foreignTest('what inspects it, tries a mapping and checks with one only reads', 
 
 /** What rsync would change, of a snapshot that shows its manifest besides. */
 async function differencesOf(source: string, snapshot: string): Promise<string[]> {
-  // Its own attributes are known when it has been looked into.
+  // Its own attributes are known when it has been looked into, and not kept before.
+  await stat(snapshot)
   await readdir(snapshot)
   const args = [
     '-aHAXni',
