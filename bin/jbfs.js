@@ -4,11 +4,13 @@
 // biome-ignore lint/style/useNodejsImportProtocol: older versions do not know it
 import { spawn } from 'child_process'
 // biome-ignore lint/style/useNodejsImportProtocol: older versions do not know it
-import { existsSync, fstatSync } from 'fs'
+import { existsSync, fstatSync, mkdirSync } from 'fs'
 // biome-ignore lint/style/useNodejsImportProtocol: older versions do not know it
 import { createRequire } from 'module'
 // biome-ignore lint/style/useNodejsImportProtocol: older versions do not know it
-import { dirname, join } from 'path'
+import { homedir } from 'os'
+// biome-ignore lint/style/useNodejsImportProtocol: older versions do not know it
+import { dirname, isAbsolute, join } from 'path'
 // biome-ignore lint/style/useNodejsImportProtocol: older versions do not know it
 import { fileURLToPath } from 'url'
 
@@ -22,7 +24,10 @@ if (Number.parseInt(process.versions.node, 10) >= neededVersion) {
     .map((path) => new URL(path, import.meta.url))
     .find((url) => existsSync(fileURLToPath(url)))
   if (main === undefined) stop('the package is incomplete: it has no dist/main.js; install it again')
-  else import(main.href)
+  else {
+    useCompileCache()
+    import(main.href)
+  }
 } else {
   const node = bundledNode()
   if (node === undefined)
@@ -31,6 +36,20 @@ if (Number.parseInt(process.versions.node, 10) >= neededVersion) {
         'or jbfs with its optional dependencies (npm install --include=optional)',
     )
   else runWith(node)
+}
+
+/** What was compiled once is not compiled again: a start takes a third of the CPU. Only in a folder of our own, as what lies there is run. */
+function useCompileCache() {
+  const { HOME, XDG_CACHE_HOME } = process.env
+  const users = isAbsolute(XDG_CACHE_HOME || '') ? XDG_CACHE_HOME : join(HOME || homedir(), '.cache')
+  // As in src/base/user-folders.ts.
+  const folder = process.getuid() === 0 ? '/var/cache/jbfs' : join(users, 'jbfs')
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 })
+    createRequire(import.meta.url)('module').enableCompileCache(join(folder, 'node'))
+  } catch (_) {
+    // It goes without.
+  }
 }
 
 /** The Node.js of the optional packages, wherever npm has put them: beside this package, inside it, or in a folder above. */
