@@ -2,7 +2,7 @@ import { existsSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { type Abortable, orAborted } from '../base/abort.ts'
-import { messageOf } from '../base/errors.ts'
+import { codeOf, messageOf } from '../base/errors.ts'
 import { CacheError } from '../cache/errors.ts'
 import { type ContentStore, extentsOf } from '../snapshot/content-store.ts'
 import { ChangeError } from '../snapshot/errors.ts'
@@ -73,7 +73,8 @@ export class StagedContents implements Reliever {
   get isRelieving(): boolean {
     return [...this.#contents.values()].some((content) => {
       const { held, upload, isTrying, growing } = content
-      if (isLost(content)) return false
+      // What cannot be stored for want of room makes none.
+      if (isLost(content) || codeOf(content.failure) === 'staging-full') return false
       return held !== undefined || upload !== undefined || isTrying || growing?.isUnderWay === true
     })
   }

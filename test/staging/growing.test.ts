@@ -2,8 +2,10 @@ import { createHash, randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
+import { ChangeError } from '../../src/snapshot/errors.ts'
 import type { Ino, Inode } from '../../src/snapshot/tree.ts'
 import type { StagedFile } from '../../src/staging/staged-file.ts'
+import { StagingRoom } from '../../src/staging/staging-room.ts'
 import type { WorkingSnapshot } from '../../src/staging/working-snapshot.ts'
 import { StoreError } from '../../src/store/errors.ts'
 import { addFile, type Staging, staging, turn, until } from './working.ts'
@@ -285,11 +287,16 @@ test('a process that dies when the object has appeared, and before it knew, is g
   const { snapshot, file, store } = prepared
   const bytes = contentOf(100 * piece)
   await write(snapshot, file, bytes)
-  store.after = (call) => (call === 'complete' ? new Promise(() => {}) : undefined)
+  // The one before never hears of it, until all is over.
+  const dead = Promise.withResolvers<void>()
+  t.teardown(dead.resolve)
+  store.after = (call) => (call === 'complete' ? dead.promise : undefined)
   snapshot.closed(file, true)
   await until(() => store.objects.size === 1)
   store.after = () => {}
-  const again = { ...prepared, snapshot: prepared.recover() as WorkingSnapshot }
+  // Its room is its own, as the other one is as good as dead.
+  const room = new StagingRoom(1 << 30)
+  const again = { ...prepared, snapshot: prepared.recover() as WorkingSnapshot, room }
   again.snapshot.opened(file, true)
   await isStored(t, again, bytes)
 })
@@ -417,4 +424,20 @@ test('what is stopped touches its file no more, whatever is under way', async (t
   await stopping
   for (let i = 0; i < 10; i++) await turn()
   t.pass()
+})
+
+test('nobody waits for what cannot be stored because the disk is full', async (t) => {
+  const prepared = await oneFile(t, 64 * piece)
+  const { snapshot, file, store } = prepared
+  store.before = (call) => {
+    if (call === 'put') throw new ChangeError('staging-full', 'the disk of the state folder is full')
+  }
+  await write(snapshot, file, contentOf(30 * piece))
+  snapshot.closed(file, true)
+  const other = addFile(snapshot.tree, 'other')
+  snapshot.opened(other, true)
+  for (let at = 33; at >= 0; at--) await snapshot.write(other, at * piece, noise.subarray(0, piece), false)
+  await t.throwsAsync(async () => snapshot.write(other, 34 * piece, noise.subarray(0, piece), false), {
+    code: 'staging-full',
+  })
 })

@@ -1,5 +1,7 @@
 import { type Change, changed, differenceOf, isPartOfWrite, type State, textOf } from './model.ts'
 
+const keptWrites = 200
+
 /**
  * All states that a snapshot has had, in order: after each change that was acknowledged, and after those that were under way and may have been done. A published
  * state must be one of them, and never an older one than the last that was seen.
@@ -9,6 +11,8 @@ export class History {
   /** The change under way, which may be done or not. */
   #begun: Change | undefined
   readonly #numbers = new Map<string, number[]>()
+  /** The last writes, with what there was before, and their numbers. */
+  readonly #writes: { readonly before: State; readonly change: Change; readonly number: number }[] = []
   #last = 0
   /** Publishes that were acknowledged: whoever looks later sees this state, or a later one. */
   readonly #published: { readonly number: number; readonly at: number }[] = []
@@ -29,7 +33,11 @@ export class History {
 
   begin(change: Change): void {
     this.#begun = change
-    this.#note(changed(this.#state, change))
+    const before = this.#state
+    this.#note(changed(before, change))
+    if (change.kind !== 'write') return
+    this.#writes.push({ before, change, number: this.#last })
+    if (this.#writes.length > keptWrites) this.#writes.shift()
   }
 
   done(): void {
@@ -75,6 +83,11 @@ export class History {
     const numbers = this.#numbers.get(textOf(seen)) ?? []
     const number = numbers.find((number) => number >= least)
     if (number !== undefined) return number
+    // The kernel sends a write(2) in pieces where it finds a page missing, and a publish may come between two of them.
+    const torn = this.#writes.find(
+      (write) => write.number >= least && isPartOfWrite(write.before, write.change, seen),
+    )
+    if (torn !== undefined) return torn.number
     const what = numbers.length === 0 ? 'a mixture' : `the past: state ${numbers}, after ${least}`
     throw new Error(`readers see ${what}; what differs from now:\n${differenceOf(this.#state, seen)}`)
   }
