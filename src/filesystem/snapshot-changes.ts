@@ -17,6 +17,7 @@ import type {
 } from '../fuse/operations.ts'
 import { ChangeError } from '../snapshot/errors.ts'
 import { rootIno } from '../snapshot/schema.ts'
+import { withoutSetuid } from '../snapshot/setuid.ts'
 import { type FileName, type Ino, type Inode, isOwn } from '../snapshot/tree.ts'
 import type { MadeInode, WritableSnapshot, WritableSnapshots } from '../snapshot/writable-tree.ts'
 import { Adopted } from './adopted.ts'
@@ -53,9 +54,6 @@ const capability = 'security.capability'
 /** Of one copy_file_range(2): who wants more asks again. */
 const largestCopy = 16 << 20
 const copyPiece = 1 << 20
-const setuid = 0o4000
-const setgid = 0o2000
-const groupExecute = 0o010
 
 /** What changes the mounted destination: snapshots are begun, changed and removed, and all below them. */
 export class SnapshotChanges implements ChangeOperations {
@@ -408,7 +406,7 @@ export class SnapshotChanges implements ChangeOperations {
     let { mode } = changes
     if (changes.clearSetuid && !isFolder) {
       this.#dropCapability(working, ino)
-      mode ??= inode.mode & ~(setuid | (inode.mode & groupExecute ? setgid : 0))
+      mode ??= withoutSetuid(inode.mode)
     }
     if (changes.mode !== undefined) {
       const acl = working.tree.xattr(ino, aclXattr)

@@ -6,6 +6,7 @@ import { codeOf, messageOf } from '../base/errors.ts'
 import { CacheError } from '../cache/errors.ts'
 import { type ContentStore, extentsOf } from '../snapshot/content-store.ts'
 import { ChangeError } from '../snapshot/errors.ts'
+import { withoutSetuid } from '../snapshot/setuid.ts'
 import type { Ino, OwnInode } from '../snapshot/tree.ts'
 import type { AllocateKind, MaybePromise, StagedContent } from '../snapshot/writable-tree.ts'
 import type { ByteRange } from '../store/object-store.ts'
@@ -40,12 +41,10 @@ interface Change extends Abortable {
   readonly writesTo?: number | undefined
 }
 
-const setuid = 0o4000
-const setgid = 0o2000
-const groupExecute = 0o010
 /** Milliseconds before an upload that failed is tried again, doubled up to the largest: what is staged is never given up. */
 const firstPause = 1_000
 const largestPause = 60_000
+
 /**
  * Contents of a working snapshot on their way: changed in the staging folder, sent in the background once nobody has them open for writing, and then removed
  * there. What was written is never dropped: an upload that fails is tried again for ever.
@@ -586,9 +585,4 @@ export class StagedContents implements Reliever {
       throw error
     }
   }
-}
-
-/** As Linux does when who may not keep the bits changes a file: setgid without group execute is for locks, and stays. */
-function withoutSetuid(mode: number): number {
-  return mode & ~(setuid | (mode & groupExecute ? setgid : 0))
 }
