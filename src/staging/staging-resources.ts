@@ -3,6 +3,7 @@ import type { Semaphore } from '../base/semaphore.ts'
 import type { HashThread } from '../cache/hash-thread.ts'
 import type { ObjectIds } from '../snapshot/object-id.ts'
 import type { StagingRoom } from './staging-room.ts'
+import type { CheckpointThread } from './write-ahead-log.ts'
 
 /** What the contents of all working snapshots share. */
 export interface StagingResources {
@@ -13,5 +14,6 @@ export interface StagingResources {
   readonly memory: Semaphore
   readonly buffers: BufferPool
   readonly hashes: HashThread
+  readonly checkpoints: CheckpointThread
   readonly ids: ObjectIds
 }

@@ -29,6 +29,7 @@ import { stagingFault } from './staging-fault.ts'
 import type { StagingResources } from './staging-resources.ts'
 import { createWorkingTables, readWorkingState, type WorkingState, workingVersion } from './working-schema.ts'
 import { folderSize, WorkingTree } from './working-tree.ts'
+import { WriteAheadLog } from './write-ahead-log.ts'
 
 export interface WorkingSnapshotOptions {
   /** Of this snapshot alone. */
@@ -59,6 +60,7 @@ export class WorkingSnapshot implements WritableSnapshot, AsyncDisposable {
   readonly tree: WorkingTree
   readonly #options: WorkingSnapshotOptions
   readonly #staged: StagedContents
+  readonly #log: WriteAheadLog
   /** Inodes without a name that the kernel knows no more, while their content is still on its way. */
   readonly #forgotten = new Set<Ino>()
   #publishing: Promise<void> | undefined
@@ -71,10 +73,12 @@ export class WorkingSnapshot implements WritableSnapshot, AsyncDisposable {
     this.#options = options
     this.repository = state.repository
     this.#number = state.number
-    this.tree = new WorkingTree(database, state)
+    const { store, contents, resources, logger } = options
+    const path = join(options.folder, databaseName)
+    this.#log = new WriteAheadLog(database, { path, thread: resources.checkpoints, logger })
+    this.tree = new WorkingTree(database, state, () => this.#log.committed())
     const folder = join(options.folder, contentsName)
     mkdirSync(folder, { recursive: true, mode: 0o700 })
-    const { store, contents, resources, logger } = options
     const { tree, repository } = this
     this.#staged = new StagedContents({
       ...resources,
@@ -412,6 +416,7 @@ export class WorkingSnapshot implements WritableSnapshot, AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#staged[Symbol.asyncDispose]()
     await this.#publishing?.catch(() => {})
+    await this.#log[Symbol.asyncDispose]()
     this.tree[Symbol.dispose]()
   }
 

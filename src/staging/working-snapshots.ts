@@ -20,6 +20,7 @@ import { stagingFault } from './staging-fault.ts'
 import type { StagingResources } from './staging-resources.ts'
 import { StagingRoom } from './staging-room.ts'
 import { WorkingSnapshot, type WorkingSnapshotOptions } from './working-snapshot.ts'
+import { checkpointThread } from './write-ahead-log.ts'
 
 export interface WorkingSnapshotsOptions {
   /** Of this destination alone. */
@@ -97,6 +98,7 @@ export class WorkingSnapshots implements WritableSnapshots, AsyncDisposable {
       memory: new Semaphore(growingMemory),
       buffers: partBuffers(),
       hashes: new HashThread(),
+      checkpoints: checkpointThread(),
       ids: new ObjectIds(),
     }
   }
@@ -232,6 +234,7 @@ export class WorkingSnapshots implements WritableSnapshots, AsyncDisposable {
     }
     this.#snapshots.clear()
     await this.#resources.hashes[Symbol.asyncDispose]()
+    await this.#resources.checkpoints[Symbol.asyncDispose]()
   }
 
   async #discard(snapshot: WorkingSnapshot): Promise<void> {

@@ -51,10 +51,12 @@ export class WorkingTree implements WritableTree {
   #lastIno: number
   #lastPosition: number
   #changes: number
+  readonly #onCommit: () => void
 
   /** `database`: of a working snapshot, which is the tree's from now on. */
-  constructor(database: DatabaseSync, { repository, changes }: WorkingState) {
+  constructor(database: DatabaseSync, { repository, changes }: WorkingState, onCommit: () => void) {
     this.database = database
+    this.#onCommit = onCommit
     this.#reader = new IndexTree(database, repository, { isChanging: true })
     const largest = (sql: string): number => Number(database.prepare(sql).get()?.largest ?? 0)
     this.#lastIno = largest('SELECT max(ino) AS largest FROM inode')
@@ -400,9 +402,10 @@ export class WorkingTree implements WritableTree {
   /** All of it, or nothing. */
   #atOnce<T>(work: () => T): T {
     try {
-      this.database.exec('BEGIN IMMEDIATE')
+      this.#run('BEGIN IMMEDIATE')
       const result = work()
-      this.database.exec('COMMIT')
+      this.#run('COMMIT')
+      this.#onCommit()
       return result
     } catch (error) {
       if (this.database.isTransaction) this.database.exec('ROLLBACK')

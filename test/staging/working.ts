@@ -13,6 +13,7 @@ import type { StagingResources } from '../../src/staging/staging-resources.ts'
 import { StagingRoom } from '../../src/staging/staging-room.ts'
 import { WorkingSnapshot, type WorkingSnapshotOptions } from '../../src/staging/working-snapshot.ts'
 import type { WorkingTree } from '../../src/staging/working-tree.ts'
+import { checkpointThread } from '../../src/staging/write-ahead-log.ts'
 import { temporaryFolder } from '../snapshot/write-tree.ts'
 import { MemoryStore } from '../support/memory-store.ts'
 
@@ -48,6 +49,7 @@ export async function staging(
     memory: new Semaphore(growingMemory),
     buffers: partBuffers(),
     hashes: new HashThread(),
+    checkpoints: checkpointThread(),
     ids,
   }
   const published: CatalogEntry[] = []
@@ -62,6 +64,7 @@ export async function staging(
     store.before = () => {}
     for (const snapshot of made) await snapshot[Symbol.asyncDispose]().catch(() => {})
     await resources.hashes[Symbol.asyncDispose]()
+    await resources.checkpoints[Symbol.asyncDispose]()
   })
   const optionsAt = (name: string): WorkingSnapshotOptions => ({
     folder: join(folder, 'working', name),

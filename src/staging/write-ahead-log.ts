@@ -1,0 +1,83 @@
+import type { DatabaseSync } from 'node:sqlite'
+import { AnsweringThread } from '../base/answering-thread.ts'
+import { messageOf } from '../base/errors.ts'
+import type { Logger } from '../base/log.ts'
+import { workerUrl } from '../base/worker-url.ts'
+import { carryOver } from './checkpoint.ts'
+import type { CheckpointAnswer } from './checkpoint-worker.ts'
+
+export interface LogLimits {
+  /** Commits after which the log is carried over. */
+  readonly commits: number
+  /** Pages of 4 KiB in a log, from which on whoever writes carries the rest over itself: only a log of which nothing is left begins anew. */
+  readonly pages: number
+}
+
+/** Some megabytes, and 64 MiB. */
+const usualLimits: LogLimits = { commits: 512, pages: 16_384 }
+
+export type CheckpointThread = AnsweringThread<string, CheckpointAnswer>
+
+/** For the logs of all working snapshots. */
+export function checkpointThread(): CheckpointThread {
+  return new AnsweringThread(workerUrl('./checkpoint-worker', import.meta.url))
+}
+
+/**
+ * The write-ahead log of a working snapshot's database, which a thread carries over into it: that waits for the disk twice, and half of what it cost to add a small file
+ * went into it, with everybody waiting for a quarter of a second now and then. What was committed is safe with or without.
+ */
+export class WriteAheadLog implements AsyncDisposable {
+  readonly #database: DatabaseSync
+  readonly #path: string
+  readonly #thread: CheckpointThread
+  readonly #logger: Logger
+  readonly #limits: LogLimits
+  #commits = 0
+  #carrying: Promise<void> | undefined
+
+  /** `path`: of the database, which has a log, and no longer carries it over by itself. */
+  constructor(
+    database: DatabaseSync,
+    { path, thread, logger }: { path: string; thread: CheckpointThread; logger: Logger },
+    limits = usualLimits,
+  ) {
+    database.exec('PRAGMA wal_autocheckpoint = 0')
+    this.#database = database
+    this.#path = path
+    this.#thread = thread
+    this.#logger = logger
+    this.#limits = limits
+  }
+
+  /** To be called after each commit. */
+  committed(): void {
+    if (++this.#commits < this.#limits.commits || this.#carrying !== undefined) return
+    this.#commits = 0
+    this.#carrying = this.#carry().finally(() => {
+      this.#carrying = undefined
+    })
+  }
+
+  /** Resolves when nobody else uses the database. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#carrying
+  }
+
+  async #carry(): Promise<void> {
+    const answer = await this.#thread.ask(this.#path).catch((error: unknown) => ({ error }))
+    if ('error' in answer)
+      this.#logger.warn(
+        { path: this.#path, error: messageOf(answer.error) },
+        'a log could not be carried over',
+      )
+    // Of what the thread has carried over nothing is done twice.
+    if (!this.#database.isOpen || !('error' in answer || answer.pages > this.#limits.pages)) return
+    try {
+      carryOver(this.#database)
+    } catch (error) {
+      // The next time, then.
+      this.#logger.warn({ path: this.#path, error: messageOf(error) }, 'a log could not be carried over')
+    }
+  }
+}
