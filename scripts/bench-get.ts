@@ -13,7 +13,7 @@ import { formatTable } from '../src/cli/output.ts'
 import { objectKey } from '../src/store/object-store.ts'
 import { s3Defaults } from '../src/store/s3-options.ts'
 import { S3Store } from '../src/store/s3-store.ts'
-import { encodeKey, GetSigner } from '../src/store/sign-get.ts'
+import { encodeKey, RequestSigner } from '../src/store/sign-request.ts'
 import { startS3Server } from '../test/support/s3-server.ts'
 
 const objects = 200
@@ -43,12 +43,12 @@ const keys = Array.from({ length: objects }, (_, i) => objectKey(`files/${String
 for (const key of keys) await store.put(key, randomBytes(objectBytes))
 
 const agent = new Agent({ keepAlive: true, maxSockets: connections })
-const signer = new GetSigner(region)
+const signer = new RequestSigner(region)
 const url = new URL(endpoint)
 
 function overHttp(key: string): Promise<number> {
   const path = `/${bucket}/${encodeKey(key)}`
-  const headers = signer.sign(credentials, url.host, path, {})
+  const headers = signer.sign(credentials, { method: 'GET', host: url.host, path, headers: {} })
   return new Promise((resolve, reject) => {
     httpGet({ host: url.hostname, port: url.port, path, headers, agent }, (response) => {
       const pieces: Buffer[] = []

@@ -12,13 +12,14 @@ export function guardConnections<A extends Agent>(agent: A, guard: WriteGuard): 
   const create = agent.createConnection.bind(agent)
   agent.createConnection = (options, callback) => {
     // A connection by way of a proxy comes later.
-    const made = create(options, (error, stream) => callback?.(error, stream && guarded(stream, guard)))
-    return made && guarded(made, guard)
+    const made = create(options, (error, stream) => callback?.(error, stream && guardStream(stream, guard)))
+    return made && guardStream(made, guard)
   }
   return agent
 }
 
-function guarded(stream: Duplex, guard: WriteGuard): Duplex {
+/** The same of one connection, which does not stand yet. */
+export function guardStream(stream: Duplex, guard: WriteGuard): Duplex {
   guardWrites(stream, guard)
   const ask = (): void => {
     try {

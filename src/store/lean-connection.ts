@@ -1,9 +1,11 @@
 import { connect, type Socket } from 'node:net'
 import { type ConnectionOptions, connect as connectTls } from 'node:tls'
+import { guardStream } from './guarded-agent.ts'
+import type { WriteGuard } from './object-store.ts'
 
-/** The part of an HTTP answer that a GET of an object needs; the bytes lie in a buffer of their own. */
+/** The part of an HTTP answer that a request for an object needs; the bytes lie in a buffer of their own. */
 export interface LeanAnswer {
-  /** 200 and 206 bring what was asked for, any other a short text that says why not. */
+  /** 200 and 206 bring what was asked for, if anything was, any other a short text that says why not. */
   readonly status: number
   /** Lower-case names. */
   readonly headers: ReadonlyMap<string, string>
@@ -23,11 +25,15 @@ export interface LeanServer {
   readonly connectTimeout: number
   /** Milliseconds without a byte. */
   readonly responseTimeout: number
+  /** Asked before anything goes out. */
+  readonly guard?: WriteGuard | undefined
 }
 
 /** What is asked for, so that an answer is believed only as far as it fits. */
 export interface LeanRequest {
   readonly head: string
+  /** Goes behind the head; does not change until there is an answer. */
+  readonly body?: Buffer | undefined
   /** Bytes of the range in `head`; undefined when the whole object is asked for. */
   readonly rangeLength?: number | undefined
   /** Where the bytes are put if they fit. */
@@ -47,7 +53,7 @@ interface Exchange {
 }
 
 /**
- * One kept connection to an HTTP/1.1 server, for one GET at a time. The socket reads straight into the answer's own buffer: no stream, no
+ * One kept connection to an HTTP/1.1 server, for one request at a time. The socket reads straight into the answer's own buffer: no stream, no
  * pieces to join. Understands answers of a stated length; everything else is `NotPlain` and closes the connection.
  */
 export class LeanConnection {
@@ -72,6 +78,7 @@ export class LeanConnection {
       tls === undefined
         ? connect({ host, port, noDelay: true, onread })
         : connectTls({ ...tls, host, port, onread } as ConnectionOptions)
+    if (server.guard !== undefined) guardStream(this.#socket, server.guard)
     this.#socket.setTimeout(server.connectTimeout)
     this.#socket.on(tls === undefined ? 'connect' : 'secureConnect', () => {
       this.#connected = true
@@ -110,7 +117,14 @@ export class LeanConnection {
     if (this.#connected) this.#socket.setTimeout(this.#server.responseTimeout)
     return new Promise((resolve, reject) => {
       this.#exchange = { request, resolve, reject }
-      this.#socket.write(request.head, 'latin1')
+      const { head, body } = request
+      if (body === undefined) this.#socket.write(head, 'latin1')
+      else {
+        this.#socket.cork()
+        this.#socket.write(head, 'latin1')
+        this.#socket.write(body)
+        this.#socket.uncork()
+      }
     })
   }
 
@@ -164,7 +178,9 @@ export class LeanConnection {
       return
     }
     rest.copy(bytes)
-    if (parsed.headers.get('connection')?.toLowerCase() === 'close') this.#usable = false
+    const closes = parsed.headers.get('connection')?.toLowerCase() === 'close'
+    // What is left of a body that the server did not wait for would be taken for the next request.
+    if (closes || this.#socket.writableLength > 0) this.#usable = false
     this.#answer = { status: parsed.status, headers: parsed.headers, bytes, filled: rest.length }
   }
 

@@ -1,18 +1,20 @@
 import { isIP } from 'node:net'
 import type { SecureContext } from 'node:tls'
-import { LeanGet } from './lean-get.ts'
+import { LeanClient } from './lean-client.ts'
+import type { WriteGuard } from './object-store.ts'
 import type { S3StoreOptions } from './s3-options.ts'
 import type { S3Requests } from './s3-requests.ts'
 import { addressOf, hostOf } from './s3-route.ts'
 
-/** The lean way to the server that the SDK's requests go to, too. */
-export function leanGetOf(
+/** The lean way to the server that the SDK's requests go to, too; over connections that ask `guard` before anything goes out. */
+export function leanClientOf(
   options: S3StoreOptions,
   trust: SecureContext | undefined,
   requests: S3Requests,
-): LeanGet {
+  guard: WriteGuard | undefined,
+): LeanClient {
   const { region, verifyTls, connectTo, maxConnections, connectTimeout, responseTimeout } = options
-  return new LeanGet({
+  return new LeanClient({
     region,
     maxConnections,
     credentials: () => requests.credentials(),
@@ -33,6 +35,7 @@ export function leanGetOf(
         tls: route.isTls ? tls : undefined,
         connectTimeout,
         responseTimeout,
+        guard,
       }
     },
   })

@@ -11,7 +11,7 @@ import { Semaphore } from '../base/semaphore.ts'
 import { bucketOf, createClient } from './s3-client.ts'
 import type { S3StoreOptions } from './s3-options.ts'
 import { routeOf, type S3Route } from './s3-route.ts'
-import type { Credentials } from './sign-get.ts'
+import type { Credentials } from './sign-request.ts'
 
 /** Milliseconds for the one request that may take long: a server that keeps objects as files joins gigabytes of parts before it answers. */
 const completionTimeout = 600_000

@@ -13,8 +13,8 @@ import { JbfsError } from '../base/errors.ts'
 import { Semaphore } from '../base/semaphore.ts'
 import { answerDate, recordDate } from './answer-date.ts'
 import { StoreError } from './errors.ts'
+import type { LeanClient } from './lean-client.ts'
 import { NotPlain } from './lean-connection.ts'
-import type { LeanGet } from './lean-get.ts'
 import { listedKey } from './listed-key.ts'
 import {
   type ByteRange,
@@ -34,7 +34,7 @@ import {
 } from './object-store.ts'
 import { bucketOf, descriptionOf } from './s3-client.ts'
 import { s3Error } from './s3-errors.ts'
-import { leanGetOf } from './s3-lean.ts'
+import { leanClientOf } from './s3-lean.ts'
 import type { S3StoreOptions } from './s3-options.ts'
 import { s3PartStore } from './s3-part-store.ts'
 import { proxyOf } from './s3-proxy.ts'
@@ -53,8 +53,9 @@ export class S3Store implements ObjectStore {
   /** As commands give it. */
   readonly #bucket: string
   readonly #requests: S3Requests
-  /** undefined: a proxy stands between, which it does not know of. */
-  readonly #lean: LeanGet | undefined
+  /** For what is got, and for what is put; undefined: a proxy stands between, which they do not know of. */
+  readonly #lean: LeanClient | undefined
+  readonly #leanPut: LeanClient | undefined
   readonly #uploadMemory = new Semaphore(uploadMemory)
   /** Whether the bucket is known to exist, so that what is missing is only a key. */
   #hasBucket = false
@@ -72,7 +73,10 @@ export class S3Store implements ObjectStore {
       head: (key, given) => this.head(key, given),
       failed: (error, key, signal) => this.#failed(error, key, signal),
     })
-    this.#lean = proxyOf(options) === undefined ? leanGetOf(options, trust, this.#requests) : undefined
+    if (proxyOf(options) === undefined) {
+      this.#lean = leanClientOf(options, trust, this.#requests, undefined)
+      this.#leanPut = leanClientOf(options, trust, this.#requests, options.guard)
+    }
   }
 
   async get(key: ObjectKey, options: GetOptions = {}): Promise<ObjectBody | undefined> {
@@ -175,6 +179,7 @@ export class S3Store implements ObjectStore {
     try {
       const way = {
         requests: this.#requests,
+        lean: this.#leanPut,
         memory: this.#uploadMemory,
         partRetry: this.#options.partRetry,
         failed,
@@ -206,10 +211,11 @@ export class S3Store implements ObjectStore {
   [Symbol.dispose](): void {
     this.#requests[Symbol.dispose]()
     this.#lean?.close()
+    this.#leanPut?.close()
   }
 
   async #leanGet(
-    lean: LeanGet,
+    lean: LeanClient,
     key: ObjectKey,
     { range, ifMatch, into, signal }: GetOptions,
   ): Promise<ObjectBody> {

@@ -2,6 +2,8 @@ import { PutObjectCommand } from '@aws-sdk/client-s3'
 import { type Abortable, orAborted } from '../base/abort.ts'
 import { Semaphore } from '../base/semaphore.ts'
 import { readSource } from './file-source.ts'
+import type { LeanClient } from './lean-client.ts'
+import { NotPlain } from './lean-connection.ts'
 import { type FileSource, largestPartCount, type PutBody, type PutOptions } from './object-store.ts'
 import { payloadHash } from './payload-hash.ts'
 import type { S3StoreOptions } from './s3-options.ts'
@@ -31,6 +33,8 @@ const longestCleanup = 1000
 
 export interface UploadWay {
   readonly requests: Pick<S3Requests, 'send'>
+  /** undefined: there is only the ordinary way. */
+  readonly lean: Pick<LeanClient, 'put'> | undefined
   /**
    * A place for each byte that is in memory; shared by all uploads of a store. Who holds places waits for nothing but its own request to end, and so gives
    * them back: uploads cannot wait for each other in a circle.
@@ -55,13 +59,40 @@ export async function upload(
   using _room = Buffer.isBuffer(body) ? undefined : await way.memory.acquire({ signal, weight: size })
   const bytes = Buffer.isBuffer(body) ? body : await readAll(body, size, signal)
   try {
-    const command = new PutObjectCommand({ ...target, Body: bytes, ...conditionsOf(options) })
-    command.middlewareStack.add(payloadHash(options.sha256), { step: 'build' })
-    const output = await way.requests.send(command, { patience: 'silence', signal })
-    return output.ETag ?? ''
+    return (await putLean(way, target, bytes, options)) ?? (await putOrdinary(way, target, bytes, options))
   } catch (error) {
     throw way.failed(error)
   }
+}
+
+/** undefined: it is to go the ordinary way, as what is bound to conditions does, whose refusals are many. */
+async function putLean(
+  { lean }: UploadWay,
+  { Key }: UploadTarget,
+  bytes: Buffer,
+  { sha256, ifNoneMatch, ifMatch, signal }: PutOptions,
+): Promise<string | undefined> {
+  if (lean === undefined || sha256 === undefined || ifNoneMatch !== undefined || ifMatch !== undefined)
+    return undefined
+  try {
+    const { headers } = await lean.put(Key, bytes, { sha256, signal })
+    return headers.get('etag') ?? ''
+  } catch (error) {
+    if (error instanceof NotPlain) return undefined
+    throw error
+  }
+}
+
+async function putOrdinary(
+  { requests }: UploadWay,
+  target: UploadTarget,
+  bytes: Buffer,
+  options: PutOptions,
+): Promise<string> {
+  const command = new PutObjectCommand({ ...target, Body: bytes, ...conditionsOf(options) })
+  command.middlewareStack.add(payloadHash(options.sha256), { step: 'build' })
+  const { ETag } = await requests.send(command, { patience: 'silence', signal: options.signal })
+  return ETag ?? ''
 }
 
 export function sizeOf(body: PutBody): number {

@@ -96,6 +96,8 @@ function slowRequests(): {
   return { requests: { send: send as UploadWay['requests']['send'] }, seen }
 }
 
+const ordinary = { lean: undefined, partRetry: undefined, failed: (error: unknown) => error }
+
 test('uploads together have no more bytes in memory than a store allows, and all come to an end', async (t) => {
   await using folder = await temporaryFolder()
   const path = join(folder.path, 'file')
@@ -105,7 +107,7 @@ test('uploads together have no more bytes in memory than a store allows, and all
   const { requests, seen } = slowRequests()
   const limit = 50 << 20
   const memory = new Semaphore(limit)
-  const way: UploadWay = { requests, memory, partRetry: undefined, failed: (error) => error }
+  const way: UploadWay = { ...ordinary, requests, memory }
   const before = process.memoryUsage().arrayBuffers
   let mostBuffers = 0
   const watch = setInterval(() => {
@@ -133,12 +135,7 @@ test('a file that has become shorter gives back the room of the part that was be
   await using file = await open(path, 'w')
   await file.truncate(20 << 20)
   const memory = new Semaphore(50 << 20)
-  const way: UploadWay = {
-    requests: slowRequests().requests,
-    memory,
-    partRetry: undefined,
-    failed: (error) => error,
-  }
+  const way: UploadWay = { ...ordinary, requests: slowRequests().requests, memory }
   const body = { path, ranges: [{ offset: 0, length: 40 << 20 }] }
   await t.throwsAsync(upload(way, { Bucket: 'b', Key: 'k' }, body, {}), { code: 'invalid' })
   using _all = await memory.acquire({ weight: 50 << 20, signal: AbortSignal.timeout(1000) })

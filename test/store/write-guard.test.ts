@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto'
 import { closeSync, openSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import test from 'ava'
@@ -58,13 +59,16 @@ test('S3: what the guard refuses never reaches the server, over a kept connectio
       guard,
     })
   using kept = open()
+  const sha256 = hash('sha256', 'late', 'buffer')
   await kept.put(old, Buffer.from('old'))
-  t.is(server.take().length, 1)
+  await kept.put(late, Buffer.from('late'), { sha256 })
+  t.is(server.take().length, 2)
   shut()
   using fresh = open()
   for (const store of [kept, fresh]) {
     // Its own words, and none of a server that fails: what a lease was lost for is not tried again.
     await t.throwsAsync(store.put(late, Buffer.from('late')), { code: 'shut' })
+    await t.throwsAsync(store.put(late, Buffer.from('late'), { sha256 }), { code: 'shut' })
     await t.throwsAsync(store.delete([old]), { code: 'shut' })
     await t.throwsAsync(store.head(old), { code: 'shut' })
   }

@@ -7,14 +7,24 @@ export interface Credentials {
   readonly sessionToken?: string | undefined
 }
 
-/** GETs have no body, so their payload needs no hash. */
-const payload = 'UNSIGNED-PAYLOAD'
+/** As it goes over the wire. */
+export interface UnsignedRequest {
+  readonly method: 'GET' | 'PUT'
+  /** With the port where it is not the usual one. */
+  readonly host: string
+  /** Encoded. */
+  readonly path: string
+  /** Lower-case names. */
+  readonly headers: Readonly<Record<string, string>>
+  /** SHA-256 of the body; undefined: there is none, whose hash nobody needs. */
+  readonly sha256?: Buffer | undefined
+}
 
 /**
- * Signs GET requests by AWS Signature Version 4 (S3 API reference, "Authenticating Requests"). The signing key holds for a day and is kept: with it,
+ * Signs requests for objects by AWS Signature Version 4 (S3 API reference, "Authenticating Requests"). The signing key holds for a day and is kept: with it,
  * a signature costs two hashes.
  */
-export class GetSigner {
+export class RequestSigner {
   readonly #region: string
   #key: { readonly day: string; readonly secret: string; readonly object: KeyObject } | undefined
 
@@ -22,19 +32,18 @@ export class GetSigner {
     this.#region = region
   }
 
-  /** All headers to send, the signature among them. `path` is encoded as it goes over the wire; `extra` has lower-case names. */
+  /** All headers to send, the signature among them. */
   sign(
     credentials: Credentials,
-    host: string,
-    path: string,
-    extra: Readonly<Record<string, string>>,
+    { method, host, path, headers: given, sha256 }: UnsignedRequest,
     now = new Date(),
   ): Record<string, string> {
+    const payload = sha256?.toString('hex') ?? 'UNSIGNED-PAYLOAD'
     const time = now.toISOString().replaceAll(/[-:]|\.\d+/g, '')
     const day = time.slice(0, 8)
     const headers: Record<string, string> = {
       host,
-      ...extra,
+      ...given,
       'x-amz-content-sha256': payload,
       'x-amz-date': time,
       ...(credentials.sessionToken !== undefined && { 'x-amz-security-token': credentials.sessionToken }),
@@ -43,7 +52,7 @@ export class GetSigner {
     const lines = names.map((name) => `${name}:${headers[name]}\n`).join('')
     const signed = names.join(';')
     const scope = `${day}/${this.#region}/s3/aws4_request`
-    const request = hash('sha256', `GET\n${path}\n\n${lines}\n${signed}\n${payload}`)
+    const request = hash('sha256', `${method}\n${path}\n\n${lines}\n${signed}\n${payload}`)
     const signature = createHmac('sha256', this.#signingKey(credentials.secretAccessKey, day))
       .update(`AWS4-HMAC-SHA256\n${time}\n${scope}\n${request}`)
       .digest('hex')

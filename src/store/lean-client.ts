@@ -9,7 +9,7 @@ import {
   type LeanServer,
   NotPlain,
 } from './lean-connection.ts'
-import { type Credentials, encodeKey, GetSigner } from './sign-get.ts'
+import { type Credentials, encodeKey, RequestSigner, type UnsignedRequest } from './sign-request.ts'
 
 export interface LeanBucket extends LeanServer {
   /** Of the `Host` header: with the port where it is not the usual one. */
@@ -18,7 +18,7 @@ export interface LeanBucket extends LeanServer {
   readonly basePath: string
 }
 
-export interface LeanGetOptions {
+export interface LeanClientOptions {
   readonly region: string
   /** Always the same one. */
   readonly server: () => Promise<LeanBucket>
@@ -38,24 +38,28 @@ class Refusal extends Error {
   }
 }
 
+/** Puts in a row whose answers are not plain, after which none is sent twice any more. */
+const oddPuts = 3
 /** Milliseconds. A router forgets a silent connection without a word, and what is then sent over it is answered by nobody. */
 const longestIdle = 20_000
 
 /**
- * GetObject without the SDK's machinery, which costs several times the CPU of the request itself and, on a machine with two cores, most
+ * GetObject and PutObject without the SDK's machinery, which costs several times the CPU of the request itself and, on a machine with two cores, most
  * of the rate of small files. What is not plain (`NotPlain`: redirects, chunked answers, refused credentials) is left to the SDK.
  */
-export class LeanGet {
-  readonly #options: LeanGetOptions
-  readonly #signer: GetSigner
+export class LeanClient {
+  readonly #options: LeanClientOptions
+  readonly #signer: RequestSigner
   readonly #places: Semaphore
   readonly #open = new Set<LeanConnection>()
   readonly #idle: LeanConnection[] = []
   #closed = false
+  /** Of the puts before, in a row. */
+  #odd = 0
 
-  constructor(options: LeanGetOptions) {
+  constructor(options: LeanClientOptions) {
     this.#options = options
-    this.#signer = new GetSigner(options.region)
+    this.#signer = new RequestSigner(options.region)
     this.#places = new Semaphore(options.maxConnections)
   }
 
@@ -63,20 +67,27 @@ export class LeanGet {
   async get(
     key: string,
     headers: Readonly<Record<string, string>>,
-    { signal, ...expected }: Omit<LeanRequest, 'head'> & Abortable,
+    { signal, ...expected }: Omit<LeanRequest, 'head' | 'body'> & Abortable,
   ): Promise<LeanAnswer> {
-    signal?.throwIfAborted()
-    using _place = await this.#places.acquire({ signal })
-    const server = await orAborted(this.#options.server(), signal)
-    const path = server.basePath + encodeKey(key)
-    const credentials = await orAborted(this.#options.credentials(), signal)
-    const signed = this.#signer.sign(credentials, server.hostHeader, path, headers)
-    const lines = Object.entries(signed).map(([name, value]) => `${name}: ${value}\r\n`)
-    // Some servers close the connection unless they are asked not to, though HTTP/1.1 keeps it.
-    const head = `GET ${path} HTTP/1.1\r\nconnection: keep-alive\r\n${lines.join('')}\r\n`
-    const answer = await this.#request(server, { head, ...expected }, signal)
-    if (!isSuccess(answer.status)) throw refusalOf(answer)
-    return answer
+    return await this.#send({ method: 'GET', key, headers }, expected, signal)
+  }
+
+  /** Stores an object; `sha256`: of its bytes, which the server compares. Rejects as `get` does. */
+  async put(
+    key: string,
+    body: Buffer,
+    { sha256, signal }: { sha256: Buffer } & Abortable,
+  ): Promise<LeanAnswer> {
+    if (this.#odd >= oddPuts) throw new NotPlain('nor is what this server answers else')
+    const headers = { 'content-length': String(body.length), 'content-type': 'application/octet-stream' }
+    try {
+      const answer = await this.#send({ method: 'PUT', key, headers, sha256 }, { body }, signal)
+      this.#odd = 0
+      return answer
+    } catch (error) {
+      if (error instanceof NotPlain) this.#odd++
+      throw error
+    }
   }
 
   /** Closes all connections; what is under way fails. */
@@ -85,6 +96,25 @@ export class LeanGet {
     this.#idle.length = 0
     for (const connection of this.#open) connection.destroy()
     this.#open.clear()
+  }
+
+  async #send(
+    { key, ...asked }: Omit<UnsignedRequest, 'host' | 'path'> & { readonly key: string },
+    expected: Omit<LeanRequest, 'head'>,
+    signal: AbortSignal | undefined,
+  ): Promise<LeanAnswer> {
+    signal?.throwIfAborted()
+    using _place = await this.#places.acquire({ signal })
+    const server = await orAborted(this.#options.server(), signal)
+    const path = server.basePath + encodeKey(key)
+    const credentials = await orAborted(this.#options.credentials(), signal)
+    const signed = this.#signer.sign(credentials, { ...asked, host: server.hostHeader, path })
+    const lines = Object.entries(signed).map(([name, value]) => `${name}: ${value}\r\n`)
+    // Some servers close the connection unless they are asked not to, though HTTP/1.1 keeps it.
+    const head = `${asked.method} ${path} HTTP/1.1\r\nconnection: keep-alive\r\n${lines.join('')}\r\n`
+    const answer = await this.#request(server, { head, ...expected }, signal)
+    if (!isSuccess(answer.status)) throw refusalOf(answer)
+    return answer
   }
 
   async #request(

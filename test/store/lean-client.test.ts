@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto'
 import { createServer, type Socket } from 'node:net'
 import test, { type ExecutionContext } from 'ava'
 import { StoreError } from '../../src/store/errors.ts'
@@ -10,7 +11,7 @@ type Answer = string | readonly string[]
 
 interface OddServer extends AsyncDisposable {
   readonly store: S3Store
-  /** Heads of the requests, and the number of connections they came over. */
+  /** Heads of the requests, with the bodies that came along, and the number of connections they came over. */
   readonly requests: readonly string[]
   readonly connections: number
 }
@@ -18,7 +19,7 @@ interface OddServer extends AsyncDisposable {
 /** A server that answers each request with the next of these, whatever is asked: HTTP as real servers and proxies may speak it. */
 async function oddServer(
   answers: readonly Answer[],
-  { closes = false, responseTimeout = 5000 } = {},
+  { closes = false, responseTimeout = 5000, reads = 'all' as 'all' | 'head' } = {},
 ): Promise<OddServer> {
   const requests: string[] = []
   const sockets = new Set<Socket>()
@@ -30,6 +31,7 @@ async function oddServer(
     socket.on('data', async (head) => {
       const answer = answers[requests.length] ?? ''
       requests.push(head.toString('latin1'))
+      if (reads === 'head') socket.pause()
       for (const piece of typeof answer === 'string' ? [answer] : answer) {
         socket.write(piece, 'latin1')
         await new Promise((resolve) => setImmediate(resolve))
@@ -256,4 +258,48 @@ test('a closed store leaves no connection open, and what is under way fails', as
   await new Promise((resolve) => setImmediate(resolve))
   server.store[Symbol.dispose]()
   await t.throwsAsync(waiting, { code: 'unavailable' })
+})
+
+const content = Buffer.from('what is stored')
+const sha256 = hash('sha256', content, 'buffer')
+
+test('a put is signed with the SHA-256 of its bytes, which go out behind the head', async (t) => {
+  await using server = await oddServer([answer(''), answer('')])
+  for (let i = 0; i < 2; i++)
+    t.like(await server.store.put(key, content, { sha256 }), { etag: '"e"', size: 14 })
+  const [first = ''] = server.requests
+  t.regex(first, /^PUT \/bucket\/key HTTP\/1\.1\r\n/)
+  t.true(first.includes(`\r\ncontent-length: 14\r\n`))
+  t.true(first.includes(`\r\nx-amz-content-sha256: ${sha256.toString('hex')}\r\n`))
+  t.regex(
+    first,
+    /SignedHeaders=content-length;content-type;host;x-amz-content-sha256;x-amz-date;x-amz-security-token,/,
+  )
+  t.true(first.endsWith('\r\n\r\nwhat is stored'))
+  t.is(server.connections, 1)
+})
+
+test('a put that is refused for the moment is an error, without a second request', async (t) => {
+  const slow = answer('<Error><Code>SlowDown</Code></Error>', '', '503 Service Unavailable')
+  await using server = await oddServer([slow])
+  await t.throwsAsync(server.store.put(key, content, { sha256 }), { code: 'unavailable' })
+  t.is(server.requests.length, 1)
+})
+
+test('what the lean way does not understand is put again in the ordinary one, and soon only there', async (t) => {
+  const bare = 'HTTP/1.1 200 OK\r\nETag: "e"\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n'
+  await using server = await oddServer(Array.from({ length: 8 }, () => bare))
+  for (let i = 0; i < 5; i++) t.is((await server.store.put(key, content, { sha256 })).etag, '"e"')
+  t.is(server.requests.length, 3 + 5)
+})
+
+test('what a server leaves unread of a body is not taken for the next request', async (t) => {
+  const large = Buffer.alloc(16 << 20)
+  const refused = answer('<Error><Code>SlowDown</Code></Error>', '', '503 Service Unavailable')
+  await using server = await oddServer([refused, answer('')], { reads: 'head' })
+  const options = { sha256: hash('sha256', large, 'buffer') }
+  await t.throwsAsync(server.store.put(key, large, options), { code: 'unavailable' })
+  await server.store.put(key, content, { sha256 })
+  t.is(server.connections, 2)
+  t.regex(server.requests[1] ?? '', /^PUT /)
 })
