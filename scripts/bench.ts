@@ -3,11 +3,9 @@
  * byte. Run it before and after a change of the reading path, as root: `npm run bench`. Only ratios within one run mean anything.
  */
 import { spawn, spawnSync } from 'node:child_process'
-import { randomBytes } from 'node:crypto'
-import { appendFile, cp, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { cp, mkdir, mkdtemp, readdir, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
 import { setTimeout as delay } from 'node:timers/promises'
 import { formatByteSize } from '../src/base/byte-size.ts'
 import { mountAt } from '../src/base/mountinfo.ts'
@@ -15,15 +13,14 @@ import { formatTable } from '../src/cli/output.ts'
 import { mountDestination, whyNoMounts } from '../test/support/mounted.ts'
 import { output, run } from '../test/support/run.ts'
 import { startS3Server } from '../test/support/s3-server.ts'
+import { filesPerFolder, peakOf, startProxy, timed, writeLarge, writeSmallFiles } from './measuring.ts'
 
-const latency = 30
 const smallFiles = 10_000
 const largeBytes = 2 * 1024 ** 3
 const randomReads = 300
 /** Of a file of their own: what they leave in the page cache would break up the reading of the large one. */
 const randomFileBytes = 256 << 20
 const randomReadBytes = 64 << 10
-const filesPerFolder = 50
 /** Folders that the other programs copy: at one round trip a file, all of them would take ten minutes. */
 const foldersForOthers = 8
 
@@ -42,53 +39,10 @@ interface Result {
   readonly requests?: string
 }
 
-/** The proxy in front of the server, in a process of its own. */
-async function startProxy(target: string) {
-  const script = join(import.meta.dirname, '../test/support/fault-proxy.ts')
-  const child = spawn(process.execPath, [script, '--target', target, '--latency', String(latency)], {
-    stdio: ['pipe', 'pipe', 'inherit'],
-  })
-  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
-  const endpoint = (await lines.next()).value as string
-  return {
-    endpoint,
-    /** Requests by kind since the start. */
-    async counts(): Promise<Record<string, number>> {
-      child.stdin.write('\n')
-      return JSON.parse((await lines.next()).value as string) as Record<string, number>
-    },
-    async [Symbol.asyncDispose]() {
-      child.stdin.end()
-      await new Promise((resolve) => child.on('close', resolve))
-    },
-  }
-}
-
-async function timed(work: () => Promise<unknown>): Promise<number> {
-  const started = performance.now()
-  await work()
-  return (performance.now() - started) / 1000
-}
-
 async function writeSource(folder: string): Promise<void> {
-  for (let i = 0; i < smallFiles; i++) {
-    const inside = join(folder, 'small', `folder-${String(Math.floor(i / filesPerFolder)).padStart(3, '0')}`)
-    if (i % filesPerFolder === 0) await mkdir(inside, { recursive: true })
-    await writeFile(
-      join(inside, `file-${String(i).padStart(5, '0')}`),
-      randomBytes(1024 * (1 + ((i * 7919) % 64))),
-    )
-  }
+  await writeSmallFiles(join(folder, 'small'), smallFiles)
   await writeLarge(join(folder, 'large'), largeBytes)
   await writeLarge(join(folder, 'random'), randomFileBytes)
-}
-
-async function writeLarge(path: string, size: number): Promise<void> {
-  const piece = randomBytes(16 << 20)
-  for (let written = 0; written < size; written += piece.length) {
-    piece.writeBigUInt64LE(BigInt(written))
-    await appendFile(path, piece)
-  }
 }
 
 /** What people do with a mounted tree, each step on files the kernel has not seen yet. */
@@ -129,12 +83,6 @@ async function readRandomly(path: string): Promise<void> {
   const program = `const fs = require('fs'); const fd = fs.openSync(process.argv[1]); const b = Buffer.alloc(${randomReadBytes});
     let x = 1; for (let i = 0; i < ${randomReads}; i++) { x = (x * 48271) % 2147483647; fs.readSync(fd, b, 0, b.length, Math.floor(x / 2147483647 * ${randomFileBytes / randomReadBytes - 1}) * ${randomReadBytes}) }`
   await output(process.execPath, ['-e', program, path], { timeout: 900_000 })
-}
-
-async function peakOf(pid: number | undefined): Promise<number | undefined> {
-  const text = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '')
-  const kib = /VmHWM:\s*(\d+)/.exec(text)?.[1]
-  return kib === undefined ? undefined : Number(kib) * 1024
 }
 
 /** Another program's mount of the same bytes under their own names. */

@@ -1,0 +1,182 @@
+/**
+ * Copies files into a mount, until `jbfs umount` returns, beside plain parallel programs that put the same bytes, on a real S3 server with 30 ms to the first byte. Run it before and after a
+ * change of the writing path, as root: `npm run bench:write`. Only ratios within one run mean anything.
+ *
+ *   node scripts/bench-write.ts                                  10,000 small files, and 1 GiB
+ *   node scripts/bench-write.ts --large 20G --staging 1G --rounds 1     alone, without a plain program: does it go through so little room?
+ */
+import { createHash, randomBytes } from 'node:crypto'
+import { mkdir, mkdtemp, open, readdir, rm, stat } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import yargs from 'yargs'
+import { formatByteSize, parseByteSize } from '../src/base/byte-size.ts'
+import { jbfsProgram, mountDestination, whyNoMounts } from '../test/support/mounted.ts'
+import { output } from '../test/support/run.ts'
+import { type S3Server, startS3Server } from '../test/support/s3-server.ts'
+import { peakOf, startProxy, timed, writeLarge, writeSmallFiles } from './measuring.ts'
+
+const smallFiles = 10_000
+const usualLargeBytes = 1024 ** 3
+const timeout = 3600_000
+
+const {
+  rounds,
+  large: size,
+  staging,
+} = yargs(process.argv.slice(2))
+  .options({
+    rounds: { type: 'number', default: 3, describe: 'of each, in turns with the plain program' },
+    large: {
+      type: 'string',
+      coerce: parseByteSize,
+      describe: 'write one file of this size, and nothing else',
+    },
+    staging: { type: 'string', default: '10G', describe: 'as jbfs mount has it' },
+  })
+  .strict()
+  .parseSync()
+
+interface Scene {
+  readonly folder: string
+  readonly bucket: string
+  readonly endpoint: string
+  readonly env: Readonly<Record<string, string>>
+}
+
+interface Written {
+  readonly seconds: number
+  /** Bytes of resident memory. */
+  readonly peak: number | undefined
+}
+
+/** From the first byte into a new destination until the unmount has returned. */
+async function throughMount(
+  { folder, bucket, endpoint, env }: Scene,
+  name: string,
+  copy: (snapshot: string) => Promise<unknown>,
+): Promise<Written> {
+  const state = join(folder, `state-${name}`)
+  const args = ['--endpoint', endpoint, '--read-write', '--state-dir', state, '--staging', staging]
+  await using mount = await mountDestination(folder, `s3://${bucket}/${name}`, { args, env })
+  const snapshot = join(mount.path, 'account/snap.1')
+  let peak: number | undefined
+  const seconds = await timed(async () => {
+    await mkdir(snapshot, { recursive: true })
+    await copy(snapshot)
+    peak = await peakOf(mount.daemon.pid)
+    await output(process.execPath, [jbfsProgram, 'umount', mount.path], { env, timeout })
+  })
+  return { seconds, peak }
+}
+
+async function plain({ bucket, endpoint, env }: Scene, ...args: string[]): Promise<number> {
+  const script = join(import.meta.dirname, 'plain-writer.ts')
+  const printed = await output(process.execPath, [script, endpoint, bucket, ...args], { env, timeout })
+  return (JSON.parse(printed) as { seconds: number }).seconds
+}
+
+/** Each in turns with its yardstick, as a machine has its slow minutes. */
+async function compare(
+  title: string,
+  unit: (seconds: number) => string,
+  yardstick: () => Promise<number>,
+  ours: (round: number) => Promise<Written>,
+): Promise<void> {
+  let before = await yardstick()
+  for (let round = 1; round <= rounds; round++) {
+    const { seconds, peak = 0 } = await ours(round)
+    const after = await yardstick()
+    const ratio = (before + after) / 2 / seconds
+    console.log(
+      `${title}: ${unit(seconds)}, plain ${unit(before)} and ${unit(after)}: ${ratio.toFixed(2)}; peak memory ${formatByteSize(peak)}`,
+    )
+    before = after
+  }
+}
+
+async function compareAll(scene: Scene): Promise<void> {
+  const { folder } = scene
+  const small = join(folder, 'small')
+  const file = join(folder, 'large')
+  await writeSmallFiles(small, smallFiles)
+  await writeLarge(file, usualLargeBytes)
+  const copy = (source: string) => (snapshot: string) => output('cp', ['-r', source, snapshot], { timeout })
+  await compare(
+    'small files',
+    (seconds) => `${(smallFiles / seconds).toFixed(0)}/s`,
+    () => plain(scene, 'files', '64', small),
+    (round) => throughMount(scene, `small-${round}`, copy(small)),
+  )
+  await compare(
+    formatByteSize(usualLargeBytes),
+    (seconds) => `${(usualLargeBytes / 1e6 / seconds).toFixed(0)} MB/s`,
+    () => plain(scene, 'parts', '8', file),
+    (round) => throughMount(scene, `large-${round}`, copy(file)),
+  )
+}
+
+/** A file that is nowhere but in the mount, and what its SHA-256 must be. */
+async function writeGenerated(path: string, size: number): Promise<string> {
+  await using file = await open(path, 'w')
+  const hash = createHash('sha256')
+  const piece = randomBytes(1 << 20)
+  for (let written = 0; written < size; written += piece.length) {
+    piece.writeBigUInt64LE(BigInt(written))
+    const bytes = piece.subarray(0, size - written)
+    hash.update(bytes)
+    await file.write(bytes)
+  }
+  return hash.digest('hex')
+}
+
+async function folderBytes(folder: string): Promise<number> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => [])
+  const stats = await Promise.all(
+    entries.map(({ parentPath, name }) => stat(join(parentPath, name)).catch(() => undefined)),
+  )
+  return stats.reduce((sum, found) => sum + (found?.blocks ?? 0) * 512, 0)
+}
+
+async function writeVeryLarge(scene: Scene, server: S3Server, size: number): Promise<void> {
+  const { folder, bucket, env } = scene
+  const direct = { ...scene, endpoint: server.endpoint }
+  let most = 0
+  let sha256 = ''
+  let written = 0
+  const watch = setInterval(async () => {
+    most = Math.max(most, await folderBytes(join(folder, 'state-very-large')))
+  }, 2000)
+  const { seconds, peak = 0 } = await throughMount(direct, 'very-large', async (snapshot) => {
+    written = await timed(async () => {
+      sha256 = await writeGenerated(join(snapshot, 'large'), size)
+    })
+    console.log(`${formatByteSize(size)} written in ${written.toFixed(0)} s`)
+  }).finally(() => clearInterval(watch))
+  console.log(
+    `unmounted after ${seconds.toFixed(0)} s; state folder at most ${formatByteSize(most)}, peak memory ${formatByteSize(peak)}`,
+  )
+  await using mount = await mountDestination(folder, `s3://${bucket}/very-large`, {
+    args: ['--endpoint', server.endpoint],
+    env,
+  })
+  const path = join(mount.path, 'account/snap.1/large')
+  const stored = await output('getfattr', ['--only-values', '-n', 'user.jbfs.sha256', path])
+  const isSame = (await stat(path)).size === size && stored.trim() === sha256
+  console.log(isSame ? 'stored whole, with the SHA-256 of what was written' : `NOT THE SAME: ${stored}`)
+  if (!isSame) process.exitCode = 1
+}
+
+const reason = whyNoMounts()
+if (reason !== undefined) throw new Error(`the benchmark mounts: ${reason}`)
+const folder = await mkdtemp(join(tmpdir(), 'jbfs-bench-'))
+try {
+  await using server = await startS3Server('versitygw')
+  const bucket = await server.createBucket()
+  await using proxy = await startProxy(server.endpoint)
+  const scene = { folder, bucket, endpoint: proxy.endpoint, env: { ...server.env, TMPDIR: folder } }
+  if (size === undefined) await compareAll(scene)
+  else await writeVeryLarge(scene, server, size)
+} finally {
+  await rm(folder, { recursive: true, force: true })
+}
