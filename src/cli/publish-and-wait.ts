@@ -1,19 +1,23 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { messageOf } from '../base/errors.ts'
+import { shellWord } from '../base/command-line.ts'
+import { codeOf, messageOf } from '../base/errors.ts'
 import { askToPublish } from '../daemon/control-socket.ts'
+import type { WritingStatus } from '../daemon/status.ts'
+import { DestinationError } from '../destination/errors.ts'
 import { CliError } from './errors.ts'
 import { amountText } from './maintenance/counts.ts'
 import { askMount } from './mounts.ts'
 import { ProgressLine } from './progress-line.ts'
+import { unpublishedText } from './unpublished-text.ts'
 
 /** Milliseconds between looks at how far it has come. */
 const lookInterval = 300
 
 /**
  * Has the daemon behind a control socket publish all that was written at its mount, and shows what is left. Throws `not-published`, with what could
- * not be stored: it is kept, and tried again.
+ * not be stored: it is kept, and tried again; `lease-lost` when that is in vain. `unmounts`: it is unmounted then, whatever comes of it.
  */
-export async function publishAndWait(socket: string): Promise<void> {
+export async function publishAndWait(socket: string, { unmounts = false } = {}): Promise<void> {
   const ended = new AbortController()
   const publishing = askToPublish(socket).finally(() => ended.abort())
   publishing.catch(() => {})
@@ -29,7 +33,12 @@ export async function publishAndWait(socket: string): Promise<void> {
   try {
     await publishing
   } catch (error) {
-    const { files = 0, bytes = 0, failures = [] } = (await askMount(socket))?.writing ?? {}
+    const status = await askMount(socket)
+    if (codeOf(error) === 'lease-lost' && status?.writing !== undefined)
+      throw new DestinationError('lease-lost', lossText(error, status.writing, status.mountpoint, unmounts), {
+        cause: error,
+      })
+    const { files = 0, bytes = 0, failures = [] } = status?.writing ?? {}
     const [first] = failures
     const why = first === undefined ? messageOf(error) : `${first.snapshot}: ${first.error}`
     const left = files === 0 ? '' : ` (not stored: ${amountText({ count: files, bytes }, 'file')})`
@@ -39,4 +48,13 @@ export async function publishAndWait(socket: string): Promise<void> {
       { cause: error },
     )
   }
+}
+
+/** What happened, and what to do: the daemon that has lost its lease never writes again. */
+function lossText(error: unknown, writing: WritingStatus, mountpoint: string, unmounts: boolean): string {
+  const first = unmounts ? '' : `jbfs umount ${shellWord(mountpoint)}, then `
+  return (
+    `${messageOf(error)}. ${unpublishedText(writing)}: it is kept on this machine${unmounts ? ', and unmounted' : ''}. ` +
+    `To go on with it: ${first}${writing.mountAgain} (which says how to take the directory over, where that is needed)`
+  )
 }

@@ -83,7 +83,7 @@ export async function runDaemon(options: MountOptions, { logger, onReady }: Daem
   const answers = {
     status: async () => statusOf({ options, description, mount, metrics, source, view }),
     publish: async () => {
-      await view.writing?.snapshots.publish()
+      await view.writing?.publish()
       return {}
     },
   }

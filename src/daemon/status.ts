@@ -33,7 +33,12 @@ export interface MountStatus {
   readonly cache: ObjectCache['metrics']
   readonly snapshots: readonly SnapshotStatus[]
   /** What was written and is not published; undefined for a mount that is only for reading. */
-  readonly writing?: PendingTotals | undefined
+  readonly writing?: WritingStatus | undefined
+}
+
+export interface WritingStatus extends PendingTotals {
+  /** The command line that mounts the same for writing again. */
+  readonly mountAgain: string
 }
 
 export interface SnapshotStatus {
@@ -54,7 +59,7 @@ export function statusOf({ options, description, mount, metrics, source, view }:
     operations: mount.counts(),
     store: metrics,
     cache: source.metrics,
-    writing: view.writing?.snapshots.pending(),
+    writing: view.writing && { ...view.writing.snapshots.pending(), mountAgain: options.mountAgain },
     snapshots: [...view.snapshots()].map(({ repository, entry, openedTree, problem, working }) => ({
       repository: repository.replace(/\/$/, ''),
       name: entry.name,

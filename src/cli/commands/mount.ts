@@ -14,6 +14,7 @@ import { exitCodeOf } from '../exit-codes.ts'
 import { requireFuseDevice } from '../fuse-descriptor.ts'
 import { interruption } from '../interruption.ts'
 import { logFileOf, requireLogFolder } from '../log-file.ts'
+import { mountAgainCommandLine } from '../mount-again.ts'
 import {
   canonicalMountpoint,
   entriesIn,
@@ -138,6 +139,7 @@ async function runMount(args: ArgumentsCamelCase<MountArguments>): Promise<void>
   if (args.raw && args.mapping !== undefined)
     throw new CliError('usage', '--raw shows the keys as they are: it goes with no --mapping')
   const folders = ownFolders()
+  const stateDir = resolve(args['state-dir'] ?? folders.state)
   const logFile = args.foreground ? undefined : logFileOf(mountpoint, folders.log)
   const options = mountOptions({
     destination,
@@ -145,7 +147,8 @@ async function runMount(args: ArgumentsCamelCase<MountArguments>): Promise<void>
     readOnly: args['read-only'] ?? !args['read-write'],
     raw: args.raw,
     mapping: typedMapping(destination, args.mapping),
-    stateDir: resolve(args['state-dir'] ?? folders.state),
+    stateDir,
+    mountAgain: mountAgainCommandLine({ destination, mountpoint, stateDir }, args.config),
     writer: `jbfs ${version()}`,
     allowOther: args['allow-other'],
     transport: args.transport,

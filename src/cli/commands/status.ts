@@ -1,13 +1,13 @@
 import type { ArgumentsCamelCase, Argv, CommandModule, InferredOptionTypes } from 'yargs'
 import { formatByteSize } from '../../base/byte-size.ts'
-import type { MountStatus } from '../../daemon/status.ts'
+import type { MountStatus, WritingStatus } from '../../daemon/status.ts'
 import { CliError } from '../errors.ts'
-import { amountText, counted } from '../maintenance/counts.ts'
 import { canonicalMountpoint } from '../mountpoint.ts'
 import { type JbfsMount, jbfsMounts } from '../mounts.ts'
 import { jsonFlag } from '../options.ts'
 import { print, printable } from '../output.ts'
 import { ownFolders } from '../own-folders.ts'
+import { unpublishedText } from '../unpublished-text.ts'
 
 type StatusArguments = InferredOptionTypes<typeof jsonFlag> & { mountpoint: string | undefined }
 
@@ -79,10 +79,10 @@ function rowsOf(status: MountStatus): string[][] {
   ]
 }
 
-function writingText({ files, bytes, snapshots, failures }: NonNullable<MountStatus['writing']>): string {
-  if (snapshots === 0) return 'all is published'
-  const left = `${counted(snapshots, 'snapshot')} not published, ${amountText({ count: files, bytes }, 'file')} not stored`
-  const [first] = failures
+function writingText(writing: WritingStatus): string {
+  if (writing.snapshots === 0) return 'all is published'
+  const left = unpublishedText(writing)
+  const [first] = writing.failures
   return first === undefined ? left : `${left}; ${printable(`${first.snapshot}: ${first.error}`)}`
 }
 
