@@ -5,7 +5,7 @@ import { askToPublish } from '../daemon/control-socket.ts'
 import type { WritingStatus } from '../daemon/status.ts'
 import { DestinationError } from '../destination/errors.ts'
 import { CliError } from './errors.ts'
-import { amountText } from './maintenance/counts.ts'
+import { amountText, counted } from './maintenance/counts.ts'
 import { askMount } from './mounts.ts'
 import { ProgressLine } from './progress-line.ts'
 import { unpublishedText } from './unpublished-text.ts'
@@ -25,9 +25,8 @@ export async function publishAndWait(socket: string, { unmounts = false } = {}):
     using line = new ProgressLine()
     while (!ended.signal.aborted) {
       await delay(lookInterval, undefined, { signal: ended.signal }).catch(() => {})
-      const { files = 0, bytes = 0 } = (await askMount(socket))?.writing ?? {}
-      if (!ended.signal.aborted)
-        line.show(() => `storing what was written: ${amountText({ count: files, bytes }, 'file')} left`)
+      const writing = (await askMount(socket))?.writing
+      if (!ended.signal.aborted && writing !== undefined) line.show(() => progressText(writing))
     }
   }
   try {
@@ -48,6 +47,13 @@ export async function publishAndWait(socket: string, { unmounts = false } = {}):
       { cause: error },
     )
   }
+}
+
+/** Indexes and manifests come when all files are stored. */
+function progressText({ files, bytes, snapshots }: WritingStatus): string {
+  return files === 0
+    ? `publishing what was written: ${counted(snapshots, 'snapshot')} left`
+    : `storing what was written: ${amountText({ count: files, bytes }, 'file')} left`
 }
 
 /** What happened, and what to do: the daemon that has lost its lease never writes again. */

@@ -1,8 +1,13 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { closeSync, openSync } from 'node:fs'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import test, { type ExecutionContext } from 'ava'
+import { flock } from '../../src/base/libc.ts'
 import {
+  jbfsProgram,
   type MountedDestination,
   mountDestination,
   temporaryFolder,
@@ -81,3 +86,20 @@ unpublishedTest(
     await t.throwsAsync(mountForWriting, { message: /or take it over for good: jbfs destination takeover / })
   },
 )
+
+unpublishedTest('when all files are stored, umount shows that it publishes', async (t, scene) => {
+  const { folder, destination, mount } = scene
+  await mkdir(join(mount.path, 'customer/snap.1'), { recursive: true })
+  // Whoever changes something in the folder waits for who has locked it.
+  const lock = openSync(destination, 'r')
+  t.true(flock(lock, 'exclusive'))
+  const umount = spawn(process.execPath, [jbfsProgram, 'umount', mount.path], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+    env: { ...process.env, HOME: folder },
+  })
+  const ended = once(umount, 'close')
+  const [shown] = await once(umount.stderr, 'data')
+  closeSync(lock)
+  t.is(String(shown), 'publishing what was written: 1 snapshot left\n')
+  t.deepEqual(await ended, [0, null])
+})
