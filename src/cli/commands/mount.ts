@@ -81,8 +81,7 @@ const mountFlags = {
   staging: {
     type: 'string',
     requiresArg: true,
-    default: '10G',
-    describe: 'room in the state folder for what is written and not stored yet',
+    describe: 'with --read-write: room in the state folder for what is written and not stored yet [10G]',
   },
   'cache-dir': {
     type: 'string',
@@ -138,6 +137,8 @@ async function runMount(args: ArgumentsCamelCase<MountArguments>): Promise<void>
   const mountpoint = await canonicalMountpoint(args.mountpoint)
   if (args.raw && args.mapping !== undefined)
     throw new CliError('usage', '--raw shows the keys as they are: it goes with no --mapping')
+  if (args.staging !== undefined && !args['read-write'])
+    throw new CliError('usage', '--staging needs --read-write: it is room for what is written')
   const folders = ownFolders()
   const stateDir = resolve(args['state-dir'] ?? folders.state)
   const logFile = args.foreground ? undefined : logFileOf(mountpoint, folders.log)
@@ -154,7 +155,7 @@ async function runMount(args: ArgumentsCamelCase<MountArguments>): Promise<void>
     transport: args.transport,
     memoryBytes: sizeOf('--memory', args.memory),
     diskCacheBytes: sizeOf('--disk-cache', args['disk-cache']),
-    stagingBytes: sizeOf('--staging', args.staging),
+    stagingBytes: args.staging === undefined ? mountDefaults.stagingBytes : sizeOf('--staging', args.staging),
     cacheDir: args['cache-dir'] === undefined ? folders.cache : pathOf('--cache-dir', args['cache-dir']),
     refreshSeconds: args.refresh,
     controlSocket: controlSocketPath(folders.runtime, mountpoint),
@@ -246,7 +247,7 @@ function backgroundArguments(options: MountOptions, { config, mapping }: GivenFi
   return [
     'mount',
     '--foreground',
-    ...(options.readOnly ? [] : ['--read-write']),
+    ...(options.readOnly ? [] : ['--read-write', ...flag('staging', options.stagingBytes)]),
     ...(options.raw ? ['--raw'] : []),
     ...(options.allowOther ? ['--allow-other'] : []),
     ...flag('mapping', mapping && pathOf('--mapping', mapping)),
@@ -254,7 +255,6 @@ function backgroundArguments(options: MountOptions, { config, mapping }: GivenFi
     ...flag('transport', options.transport),
     ...flag('memory', options.memoryBytes),
     ...flag('disk-cache', options.diskCacheBytes),
-    ...flag('staging', options.stagingBytes),
     ...flag('cache-dir', options.cacheDir),
     ...flag('refresh', options.refreshSeconds),
     ...flag('log-level', options.logLevel),
