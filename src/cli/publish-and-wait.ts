@@ -43,7 +43,7 @@ export async function publishAndWait(socket: string, { unmounts = false } = {}):
     const left = files === 0 ? '' : ` (not stored: ${amountText({ count: files, bytes }, 'file')})`
     throw new CliError(
       'not-published',
-      `not all that was written is published${left}: ${why}; it is kept, and tried again`,
+      `not all that was written is published${left}: ${why}; it is kept, and tried again${unmounts ? ': jbfs status shows what is left' : ''}`,
       { cause: error },
     )
   }

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { mkdirSync, renameSync, rmdirSync, rmSync, statSync } from 'node:fs'
+import { mkdirSync, readdirSync, renameSync, rmdirSync, rmSync, statSync } from 'node:fs'
 import { connect, createServer, type Server, type Socket } from 'node:net'
 import { dirname, join } from 'node:path'
 import { codeOf, JbfsError, messageOf } from '../base/errors.ts'
@@ -24,6 +24,18 @@ const longestAnswer = 16 * 1024 ** 2
 export function controlSocketPath(runtimeFolder: string, mountpoint: string): string {
   const name = createHash('sha256').update(mountpoint).digest('hex').slice(0, 16)
   return join(runtimeFolder, `${name}.sock`)
+}
+
+/** All sockets there, of daemons that have ended without removing theirs, too. */
+export function controlSockets(runtimeFolder: string): string[] {
+  try {
+    return readdirSync(runtimeFolder)
+      .filter((name) => name.endsWith('.sock'))
+      .map((name) => join(runtimeFolder, name))
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return []
+    throw error
+  }
 }
 
 /**

@@ -10,6 +10,7 @@ export interface StatusSources {
   readonly options: MountOptions
   readonly description: string
   readonly mount: Mount
+  readonly isMounted: boolean
   readonly metrics: StoreMetrics
   readonly source: ObjectCache
   readonly view: View
@@ -23,6 +24,8 @@ export interface MountStatus {
   readonly destination: string
   readonly mountpoint: string
   readonly pid: number
+  /** False when it is unmounted, and the daemon goes on until all that was written is published. */
+  readonly isMounted: boolean
   /** ISO 8601. */
   readonly since: string
   readonly transport: string
@@ -48,11 +51,20 @@ export interface SnapshotStatus {
   readonly problem?: string
 }
 
-export function statusOf({ options, description, mount, metrics, source, view }: StatusSources): MountStatus {
+export function statusOf({
+  options,
+  description,
+  mount,
+  isMounted,
+  metrics,
+  source,
+  view,
+}: StatusSources): MountStatus {
   return {
     destination: titleOf(options.destination, description),
     mountpoint: options.mountpoint,
     pid: process.pid,
+    isMounted,
     since: started.toISOString(),
     transport: options.transport,
     residentBytes: process.memoryUsage.rss(),

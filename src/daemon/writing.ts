@@ -48,7 +48,7 @@ export async function startWriting(
   const store = below(acquired.store, owned.repository)
   const snapshots = opening.use(
     await WorkingSnapshots.open({
-      folder: workingFolder(stateDir, folderNameOf(store.description), store.description),
+      folder: workingFolder(stateDir, folderNameOf(store.description), store.description, options),
       store,
       cacheDir: options.cacheDir,
       concurrency: destination.store.maxConcurrency,

@@ -27,7 +27,13 @@ import { itemsOf, rootAttributesOf } from './manifest-facts.ts'
 import { StagedContents } from './staged-contents.ts'
 import { stagingFault } from './staging-fault.ts'
 import type { StagingResources } from './staging-resources.ts'
-import { createWorkingTables, readWorkingState, type WorkingState, workingVersion } from './working-schema.ts'
+import {
+  createWorkingTables,
+  databaseName,
+  readWorkingState,
+  type WorkingState,
+  workingVersion,
+} from './working-schema.ts'
 import { folderSize, WorkingTree } from './working-tree.ts'
 import { WriteAheadLog } from './write-ahead-log.ts'
 
@@ -44,7 +50,6 @@ export interface WorkingSnapshotOptions {
   readonly onPublished: (entry: CatalogEntry) => void
 }
 
-const databaseName = 'working.sqlite'
 const manifestName = 'manifest.json'
 /** The manifest that is being put: after a crash it may, or may not, be in the store. */
 const putName = 'manifest.put'

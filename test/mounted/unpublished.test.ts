@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { closeSync, openSync } from 'node:fs'
-import { mkdir, writeFile } from 'node:fs/promises'
+import { mkdir, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import test, { type ExecutionContext } from 'ava'
@@ -102,4 +102,54 @@ unpublishedTest('when all files are stored, umount shows that it publishes', asy
   closeSync(lock)
   t.is(String(shown), 'publishing what was written: 1 snapshot left\n')
   t.deepEqual(await ended, [0, null])
+})
+
+/** A snapshot with one file of 1,000 bytes, which cannot be stored while `destination` has another name. */
+async function writeOutOfReach({ destination, mount }: Scene): Promise<void> {
+  const snapshot = join(mount.path, 'customer/snap.1')
+  await mkdir(snapshot, { recursive: true })
+  await rename(destination, `${destination}.away`)
+  await writeFile(join(snapshot, 'file'), 'x'.repeat(1000))
+}
+
+unpublishedTest('a daemon that goes on after umount is shown, with what is left', async (t, scene) => {
+  const { destination, mount, stateDir, jbfs } = scene
+  await writeOutOfReach(scene)
+  const failed = await jbfs('umount', mount.path)
+  t.is(failed.code, 3, failed.stderr)
+  t.regex(failed.stderr, /tried again: jbfs status shows what is left$/m)
+  const { code, stdout } = await jbfs('status', mount.path, '--state-dir', stateDir)
+  t.is(code, 0)
+  t.regex(stdout, /^ {2}state +unmounted, and not all that was written there is published$/m)
+  t.regex(stdout, new RegExp(`^ {2}daemon +process ${mount.daemon.pid}, `, 'm'))
+  t.regex(stdout, /^ {2}writing +1 snapshot not published, 1 file \(1000 B\) not stored; /m)
+  t.notRegex(stdout, /^ {2}unpublished /m, 'nothing waits for another one')
+  await rename(`${destination}.away`, destination)
+  t.is(await mount.ended, 0)
+  t.is((await jbfs('status', mount.path, '--state-dir', stateDir)).code, 4)
+})
+
+unpublishedTest('what a killed daemon has left is shown, and what goes on with it', async (t, scene) => {
+  const { folder, destination, mount, stateDir, mountAgain, mountForWriting, jbfs } = scene
+  const status = async (): Promise<string> =>
+    (await jbfs('status', mount.path, '--state-dir', stateDir)).stdout
+  await writeOutOfReach(scene)
+  mount.daemon.kill('SIGKILL')
+  await mount.ended
+  const left = `1 snapshot not published, 1 file (1000 B) not stored: waiting on this machine for ${mountAgain}\n`
+  const gone = await status()
+  t.regex(gone, new RegExp(`^${mount.path}\n {2}destination +${destination}\n {2}state +unmounted`))
+  t.true(gone.includes(left), gone)
+
+  await rename(`${destination}.away`, destination)
+  {
+    await using _reading = await mountDestination(folder, destination)
+    const reading = await status()
+    t.regex(reading, /^ {2}kernel /m)
+    t.true(reading.includes(left), reading)
+  }
+  await using again = await mountForWriting()
+  t.notRegex(await status(), /unpublished/)
+  t.is((await jbfs('umount', again.path)).code, 0)
+  t.is(await status(), '')
 })
