@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { codeOf, messageOf } from '../base/errors.ts'
 import { processIdentity } from '../destination/process-identity.ts'
+import { formerIn } from './former-number.ts'
 import { databaseName, readWorkingState } from './working-schema.ts'
 
 /** In a folder of working snapshots: of which place they are, and which mount has written them. */
@@ -82,8 +83,9 @@ function countsIn(folder: string): Counts | undefined {
   try {
     database = new DatabaseSync(join(folder, databaseName), { readOnly: true })
     const state = readWorkingState(database)
-    if (state === undefined || (state.baseEtag !== undefined && state.changes === state.published))
-      return undefined
+    if (state === undefined) return undefined
+    const isPublished = state.baseEtag !== undefined && state.changes === state.published
+    if (isPublished && formerIn(folder, state.number) === undefined) return undefined
     // What an upload that was under way has sent need not be sent again.
     const row = database
       .prepare(
