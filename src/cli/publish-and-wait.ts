@@ -58,9 +58,11 @@ function progressText({ files, bytes, snapshots }: WritingStatus): string {
 
 /** What happened, and what to do: the daemon that has lost its lease never writes again. */
 function lossText(error: unknown, writing: WritingStatus, mountpoint: string, unmounts: boolean): string {
-  const first = unmounts ? '' : `jbfs umount ${shellWord(mountpoint)}, then `
+  const steps = unmounts
+    ? `It is unmounted; to go on with it: ${writing.mountAgain}`
+    : `To go on with it: jbfs umount ${shellWord(mountpoint)}, then ${writing.mountAgain}`
   return (
-    `${messageOf(error)}. ${unpublishedText(writing)}: it is kept on this machine${unmounts ? ', and unmounted' : ''}. ` +
-    `To go on with it: ${first}${writing.mountAgain} (which says how to take the directory over, where that is needed)`
+    `${messageOf(error)}. ${unpublishedText(writing)}: kept on this machine. ` +
+    `${steps} (which says how to take the directory over, where that is needed)`
   )
 }

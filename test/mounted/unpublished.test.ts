@@ -59,7 +59,7 @@ function unpublishedTest(title: string, body: (t: ExecutionContext, scene: Scene
 
 unpublishedTest(
   'who has lost the right to write is told so, and what goes on with it',
-  async (t, { folder, destination, mount, mountAgain, mountForWriting, jbfs }) => {
+  async (t, { folder, destination, stateDir, mount, mountAgain, mountForWriting, jbfs }) => {
     const snapshot = join(mount.path, 'customer/snap.1')
     await mkdir(snapshot, { recursive: true })
     const taken = await jbfs(
@@ -80,9 +80,11 @@ unpublishedTest(
     const unmounted = await jbfs('umount', mount.path)
     t.is(unmounted.code, 8, unmounted.stderr)
     t.regex(unmounted.stderr, told)
-    t.true(unmounted.stderr.includes(`To go on with it: ${mountAgain} `), unmounted.stderr)
+    t.true(unmounted.stderr.includes(`to go on with it: ${mountAgain} `), unmounted.stderr)
     t.notRegex(unmounted.stderr, /tried again/)
     t.is(mount.daemon.exitCode, 0, 'the daemon has ended')
+    const { stdout } = await jbfs('status', mount.path, '--state-dir', stateDir)
+    t.true(stdout.includes(`waiting on this machine for ${mountAgain}\n`), stdout)
     await t.throwsAsync(mountForWriting, { message: /or take it over for good: jbfs destination takeover / })
   },
 )
