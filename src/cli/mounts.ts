@@ -1,26 +1,86 @@
 import { type MountInfo, mounts } from '../base/mountinfo.ts'
-import { askStatus, controlSocketPath } from '../daemon/control-socket.ts'
+import type { UserFolders } from '../base/user-folders.ts'
+import { askStatus, controlSockets } from '../daemon/control-socket.ts'
 import type { MountStatus } from '../daemon/status.ts'
+import { type UnpublishedWork, unpublishedWork } from '../staging/unpublished.ts'
 import { healthOfMount, jbfsType, type MountHealth } from './mountpoint.ts'
 
-/** A jbfs mount as it is seen from outside. */
+/** A jbfs mount as it is seen from outside, or what one has left. */
 export interface JbfsMount extends Pick<MountInfo, 'mountpoint' | 'source'> {
-  /** `unknown`: it answers, but its daemon is out of our reach, being another user's. */
-  readonly state: 'serving' | 'unknown' | Exclude<MountHealth, 'alive'>
-  /** What the daemon says; undefined unless it is `serving`. */
+  /**
+   * `unknown`: it answers, but its daemon is out of our reach, being another user's · `detached`: its daemon serves it, but not here · `unmounted`: what was
+   * written there is not all published.
+   */
+  readonly state: 'serving' | 'unknown' | 'detached' | 'unmounted' | Exclude<MountHealth, 'alive'>
+  /** What the daemon says; undefined where none answers. */
   readonly status: MountStatus | undefined
+  /** What waits for the next mount; undefined when there is nothing, or a daemon has it. */
+  readonly unpublished: UnpublishedWork | undefined
 }
 
-export async function jbfsMounts(runtimeFolder: string): Promise<JbfsMount[]> {
-  const ours = mounts().filter(({ type }) => type === jbfsType)
-  return Promise.all(
-    ours.map(async ({ mountpoint, source }): Promise<JbfsMount> => {
-      const status = await askMount(controlSocketPath(runtimeFolder, mountpoint))
-      if (status !== undefined) return { mountpoint, source, state: 'serving', status }
-      const health = await healthOfMount(mountpoint)
-      return { mountpoint, source, state: health === 'alive' ? 'unknown' : health, status }
-    }),
-  )
+/** All that is mounted, that a daemon goes on with, and that waits for one. */
+export async function jbfsMounts({
+  runtime,
+  state,
+}: Pick<UserFolders, 'runtime' | 'state'>): Promise<JbfsMount[]> {
+  const answers = await Promise.all(controlSockets(runtime).map(askMount))
+  const daemons = answers.filter((status) => status !== undefined)
+  const here = mounts().filter(({ type }) => type === jbfsType)
+  const left = unpublishedWork(state)
+  return Promise.all([
+    ...here.map((mount) => mountedHere(mount, daemons, left)),
+    ...daemons
+      .filter(
+        (daemon) => isGoingOn(daemon) && !here.some(({ mountpoint }) => mountpoint === daemon.mountpoint),
+      )
+      .map(goingOn),
+    ...left
+      .filter((work) => !here.some((mount) => isLeftBy(mount, work)))
+      .map(
+        (unpublished): JbfsMount => ({
+          mountpoint: unpublished.mountpoint,
+          source: unpublished.place,
+          state: 'unmounted',
+          status: undefined,
+          unpublished,
+        }),
+      ),
+  ])
+}
+
+async function mountedHere(
+  { mountpoint, source }: MountInfo,
+  daemons: readonly MountStatus[],
+  left: readonly UnpublishedWork[],
+): Promise<JbfsMount> {
+  const unpublished = left.find((work) => isLeftBy({ mountpoint, source }, work))
+  const status = daemons.find((daemon) => daemon.mountpoint === mountpoint)
+  if (status !== undefined) return { mountpoint, source, state: 'serving', status, unpublished }
+  const health = await healthOfMount(mountpoint)
+  return { mountpoint, source, state: health === 'alive' ? 'unknown' : health, status, unpublished }
+}
+
+function isLeftBy(
+  { mountpoint, source }: Pick<MountInfo, 'mountpoint' | 'source'>,
+  work: UnpublishedWork,
+): boolean {
+  return work.mountpoint === mountpoint && work.place === source
+}
+
+/** Not one that is about to end. */
+function isGoingOn({ isMounted, writing }: MountStatus): boolean {
+  return isMounted || (writing !== undefined && writing.snapshots > 0)
+}
+
+function goingOn(status: MountStatus): JbfsMount {
+  const { mountpoint, destination, isMounted } = status
+  return {
+    mountpoint,
+    source: destination,
+    state: isMounted ? 'detached' : 'unmounted',
+    status,
+    unpublished: undefined,
+  }
 }
 
 /** What the daemon behind a control socket says of itself; undefined when none answers. */

@@ -21,7 +21,7 @@ const lookInterval = 20
 /**
  * Unmounts what jbfs has mounted at a canonical path, dead or alive, and waits until its daemon has ended; with `lazy` it is detached even
  * when in use, and not waited for. What was written there is published first; what cannot be is said by `not-published` when it is unmounted, and its daemon
- * goes on trying. Throws `not-mounted`, `busy` (with advice), `refused` (also for another user's) or `still-running`, too.
+ * goes on trying, or by `lease-lost`, and the next mount goes on with it. Throws `not-mounted`, `busy` (with advice), `refused` (also for another user's) or `still-running`, too.
  */
 export async function unmountAndWait(mountpoint: string, { lazy = false } = {}): Promise<void> {
   const mounted = mountAt(mountpoint)
@@ -35,8 +35,12 @@ export async function unmountAndWait(mountpoint: string, { lazy = false } = {}):
   const status = await askMount(socket)
   const daemon = status?.pid
   const problem =
-    status?.writing && !lazy ? await publishAndWait(socket).catch((error: unknown) => error) : undefined
+    status?.writing && !lazy
+      ? await publishAndWait(socket, { unmounts: true }).catch((error: unknown) => error)
+      : undefined
   await unmountOrAdvise(mountpoint, lazy)
+  // Without the lease there is nothing to go on with.
+  if (codeOf(problem) === 'lease-lost' && daemon !== undefined) await ended(daemon)
   if (problem !== undefined) throw problem
   // One that hangs, or has died.
   if (daemon === undefined) removeControlSocket(socket)

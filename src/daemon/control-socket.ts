@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { mkdirSync, renameSync, rmdirSync, rmSync, statSync } from 'node:fs'
+import { mkdirSync, readdirSync, renameSync, rmdirSync, rmSync, statSync } from 'node:fs'
 import { connect, createServer, type Server, type Socket } from 'node:net'
 import { dirname, join } from 'node:path'
 import { codeOf, JbfsError, messageOf } from '../base/errors.ts'
@@ -7,7 +7,7 @@ import type { Logger } from '../base/log.ts'
 
 /**
  * How a running mount is asked about itself: a UNIX socket that only its user can reach. One line of JSON in, `{"ask":"status"}` or `{"ask":"publish"}`; one
- * line of JSON back, then the connection is closed. What fails is answered by `{"error":"…"}`.
+ * line of JSON back, then the connection is closed. What fails is answered by `{"error":"…","code":"…"}`.
  */
 export interface Answers {
   status(): Promise<object>
@@ -24,6 +24,18 @@ const longestAnswer = 16 * 1024 ** 2
 export function controlSocketPath(runtimeFolder: string, mountpoint: string): string {
   const name = createHash('sha256').update(mountpoint).digest('hex').slice(0, 16)
   return join(runtimeFolder, `${name}.sock`)
+}
+
+/** All sockets there, of daemons that have ended without removing theirs, too. */
+export function controlSockets(runtimeFolder: string): string[] {
+  try {
+    return readdirSync(runtimeFolder)
+      .filter((name) => name.endsWith('.sock'))
+      .map((name) => join(runtimeFolder, name))
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return []
+    throw error
+  }
 }
 
 /**
@@ -76,11 +88,17 @@ export function askStatus(path: string, { timeout = 3_000 } = {}): Promise<unkno
   return ask(path, 'status', timeout)
 }
 
-/** Has the daemon behind `path` publish all that was written there, however long it takes. Rejects with `no-answer`, or `not-published`. */
+/**
+ * Has the daemon behind `path` publish all that was written there, however long it takes. Rejects with `no-answer`, `lease-lost` when it may write no more, or
+ * `not-published`.
+ */
 export async function askToPublish(path: string): Promise<void> {
   const answer = await ask(path, 'publish', 0)
   if (typeof answer === 'object' && answer !== null && 'error' in answer)
-    throw new JbfsError('not-published', String(answer.error))
+    throw new JbfsError(
+      codeOf(answer) === 'lease-lost' ? 'lease-lost' : 'not-published',
+      String(answer.error),
+    )
 }
 
 function ask(path: string, question: keyof Answers, timeout: number): Promise<unknown> {
@@ -137,7 +155,7 @@ async function replyTo(request: string, answers: Answers, logger: Logger): Promi
     return { error: 'the questions are {"ask":"status"} and {"ask":"publish"}' }
   } catch (error) {
     logger.debug({ error: messageOf(error) }, 'a question on the control socket could not be answered')
-    return { error: messageOf(error) }
+    return { error: messageOf(error), code: codeOf(error) }
   }
 }
 

@@ -80,10 +80,11 @@ export async function runDaemon(options: MountOptions, { logger, onReady }: Daem
   cleanup.defer(() => logger.info({ mountpoint: options.mountpoint }, 'unmounted'))
   cleanup.use(unmountOnSignals(mount, logger))
   cleanup.use(startRefresher({ tree: view, interval: options.refreshSeconds, logger }))
+  let isMounted = true
   const answers = {
-    status: async () => statusOf({ options, description, mount, metrics, source, view }),
+    status: async () => statusOf({ options, description, mount, isMounted, metrics, source, view }),
     publish: async () => {
-      await view.writing?.snapshots.publish()
+      await view.writing?.publish()
       return {}
     },
   }
@@ -95,6 +96,7 @@ export async function runDaemon(options: MountOptions, { logger, onReady }: Daem
   logger.info({ destination: description, mountpoint: options.mountpoint }, 'mounted')
   onReady(view.notice)
   await mount.done
+  isMounted = false
   if (view.writing !== undefined) await drained(view.writing, options, logger)
 }
 

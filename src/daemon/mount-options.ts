@@ -29,6 +29,8 @@ export interface MountOptions {
   readonly stateDir: string
   /** Bytes below `stateDir` of what is written and not in the store yet. */
   readonly stagingBytes: number
+  /** The command line that mounts the same for writing again, for advice. */
+  readonly mountAgain: string
   /** Name and version of the program, as manifests and the lease have it. */
   readonly writer: string
   /** Seconds between looks for new snapshots; 0 for never. */
@@ -67,7 +69,10 @@ const longestRefreshSeconds = Math.floor((2 ** 31 - 1) / 1000)
 /** Completes and checks options. Throws `JbfsError` with code `bad-option` and the one line to show. */
 export function mountOptions(
   given: Partial<MountOptions> &
-    Pick<MountOptions, 'destination' | 'mountpoint' | 'cacheDir' | 'stateDir' | 'writer' | 'controlSocket'>,
+    Pick<
+      MountOptions,
+      'destination' | 'mountpoint' | 'cacheDir' | 'stateDir' | 'mountAgain' | 'writer' | 'controlSocket'
+    >,
 ): MountOptions {
   const options: MountOptions = { ...mountDefaults, ...given }
   for (const path of [

@@ -10,6 +10,7 @@ export interface StatusSources {
   readonly options: MountOptions
   readonly description: string
   readonly mount: Mount
+  readonly isMounted: boolean
   readonly metrics: StoreMetrics
   readonly source: ObjectCache
   readonly view: View
@@ -23,6 +24,8 @@ export interface MountStatus {
   readonly destination: string
   readonly mountpoint: string
   readonly pid: number
+  /** False when it is unmounted, and the daemon goes on until all that was written is published. */
+  readonly isMounted: boolean
   /** ISO 8601. */
   readonly since: string
   readonly transport: string
@@ -33,7 +36,12 @@ export interface MountStatus {
   readonly cache: ObjectCache['metrics']
   readonly snapshots: readonly SnapshotStatus[]
   /** What was written and is not published; undefined for a mount that is only for reading. */
-  readonly writing?: PendingTotals | undefined
+  readonly writing?: WritingStatus | undefined
+}
+
+export interface WritingStatus extends PendingTotals {
+  /** The command line that mounts the same for writing again. */
+  readonly mountAgain: string
 }
 
 export interface SnapshotStatus {
@@ -43,18 +51,27 @@ export interface SnapshotStatus {
   readonly problem?: string
 }
 
-export function statusOf({ options, description, mount, metrics, source, view }: StatusSources): MountStatus {
+export function statusOf({
+  options,
+  description,
+  mount,
+  isMounted,
+  metrics,
+  source,
+  view,
+}: StatusSources): MountStatus {
   return {
     destination: titleOf(options.destination, description),
     mountpoint: options.mountpoint,
     pid: process.pid,
+    isMounted,
     since: started.toISOString(),
     transport: options.transport,
     residentBytes: process.memoryUsage.rss(),
     operations: mount.counts(),
     store: metrics,
     cache: source.metrics,
-    writing: view.writing?.snapshots.pending(),
+    writing: view.writing && { ...view.writing.snapshots.pending(), mountAgain: options.mountAgain },
     snapshots: [...view.snapshots()].map(({ repository, entry, openedTree, problem, working }) => ({
       repository: repository.replace(/\/$/, ''),
       name: entry.name,

@@ -23,6 +23,8 @@ export interface Writing extends AsyncDisposable {
   readonly snapshots: WorkingSnapshots
   /** Throws when this server may not write any more. */
   readonly check: () => void
+  /** Publishes all there is. Rejects with `lease-lost` when this server may not write any more, whatever else has failed for that, or the first fault. */
+  publish(): Promise<void>
   /** Publishes all there is, trying again until it is done, the lease is lost, or it is aborted. False: something is left, and kept. */
   drain(signal: AbortSignal): Promise<boolean>
 }
@@ -46,7 +48,7 @@ export async function startWriting(
   const store = below(acquired.store, owned.repository)
   const snapshots = opening.use(
     await WorkingSnapshots.open({
-      folder: workingFolder(stateDir, folderNameOf(store.description), store.description),
+      folder: workingFolder(stateDir, folderNameOf(store.description), store.description, options),
       store,
       cacheDir: options.cacheDir,
       concurrency: destination.store.maxConcurrency,
@@ -61,6 +63,14 @@ export async function startWriting(
   return {
     snapshots,
     check: () => lease.check(),
+    async publish() {
+      try {
+        await snapshots.publish()
+      } catch (error) {
+        lease.check()
+        throw error
+      }
+    },
     async drain(signal) {
       for (;;) {
         try {

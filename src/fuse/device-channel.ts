@@ -24,6 +24,7 @@ const mostPieces = 1024
 
 interface PipeHandle {
   open(fd: number): number
+  close(done: () => void): void
 }
 
 export class DeviceChannel implements FuseChannel {
@@ -84,6 +85,8 @@ export class DeviceChannel implements FuseChannel {
 
   #poll(handle: PipeHandle): void {
     const buffer = this.#buffer
+    const close = handle.close.bind(handle)
+    handle.close = (done) => this.#whenNotified(() => close(done))
     // `handle` and `onread` are public options; only the making of a handle over a given descriptor is not.
     const socket = new Socket({
       handle,
@@ -162,7 +165,12 @@ export class DeviceChannel implements FuseChannel {
     this.#ended = true
     // The socket owns the descriptor; without it, it is ours.
     if (this.#socket) this.#socket.destroy()
-    else closeSync(this.#fd)
+    else this.#whenNotified(() => closeSync(this.#fd))
+  }
+
+  /** A notification that waits for a thread would go to whatever has the number by then. The kernel lets go of all of them when it has unmounted. */
+  #whenNotified(close: () => void): void {
+    void this.#notified.then(close)
   }
 
   #end(error: Error | undefined): void {

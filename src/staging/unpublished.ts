@@ -1,15 +1,36 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { codeOf } from '../base/errors.ts'
+import { DatabaseSync } from 'node:sqlite'
+import { codeOf, messageOf } from '../base/errors.ts'
+import { processIdentity } from '../destination/process-identity.ts'
+import { formerIn } from './former-number.ts'
+import { databaseName, readWorkingState } from './working-schema.ts'
 
-/** In a folder of working snapshots: of which place they are. */
+/** In a folder of working snapshots: of which place they are, and which mount has written them. */
 const placeName = 'place'
+const writerName = 'writer'
 
-/** The folder of the working snapshots of one place in the state directory; `name` is its own. Makes it, and takes down what it is of. */
-export function workingFolder(stateDir: string, name: string, place: string): string {
+/** The mount that writes to a place. */
+export interface PlaceWriter {
+  /** Absolute and canonical. */
+  readonly mountpoint: string
+  /** The command line that mounts the same for writing again. */
+  readonly mountAgain: string
+}
+
+/** The folder of the working snapshots of one place in the state directory; `name` is its own. Makes it, and takes down what it is of, and that this process has it. */
+export function workingFolder(
+  stateDir: string,
+  name: string,
+  place: string,
+  { mountpoint, mountAgain }: PlaceWriter,
+): string {
   const folder = join(stateDir, 'working', name)
   mkdirSync(folder, { recursive: true, mode: 0o700 })
+  const { pid } = process
+  const writer = { mountpoint, mountAgain, pid, process: processIdentity(pid) ?? '' }
   writeFileSync(join(folder, placeName), `${place}\n`, { mode: 0o600 })
+  writeFileSync(join(folder, writerName), JSON.stringify(writer), { mode: 0o600 })
   return folder
 }
 
@@ -18,11 +39,88 @@ export function workingFolder(stateDir: string, name: string, place: string): st
  * that it has stored already, of which no snapshot speaks.
  */
 export function unpublishedPlaces(stateDir: string): string[] {
+  return placesOf(stateDir).map(({ place }) => place)
+}
+
+/** What a mount that is no more has left unpublished. */
+export interface UnpublishedWork extends PlaceWriter {
+  /** `s3://bucket/path` or a folder. */
+  readonly place: string
+  readonly snapshots: number
+  /** Files and their bytes that are not in the store. */
+  readonly files: number
+  readonly bytes: number
+  /** Why some of it cannot be read, one line; undefined when all can. */
+  readonly problem: string | undefined
+}
+
+/** What waits in a state directory for a mount that goes on with it. */
+export function unpublishedWork(stateDir: string): UnpublishedWork[] {
+  return placesOf(stateDir).flatMap(({ place, folder, snapshots }) => {
+    const { isAlive, ...writer } = writerIn(folder)
+    // It says itself what it has.
+    if (isAlive) return []
+    const counted = snapshots.map(countsIn).filter((counts) => counts !== undefined)
+    if (counted.length === 0) return []
+    const sum = (name: 'files' | 'bytes'): number =>
+      counted.reduce((total, counts) => total + counts[name], 0)
+    const problem = counted.find(({ problem }) => problem !== undefined)?.problem
+    return [
+      { ...writer, place, snapshots: counted.length, files: sum('files'), bytes: sum('bytes'), problem },
+    ]
+  })
+}
+
+interface Counts {
+  readonly files: number
+  readonly bytes: number
+  readonly problem: string | undefined
+}
+
+/** Of the working snapshot in a folder; undefined when all of it is published, or it was never begun whole. */
+function countsIn(folder: string): Counts | undefined {
+  let database: DatabaseSync | undefined
+  try {
+    database = new DatabaseSync(join(folder, databaseName), { readOnly: true })
+    const state = readWorkingState(database)
+    if (state === undefined) return undefined
+    const isPublished = state.baseEtag !== undefined && state.changes === state.published
+    if (isPublished && formerIn(folder, state.number) === undefined) return undefined
+    // What an upload that was under way has sent need not be sent again.
+    const row = database
+      .prepare(
+        `SELECT count(*) AS files, ifnull(sum(inode.size - ifnull(growing.freed, 0)), 0) AS bytes
+         FROM staged JOIN inode USING (ino) LEFT JOIN growing USING (ino) WHERE inode.nlink > 0`,
+      )
+      .get()
+    return { files: Number(row?.files), bytes: Number(row?.bytes), problem: undefined }
+  } catch (error) {
+    return { files: 0, bytes: 0, problem: messageOf(error) }
+  } finally {
+    database?.close()
+  }
+}
+
+/** The mount that has written what is in the folder of a place; with what is certain where that cannot be read. */
+function writerIn(folder: string): PlaceWriter & { readonly isAlive: boolean } {
+  try {
+    const { mountpoint, mountAgain, pid, process } = JSON.parse(
+      readFileSync(join(folder, writerName), 'utf8'),
+    )
+    return { mountpoint, mountAgain, isAlive: processIdentity(pid) === process }
+  } catch {
+    return { mountpoint: folder, mountAgain: 'jbfs mount --read-write', isAlive: false }
+  }
+}
+
+function placesOf(stateDir: string): { place: string; folder: string; snapshots: string[] }[] {
   const working = join(stateDir, 'working')
   return entriesOf(working).flatMap((name) => {
     const folder = join(working, name)
-    if (!entriesOf(folder).some((entry) => /^\d+$/.test(entry))) return []
-    return [readFileSync(join(folder, placeName), 'utf8').trimEnd()]
+    const snapshots = entriesOf(folder).filter((entry) => /^\d+$/.test(entry))
+    if (snapshots.length === 0) return []
+    const place = readFileSync(join(folder, placeName), 'utf8').trimEnd()
+    return [{ place, folder, snapshots: snapshots.map((entry) => join(folder, entry)) }]
   })
 }
 

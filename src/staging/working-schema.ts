@@ -8,6 +8,9 @@ import { growingTable } from './growing-rows.ts'
  */
 export const workingVersion = 2
 
+/** Of a working snapshot, in its folder. */
+export const databaseName = 'working.sqlite'
+
 const tables = [
   // What the snapshot is, and how it stands to what is published: one row.
   `CREATE TABLE IF NOT EXISTS working (

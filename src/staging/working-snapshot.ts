@@ -23,11 +23,18 @@ import type {
 } from '../snapshot/writable-tree.ts'
 import { writeIndex } from '../snapshot/write-index.ts'
 import type { ByteRange, ObjectStore } from '../store/object-store.ts'
+import { type FormerNumber, forgetFormer, formerIn, noteFormer } from './former-number.ts'
 import { itemsOf, rootAttributesOf } from './manifest-facts.ts'
 import { StagedContents } from './staged-contents.ts'
 import { stagingFault } from './staging-fault.ts'
 import type { StagingResources } from './staging-resources.ts'
-import { createWorkingTables, readWorkingState, type WorkingState, workingVersion } from './working-schema.ts'
+import {
+  createWorkingTables,
+  databaseName,
+  readWorkingState,
+  type WorkingState,
+  workingVersion,
+} from './working-schema.ts'
 import { folderSize, WorkingTree } from './working-tree.ts'
 import { WriteAheadLog } from './write-ahead-log.ts'
 
@@ -44,7 +51,6 @@ export interface WorkingSnapshotOptions {
   readonly onPublished: (entry: CatalogEntry) => void
 }
 
-const databaseName = 'working.sqlite'
 const manifestName = 'manifest.json'
 /** The manifest that is being put: after a crash it may, or may not, be in the store. */
 const putName = 'manifest.put'
@@ -66,6 +72,8 @@ export class WorkingSnapshot implements WritableSnapshot, AsyncDisposable {
   #publishing: Promise<void> | undefined
   #isRetired = false
   #publishFailure: unknown
+  #former: FormerNumber | undefined
+  #formerFailure: unknown
 
   private constructor(options: WorkingSnapshotOptions, database: DatabaseSync) {
     const state = readWorkingState(database)
@@ -73,6 +81,7 @@ export class WorkingSnapshot implements WritableSnapshot, AsyncDisposable {
     this.#options = options
     this.repository = state.repository
     this.#number = state.number
+    this.#former = formerIn(options.folder, state.number)
     const { store, contents, resources, logger } = options
     const path = join(options.folder, databaseName)
     this.#log = new WriteAheadLog(database, { path, thread: resources.checkpoints, logger })
@@ -212,6 +221,21 @@ export class WorkingSnapshot implements WritableSnapshot, AsyncDisposable {
   get isPublished(): boolean {
     const { baseEtag, changes, published } = this.tree.state
     return baseEtag !== undefined && changes === published
+  }
+
+  /** What it was published as before it got its number, while that is still to be deleted. */
+  get former(): FormerNumber | undefined {
+    return this.#former
+  }
+
+  /** What deleting it failed with last; undefined when it did not. */
+  get formerFailure(): unknown {
+    return this.#formerFailure
+  }
+
+  /** Whether it need not be kept here: all is published, and under its number alone. */
+  get isDone(): boolean {
+    return this.isPublished && this.#former === undefined
   }
 
   get baseEtag(): string | undefined {
@@ -359,11 +383,32 @@ export class WorkingSnapshot implements WritableSnapshot, AsyncDisposable {
     await this.#alone(() => this.#publishChanges(), options)
   }
 
-  /** Publishes it under another number, of which there is no snapshot; what is published under the old one stays. */
+  /** Publishes it under another number, of which there is no snapshot; what is published under the old one stays until `leaveFormer`. */
   async renumber(number: number, options: Abortable): Promise<void> {
     await this.publish(options)
     // To its end: nobody could tell of which number one is that goes on unattended.
     await this.#alone(() => this.#publishAs(number), {})
+  }
+
+  /** Deletes by `remove` what it was published as before, as soon as it is published under its number. */
+  async leaveFormer(remove: (former: FormerNumber) => Promise<void>, options: Abortable = {}): Promise<void> {
+    if (this.#former === undefined) return
+    await this.#alone(async () => {
+      if (this.#former === undefined || this.baseEtag === undefined) return
+      try {
+        await remove(this.#former)
+      } catch (error) {
+        this.#formerFailure = error
+        throw error
+      }
+      this.#forgetFormer()
+    }, options)
+  }
+
+  #forgetFormer(): void {
+    this.#former = undefined
+    this.#formerFailure = undefined
+    forgetFormer(this.folder)
   }
 
   /** What publishes comes one after the other. */
@@ -386,8 +431,11 @@ export class WorkingSnapshot implements WritableSnapshot, AsyncDisposable {
 
   async #publishAs(number: number): Promise<void> {
     await this.#publishChanges()
-    const before = { number: this.#number, etag: this.baseEtag }
+    // It is published: it has one.
+    const before = { number: this.#number, etag: this.baseEtag as string }
+    noteFormer(this.folder, before)
     this.#setNumber(number, undefined)
+    this.#former = before
     try {
       await this.#publish()
     } catch (error) {
@@ -397,6 +445,7 @@ export class WorkingSnapshot implements WritableSnapshot, AsyncDisposable {
       )
       if (published !== undefined && this.meets(published)) return
       this.#setNumber(before.number, before.etag)
+      this.#forgetFormer()
       throw error
     }
   }

@@ -160,8 +160,8 @@ export class WorkingSnapshots implements WritableSnapshots, AsyncDisposable {
   }
 
   async renumber(repository: string, entry: CatalogEntry, number: number, options: Abortable): Promise<void> {
-    const { store, onPublished } = this.#options
     const working = await this.change(repository, entry, options)
+    await this.#leaveFormer(working, options)
     // Under both numbers until it is done: whoever lists the repository finds this one.
     this.#snapshots.set(keyOf(repository, number), working)
     try {
@@ -171,15 +171,15 @@ export class WorkingSnapshots implements WritableSnapshots, AsyncDisposable {
       throw error
     }
     this.#snapshots.delete(keyOf(repository, entry.number))
-    await store.delete([manifestKey(repository, entry.number)])
-    await store.delete([...indexKeys(repository, entry.number)])
-    onPublished(repository, entry.number, undefined)
+    // It is done, as what is left of it is tried again: who did it once more would find the new number taken.
+    await this.#tryLeaveFormer(working)
   }
 
   async remove(repository: string, entry: CatalogEntry): Promise<void> {
     const { store, onPublished } = this.#options
     const key = keyOf(repository, entry.number)
     const working = this.#snapshots.get(key)
+    if (working !== undefined) await this.#leaveFormer(working)
     // Nobody is to publish it meanwhile.
     this.#snapshots.delete(key)
     try {
@@ -203,7 +203,7 @@ export class WorkingSnapshots implements WritableSnapshots, AsyncDisposable {
     let bytes = 0
     let snapshots = 0
     for (const working of this.#all) {
-      if (!working.isPublished) snapshots++
+      if (!working.isDone) snapshots++
       for (const { ino, bytes: size, failure } of working.pending()) {
         files++
         bytes += size
@@ -214,13 +214,24 @@ export class WorkingSnapshots implements WritableSnapshots, AsyncDisposable {
       // It fails with the fault of a file, too.
       if (publishFailure !== undefined && !failures.some(({ snapshot }) => snapshot === nameOf(working)))
         failures.push({ snapshot: nameOf(working), error: messageOf(publishFailure) })
+      const { former, formerFailure } = working
+      if (former !== undefined && formerFailure !== undefined)
+        failures.push({
+          snapshot: keyOf(working.repository, former.number),
+          error: `it is ${snapshotName(working.number)} now, and could not be removed: ${messageOf(formerFailure)}`,
+        })
     }
     return { files, bytes, snapshots, failures }
   }
 
-  /** Publishes all that has changed. Rejects with the first fault, after all were tried. */
+  /** Publishes all that has changed, each under one number. Rejects with the first fault, after all were tried. */
   async publish(options: Abortable = {}): Promise<void> {
-    const results = await Promise.allSettled([...this.#all].map((snapshot) => snapshot.publish(options)))
+    const results = await Promise.allSettled(
+      [...this.#all].map(async (snapshot) => {
+        await snapshot.publish(options)
+        await this.#leaveFormer(snapshot, options)
+      }),
+    )
     const failed = results.find((result) => result.status === 'rejected')
     if (failed !== undefined) throw failed.reason
   }
@@ -229,12 +240,52 @@ export class WorkingSnapshots implements WritableSnapshots, AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed.abort()
     for (const snapshot of this.#all) {
-      if (snapshot.isPublished) await this.#discard(snapshot)
+      if (snapshot.isDone) await this.#discard(snapshot)
       else await snapshot[Symbol.asyncDispose]()
     }
     this.#snapshots.clear()
     await this.#resources.hashes[Symbol.asyncDispose]()
     await this.#resources.checkpoints[Symbol.asyncDispose]()
+  }
+
+  /** Deletes what a snapshot that was given another number is still published as, unless somebody makes something else of it. */
+  async #leaveFormer(working: WorkingSnapshot, options: Abortable = {}): Promise<void> {
+    const { store, onPublished, logger } = this.#options
+    const { repository } = working
+    await working.leaveFormer(async ({ number, etag }) => {
+      const key = keyOf(repository, number)
+      const present = await readSnapshot(store, repository, number)
+      if (
+        this.#snapshots.has(key) ||
+        this.#opening.has(key) ||
+        (present !== undefined && present.manifestEtag !== etag)
+      ) {
+        logger.warn(
+          { snapshot: key },
+          'a snapshot that has another number is changed under the old one: it stays there, too',
+        )
+        return
+      }
+      // The manifest first: without it nobody looks for the index.
+      if (present !== undefined) await store.delete([manifestKey(repository, number)])
+      await store.delete([...indexKeys(repository, number)])
+      onPublished(repository, number, undefined)
+    }, options)
+  }
+
+  async #tryLeaveFormer(working: WorkingSnapshot): Promise<void> {
+    const { former } = working
+    if (former === undefined) return
+    try {
+      await this.#leaveFormer(working, { signal: this.#closed.signal })
+    } catch (error) {
+      if (this.#closed.signal.aborted) return
+      const { repository } = working
+      this.#options.logger.warn(
+        { snapshot: nameOf(working), former: keyOf(repository, former.number), error: messageOf(error) },
+        'a snapshot that has another number is still there under the old one; trying again',
+      )
+    }
   }
 
   async #discard(snapshot: WorkingSnapshot): Promise<void> {
@@ -348,6 +399,7 @@ export class WorkingSnapshots implements WritableSnapshots, AsyncDisposable {
   async #publishWhenIdle(): Promise<void> {
     const { signal } = this.#closed
     const { idle, longest, lookEvery } = this.#times
+    let leaveFormerAfter = 0
     const seen = new Map<
       WorkingSnapshot,
       { changes: number; since: number; waiting: number; pause: number }
@@ -357,6 +409,11 @@ export class WorkingSnapshots implements WritableSnapshots, AsyncDisposable {
       if (signal.aborted) return
       for (const snapshot of this.#all) {
         const now = performance.now()
+        if (snapshot.former !== undefined && now >= leaveFormerAfter) {
+          await this.#tryLeaveFormer(snapshot)
+          if (snapshot.former !== undefined) leaveFormerAfter = performance.now() + longest
+        }
+        if (signal.aborted) return
         const { changes } = snapshot.tree
         const before = seen.get(snapshot)
         if (snapshot.isPublished) {

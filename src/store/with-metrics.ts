@@ -1,5 +1,6 @@
+import { codeOf } from '../base/errors.ts'
 import { StoreError } from './errors.ts'
-import { eachPartRequest, type ObjectReader, type ObjectStore } from './object-store.ts'
+import { eachPartRequest, type ObjectReader, type ObjectStore, type PutOptions } from './object-store.ts'
 
 /** Requests that reached the store, by kind, since it was opened. */
 export interface StoreMetrics {
@@ -12,7 +13,7 @@ export interface StoreMetrics {
   bytesOut: number
   /** Requests tried again. */
   retries: number
-  /** By `StoreError` code. */
+  /** By `StoreError` code. What a put is told of its own condition is an answer: who asks may look for nothing else. */
   readonly errors: Record<string, number>
 }
 
@@ -74,7 +75,10 @@ export function withMetrics<S extends ObjectReader | ObjectStore>(store: S, metr
     ...counting,
     async put(key, body, options) {
       metrics.put++
-      const metadata = await store.put(key, body, options).catch(failed)
+      const metadata = await store.put(key, body, options).catch((error: unknown) => {
+        if (isUnmet(error, options)) throw error
+        return failed(error)
+      })
       metrics.bytesOut += metadata.size
       return metadata
     },
@@ -92,4 +96,9 @@ export function withMetrics<S extends ObjectReader | ObjectStore>(store: S, metr
     },
   }
   return writing as S
+}
+
+function isUnmet(error: unknown, { ifNoneMatch, ifMatch }: PutOptions = {}): boolean {
+  const code = codeOf(error)
+  return (ifNoneMatch !== undefined && code === 'exists') || (ifMatch !== undefined && code === 'changed')
 }

@@ -146,6 +146,16 @@ const wrong: [string, string[], RegExp][] = [
     ['mount', '/', '/tmp', '--read-only', '--read-write'],
     /mutually exclusive/,
   ],
+  [
+    'room for what is written where nothing is',
+    ['mount', '/', '/tmp', '--staging', '1G'],
+    /--staging needs --read-write/,
+  ],
+  [
+    'too little room for what is written',
+    ['mount', '/', '/tmp', '--read-write', '--staging', '1M'],
+    /--staging is a size of at least 64M/,
+  ],
   ['a word that is no destination', ['snapshots', 'no-such-word'], /there is no folder "no-such-word" here/],
 ]
 for (const [title, args, message] of wrong)

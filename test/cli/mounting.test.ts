@@ -325,6 +325,7 @@ mountingTest('what is in use stays mounted, unless it is detached', async (t, pl
     t.deepEqual(await runJbfs(['umount', '--lazy', place.mountpoint]), silent)
     t.is(mountAt(place.mountpoint), undefined)
     t.true(isRunning(daemon))
+    t.is((await statusOf(place.mountpoint)).state, 'detached')
   } finally {
     user.stdin.end()
     await userEnded

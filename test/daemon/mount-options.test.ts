@@ -7,6 +7,7 @@ const withRefresh = (refreshSeconds: number): MountOptions =>
     destination: parseDestination('/backups'),
     mountpoint: '/mnt',
     stateDir: '/state',
+    mountAgain: 'jbfs mount --read-write /backups /mnt',
     writer: 'jbfs test',
     cacheDir: '/cache',
     controlSocket: '/run/socket',

@@ -1,5 +1,6 @@
 import {
   closeSync,
+  read as fsRead,
   fstatSync,
   mkdtempSync,
   openSync,
@@ -12,6 +13,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'ava'
 import { socketPair } from '../../src/base/descriptor-passing.ts'
+import { codeOf } from '../../src/base/errors.ts'
 import { loadLibc } from '../../src/base/koffi.ts'
 import { DeviceChannel } from '../../src/fuse/device-channel.ts'
 
@@ -58,4 +60,30 @@ test('after the end nothing is written to a descriptor that may be somebody else
   t.false(channel.reply([Buffer.from('a'), Buffer.from('b')]))
   t.false(await channel.notify(Buffer.from('c')))
   t.is(readFileSync(path, 'utf8'), '')
+})
+
+test('a notification that is on its way at the end does not reach whatever has the number then', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'jbfs-channel-'))
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }))
+  const [ours, theirs] = socketPair()
+  const channel = new DeviceChannel(ours)
+  const ended = new Promise((resolve) => channel.start({ onMessage: () => {}, onEnd: resolve }))
+  // As many as there are threads: the notification waits for one of them.
+  const threads = Number(process.env.UV_THREADPOOL_SIZE ?? 4)
+  const busy = Array.from({ length: threads }, () => socketPair())
+  const read = busy.map(
+    ([held]) => new Promise((resolve) => fsRead(held, Buffer.alloc(1), 0, 1, null, resolve)),
+  )
+  const notified = channel.notify(Buffer.from('c')).catch(codeOf)
+  closeSync(theirs)
+  for (let turn = 0; turn < 1000; turn++) await new Promise(setImmediate)
+  const path = join(folder, 'innocent')
+  const files = [openSync(path, 'a'), openSync(path, 'a')]
+  t.teardown(() => [...files, ...busy.flat()].forEach(closeSync))
+  for (const [, end] of busy) writeSync(end, 'x')
+  await Promise.all(read)
+  t.is(await notified, 'EPIPE', 'its own socket has taken it')
+  t.is(readFileSync(path, 'utf8'), '')
+  await ended
+  t.throws(() => fstatSync(ours), { code: 'EBADF' })
 })

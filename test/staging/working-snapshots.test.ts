@@ -368,6 +368,100 @@ test('one that cannot be given another number keeps its own', async (t) => {
   )
 })
 
+/** One that is snap.5 now, and still there as snap.1, as a removal of it fails. */
+async function halfRenumbered(
+  t: ExecutionContext,
+  times?: PublishTimes,
+): Promise<Destination & { snapshots: WorkingSnapshots }> {
+  const place = await destination(t)
+  const { open, store } = place
+  const snapshots = await open(times)
+  snapshots.begin(repository, 1, top)
+  await snapshots.publish()
+  store.before = (call) => {
+    if (call === 'delete') throw new StoreError('unavailable', 'not today')
+  }
+  await snapshots.renumber(repository, await entryOf(store, 1), 5, {})
+  t.deepEqual(await numbersIn(store), [1, 5])
+  return { ...place, snapshots }
+}
+
+const numbersIn = async (store: MemoryStore): Promise<number[]> =>
+  (await listSnapshots(store, repository)).map(({ number }) => number)
+
+test('what is left under an old number is told of, and removed with the next publish', async (t) => {
+  const { store, snapshots, announced } = await halfRenumbered(t)
+  t.like(snapshots.pending(), {
+    snapshots: 1,
+    failures: [
+      { snapshot: `${repository}snap.1`, error: 'it is snap.5 now, and could not be removed: not today' },
+    ],
+  })
+  await t.throwsAsync(snapshots.publish(), { code: 'unavailable' })
+  await t.throwsAsync(snapshots.renumber(repository, await entryOf(store, 5), 6, {}), { code: 'unavailable' })
+  await t.throwsAsync(snapshots.remove(repository, await entryOf(store, 5)), { code: 'unavailable' })
+  store.before = () => {}
+  await snapshots.publish()
+  t.deepEqual([...store.objects.keys()].sort(), [
+    `${repository}export/snap.5`,
+    `${repository}snap.5/jetbackup.index`,
+  ])
+  t.deepEqual(announced.at(-1), [1, false])
+  t.like(snapshots.pending(), { snapshots: 0, failures: [] })
+})
+
+test('what is left under an old number is removed by itself', async (t) => {
+  const { store } = await halfRenumbered(t, { idle: 60_000, longest: 10, lookEvery: 5, share: 1 })
+  store.before = () => {}
+  await until(() => !store.objects.has(`${repository}export/snap.1`))
+  t.deepEqual(await numbersIn(store), [5])
+})
+
+test('what is left under an old number at the end is removed by the next mount', async (t) => {
+  const { store, snapshots, folder, open } = await halfRenumbered(t)
+  await snapshots[Symbol.asyncDispose]()
+  t.deepEqual(readdirSync(folder), ['1'])
+  store.before = () => {}
+  {
+    await using next = await open()
+    t.is(next.pending().snapshots, 1)
+    await next.publish()
+  }
+  t.deepEqual(await numbersIn(store), [5])
+  t.deepEqual(readdirSync(folder), [])
+})
+
+test('a crash before the new number is published is followed by all of the renumbering', async (t) => {
+  const { open, store } = await destination(t)
+  const snapshots = await open()
+  snapshots.begin(repository, 1, top)
+  await snapshots.publish()
+  // As good as dead, in the middle.
+  const [putting, end] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+  t.teardown(() => end.reject(new StoreError('unavailable', 'a crash')))
+  store.before = (call, key) => {
+    if (call !== 'put' || !key.includes('snap.5')) return undefined
+    putting.resolve()
+    return end.promise
+  }
+  snapshots.renumber(repository, await entryOf(store, 1), 5, {}).catch(() => {})
+  await putting.promise
+  store.before = () => {}
+  const next = await open()
+  await next.publish()
+  t.deepEqual(await numbersIn(store), [5])
+})
+
+test('what somebody makes of an old number stays', async (t) => {
+  const { store, snapshots } = await halfRenumbered(t)
+  const changed = await snapshots.change(repository, await entryOf(store, 1))
+  addFile(changed.tree, 'f')
+  store.before = () => {}
+  await snapshots.publish()
+  t.deepEqual(await numbersIn(store), [1, 5])
+  t.like(snapshots.pending(), { snapshots: 0, failures: [] })
+})
+
 test('what publishes by itself waits for a large file that is being written, and nobody else does', async (t) => {
   const { open, announced } = await destination(t)
   const snapshots = await open({ idle: 1, longest: 1_000, lookEvery: 1, share: 1 })

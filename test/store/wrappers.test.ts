@@ -80,7 +80,6 @@ test('requests, bytes and errors are counted', async (t) => {
   await Array.fromAsync((await store.getStream(key))?.body ?? [])
   await store.head(key)
   await Array.fromAsync(store.list(''))
-  await t.throwsAsync(store.put(key, Buffer.from('x'), { ifNoneMatch: '*' }), { code: 'exists' })
   await t.throwsAsync(store.get(objectKey('..')), { code: 'invalid' })
   await t.throwsAsync(store.get(objectKey('..')), { code: 'invalid' })
   await store.delete([key])
@@ -88,13 +87,26 @@ test('requests, bytes and errors are counted', async (t) => {
     get: 6,
     head: 1,
     list: 1,
-    put: 2,
+    put: 1,
     delete: 1,
     bytesIn: 7 + 3 + 7,
     bytesOut: 7,
     retries: 0,
-    errors: { exists: 1, invalid: 2 },
+    errors: { invalid: 2 },
   })
+})
+
+test('that the condition of a put does not hold is an answer, and no error', async (t) => {
+  await using folder = await temporaryFolder()
+  const metrics = createMetrics()
+  const store = withMetrics(new DirectoryStore(folder.path), metrics)
+  const { etag } = await store.put(key, Buffer.from('content'))
+  await t.throwsAsync(store.put(key, Buffer.from('x'), { ifNoneMatch: '*' }), { code: 'exists' })
+  await t.throwsAsync(store.put(key, Buffer.from('x'), { ifMatch: '"0"' }), { code: 'changed' })
+  t.deepEqual(metrics.errors, {})
+  await t.throwsAsync(store.get(key, { ifMatch: '"0"' }), { code: 'changed' })
+  await t.throwsAsync(store.put(objectKey('..'), Buffer.from('x'), { ifMatch: etag }), { code: 'invalid' })
+  t.deepEqual(metrics.errors, { changed: 1, invalid: 1 })
 })
 
 test('of a stream what has come is counted, and of a listing the page that failed', async (t) => {

@@ -14,6 +14,7 @@ import { exitCodeOf } from '../exit-codes.ts'
 import { requireFuseDevice } from '../fuse-descriptor.ts'
 import { interruption } from '../interruption.ts'
 import { logFileOf, requireLogFolder } from '../log-file.ts'
+import { mountAgainCommandLine } from '../mount-again.ts'
 import {
   canonicalMountpoint,
   entriesIn,
@@ -80,8 +81,7 @@ const mountFlags = {
   staging: {
     type: 'string',
     requiresArg: true,
-    default: '10G',
-    describe: 'room in the state folder for what is written and not stored yet',
+    describe: 'with --read-write: room in the state folder for what is written and not stored yet [10G]',
   },
   'cache-dir': {
     type: 'string',
@@ -137,7 +137,10 @@ async function runMount(args: ArgumentsCamelCase<MountArguments>): Promise<void>
   const mountpoint = await canonicalMountpoint(args.mountpoint)
   if (args.raw && args.mapping !== undefined)
     throw new CliError('usage', '--raw shows the keys as they are: it goes with no --mapping')
+  if (args.staging !== undefined && !args['read-write'])
+    throw new CliError('usage', '--staging needs --read-write: it is room for what is written')
   const folders = ownFolders()
+  const stateDir = resolve(args['state-dir'] ?? folders.state)
   const logFile = args.foreground ? undefined : logFileOf(mountpoint, folders.log)
   const options = mountOptions({
     destination,
@@ -145,13 +148,14 @@ async function runMount(args: ArgumentsCamelCase<MountArguments>): Promise<void>
     readOnly: args['read-only'] ?? !args['read-write'],
     raw: args.raw,
     mapping: typedMapping(destination, args.mapping),
-    stateDir: resolve(args['state-dir'] ?? folders.state),
+    stateDir,
+    mountAgain: mountAgainCommandLine({ destination, mountpoint, stateDir }, args.config),
     writer: `jbfs ${version()}`,
     allowOther: args['allow-other'],
     transport: args.transport,
     memoryBytes: sizeOf('--memory', args.memory),
     diskCacheBytes: sizeOf('--disk-cache', args['disk-cache']),
-    stagingBytes: sizeOf('--staging', args.staging),
+    stagingBytes: args.staging === undefined ? mountDefaults.stagingBytes : sizeOf('--staging', args.staging),
     cacheDir: args['cache-dir'] === undefined ? folders.cache : pathOf('--cache-dir', args['cache-dir']),
     refreshSeconds: args.refresh,
     controlSocket: controlSocketPath(folders.runtime, mountpoint),
@@ -243,7 +247,7 @@ function backgroundArguments(options: MountOptions, { config, mapping }: GivenFi
   return [
     'mount',
     '--foreground',
-    ...(options.readOnly ? [] : ['--read-write']),
+    ...(options.readOnly ? [] : ['--read-write', ...flag('staging', options.stagingBytes)]),
     ...(options.raw ? ['--raw'] : []),
     ...(options.allowOther ? ['--allow-other'] : []),
     ...flag('mapping', mapping && pathOf('--mapping', mapping)),
@@ -251,7 +255,6 @@ function backgroundArguments(options: MountOptions, { config, mapping }: GivenFi
     ...flag('transport', options.transport),
     ...flag('memory', options.memoryBytes),
     ...flag('disk-cache', options.diskCacheBytes),
-    ...flag('staging', options.stagingBytes),
     ...flag('cache-dir', options.cacheDir),
     ...flag('refresh', options.refreshSeconds),
     ...flag('log-level', options.logLevel),

@@ -1,31 +1,39 @@
-import type { ArgumentsCamelCase, Argv, CommandModule, InferredOptionTypes } from 'yargs'
+import { resolve } from 'node:path'
+import type { ArgumentsCamelCase, Argv, CommandModule, InferredOptionTypes, Options } from 'yargs'
 import { formatByteSize } from '../../base/byte-size.ts'
-import type { MountStatus } from '../../daemon/status.ts'
+import type { MountStatus, WritingStatus } from '../../daemon/status.ts'
+import type { UnpublishedWork } from '../../staging/unpublished.ts'
 import { CliError } from '../errors.ts'
-import { amountText, counted } from '../maintenance/counts.ts'
 import { canonicalMountpoint } from '../mountpoint.ts'
 import { type JbfsMount, jbfsMounts } from '../mounts.ts'
-import { jsonFlag } from '../options.ts'
+import { jsonFlag, stateDirFlag } from '../options.ts'
 import { print, printable } from '../output.ts'
 import { ownFolders } from '../own-folders.ts'
+import { unpublishedText } from '../unpublished-text.ts'
 
-type StatusArguments = InferredOptionTypes<typeof jsonFlag> & { mountpoint: string | undefined }
+const statusFlags = { ...jsonFlag, ...stateDirFlag } as const satisfies Record<string, Options>
+
+type StatusArguments = InferredOptionTypes<typeof statusFlags> & { mountpoint: string | undefined }
 
 export const statusCommand: CommandModule<object, StatusArguments> = {
   command: 'status [mountpoint]',
-  describe: 'Show what is mounted, and what it has done',
+  describe: 'Show what is mounted, what it has done, and what is not published yet',
   builder: (yargs: Argv) =>
     yargs
       .positional('mountpoint', { type: 'string', describe: 'only this one' })
-      .options(jsonFlag)
+      .options(statusFlags)
       .example('$0 status', 'all mounts')
       .example('$0 status /mnt/backups --json', 'one mount, for a program'),
   handler: runStatus,
 }
 
-async function runStatus({ mountpoint: typed, json }: ArgumentsCamelCase<StatusArguments>): Promise<void> {
-  const { runtime } = ownFolders()
-  let shown = await jbfsMounts(runtime)
+async function runStatus({
+  mountpoint: typed,
+  json,
+  ...args
+}: ArgumentsCamelCase<StatusArguments>): Promise<void> {
+  const { runtime, state } = ownFolders()
+  let shown = await jbfsMounts({ runtime, state: resolve(args['state-dir'] ?? state) })
   if (typed !== undefined) {
     const mountpoint = await canonicalMountpoint(typed)
     shown = shown.filter((mount) => mount.mountpoint === mountpoint)
@@ -40,16 +48,18 @@ const stateAdvice = {
     `dead: its daemon has ended without unmounting; jbfs umount ${mountpoint} clears it`,
   silent: () => 'does not answer; its log may say why',
   unknown: () => "mounted, but its daemon cannot be asked (is it another user's?)",
+  detached: () =>
+    'detached, or mounted where it cannot be seen from here; its daemon ends with its last user',
+  unmounted: () => 'unmounted, and not all that was written there is published',
 } as const
 
-function describeMount({ mountpoint, source, state, status }: JbfsMount): string {
-  const rows =
-    status === undefined
-      ? [
-          ['destination', printable(source)],
-          ['state', stateAdvice[state as keyof typeof stateAdvice](mountpoint)],
-        ]
-      : rowsOf(status)
+function describeMount({ mountpoint, source, state, status, unpublished }: JbfsMount): string {
+  const rows = [
+    ['destination', printable(status?.destination ?? source)],
+    ...(state === 'serving' ? [] : [['state', stateAdvice[state](mountpoint)]]),
+    ...(status === undefined ? [] : rowsOf(status)),
+    ...(unpublished === undefined ? [] : [['unpublished', leftText(unpublished)]]),
+  ]
   return [printable(mountpoint), ...rows.map(([title = '', text]) => `  ${title.padEnd(12)} ${text}`)].join(
     '\n',
   )
@@ -59,7 +69,6 @@ function rowsOf(status: MountStatus): string[][] {
   const { snapshots } = status
   const inState = (state: string): number => snapshots.filter((snapshot) => snapshot.state === state).length
   return [
-    ['destination', printable(status.destination)],
     ['since', new Date(status.since).toLocaleString('sv-SE')],
     [
       'daemon',
@@ -79,10 +88,15 @@ function rowsOf(status: MountStatus): string[][] {
   ]
 }
 
-function writingText({ files, bytes, snapshots, failures }: NonNullable<MountStatus['writing']>): string {
-  if (snapshots === 0) return 'all is published'
-  const left = `${counted(snapshots, 'snapshot')} not published, ${amountText({ count: files, bytes }, 'file')} not stored`
-  const [first] = failures
+function leftText({ mountAgain, problem, ...left }: UnpublishedWork): string {
+  const unread = problem === undefined ? '' : `; cannot be read: ${printable(problem)}`
+  return `${unpublishedText(left)}: waiting on this machine for ${printable(mountAgain)}${unread}`
+}
+
+function writingText(writing: WritingStatus): string {
+  if (writing.snapshots === 0) return 'all is published'
+  const left = unpublishedText(writing)
+  const [first] = writing.failures
   return first === undefined ? left : `${left}; ${printable(`${first.snapshot}: ${first.error}`)}`
 }
 

@@ -1,0 +1,157 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { closeSync, openSync } from 'node:fs'
+import { mkdir, rename, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import test, { type ExecutionContext } from 'ava'
+import { flock } from '../../src/base/libc.ts'
+import {
+  jbfsProgram,
+  type MountedDestination,
+  mountDestination,
+  temporaryFolder,
+  whyNoMounts,
+} from '../support/mounted.ts'
+import { runJbfs, type TextResult } from '../support/run-jbfs.ts'
+
+/** What a user is told of what was written, and is not published. */
+
+interface Scene {
+  readonly folder: string
+  readonly destination: string
+  readonly stateDir: string
+  readonly mount: MountedDestination
+  /** The command line that goes on with what a mount has left. */
+  readonly mountAgain: string
+  mountForWriting(): Promise<MountedDestination>
+  jbfs(...args: string[]): Promise<TextResult>
+}
+
+const reason = whyNoMounts()
+
+/** With a destination in a folder, mounted for writing. */
+function unpublishedTest(title: string, body: (t: ExecutionContext, scene: Scene) => Promise<void>): void {
+  if (reason !== undefined) {
+    test.skip(`${title} (skipped: ${reason})`, () => {})
+    return
+  }
+  test.serial(title, async (t) => {
+    await using folder = await temporaryFolder()
+    const { path } = folder
+    const [destination, stateDir] = [join(path, 'destination'), join(path, 'state')]
+    await mkdir(destination)
+    const env = { HOME: path }
+    const mountForWriting = (): Promise<MountedDestination> =>
+      mountDestination(path, destination, { args: ['--read-write', '--state-dir', stateDir], env })
+    await using mount = await mountForWriting()
+    await body(t, {
+      folder: path,
+      destination,
+      stateDir,
+      mount,
+      mountAgain: `jbfs mount --read-write --state-dir=${stateDir} ${destination} ${mount.path}`,
+      mountForWriting,
+      jbfs: (...args) => runJbfs(args, { env }),
+    })
+  })
+}
+
+unpublishedTest(
+  'who has lost the right to write is told so, and what goes on with it',
+  async (t, { folder, destination, stateDir, mount, mountAgain, mountForWriting, jbfs }) => {
+    const snapshot = join(mount.path, 'customer/snap.1')
+    await mkdir(snapshot, { recursive: true })
+    const taken = await jbfs(
+      ...['destination', 'takeover', destination, '--yes', '--state-dir', join(folder, 'other')],
+    )
+    t.is(taken.code, 0, taken.stderr)
+    // What is written until the renewal may still be published: the new owner waits for it.
+    for (let i = 0; !(await mount.log()).includes('is lost'); i++, await delay(500))
+      await writeFile(join(snapshot, 'file'), `content ${i}`).catch(() => {})
+
+    const told = /the right to write to \S+ is lost: .* has taken it .*1 snapshot not published/
+    const published = await jbfs('publish', mount.path)
+    t.is(published.code, 8, published.stderr)
+    t.regex(published.stderr, told)
+    t.true(published.stderr.includes(`jbfs umount ${mount.path}, then ${mountAgain} `), published.stderr)
+    t.notRegex(published.stderr, /tried again/)
+
+    const unmounted = await jbfs('umount', mount.path)
+    t.is(unmounted.code, 8, unmounted.stderr)
+    t.regex(unmounted.stderr, told)
+    t.true(unmounted.stderr.includes(`to go on with it: ${mountAgain} `), unmounted.stderr)
+    t.notRegex(unmounted.stderr, /tried again/)
+    t.is(mount.daemon.exitCode, 0, 'the daemon has ended')
+    const { stdout } = await jbfs('status', mount.path, '--state-dir', stateDir)
+    t.true(stdout.includes(`waiting on this machine for ${mountAgain}\n`), stdout)
+    await t.throwsAsync(mountForWriting, { message: /or take it over for good: jbfs destination takeover / })
+  },
+)
+
+unpublishedTest('when all files are stored, umount shows that it publishes', async (t, scene) => {
+  const { folder, destination, mount } = scene
+  await mkdir(join(mount.path, 'customer/snap.1'), { recursive: true })
+  // Whoever changes something in the folder waits for who has locked it.
+  const lock = openSync(destination, 'r')
+  t.true(flock(lock, 'exclusive'))
+  const umount = spawn(process.execPath, [jbfsProgram, 'umount', mount.path], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+    env: { ...process.env, HOME: folder },
+  })
+  const ended = once(umount, 'close')
+  const [shown] = await once(umount.stderr, 'data')
+  closeSync(lock)
+  t.is(String(shown), 'publishing what was written: 1 snapshot left\n')
+  t.deepEqual(await ended, [0, null])
+})
+
+/** A snapshot with one file of 1,000 bytes, which cannot be stored while `destination` has another name. */
+async function writeOutOfReach({ destination, mount }: Scene): Promise<void> {
+  const snapshot = join(mount.path, 'customer/snap.1')
+  await mkdir(snapshot, { recursive: true })
+  await rename(destination, `${destination}.away`)
+  await writeFile(join(snapshot, 'file'), 'x'.repeat(1000))
+}
+
+unpublishedTest('a daemon that goes on after umount is shown, with what is left', async (t, scene) => {
+  const { destination, mount, stateDir, jbfs } = scene
+  await writeOutOfReach(scene)
+  const failed = await jbfs('umount', mount.path)
+  t.is(failed.code, 3, failed.stderr)
+  t.regex(failed.stderr, /tried again: jbfs status shows what is left$/m)
+  const { code, stdout } = await jbfs('status', mount.path, '--state-dir', stateDir)
+  t.is(code, 0)
+  t.regex(stdout, /^ {2}state +unmounted, and not all that was written there is published$/m)
+  t.regex(stdout, new RegExp(`^ {2}daemon +process ${mount.daemon.pid}, `, 'm'))
+  t.regex(stdout, /^ {2}writing +1 snapshot not published, 1 file \(1000 B\) not stored; /m)
+  t.notRegex(stdout, /^ {2}unpublished /m, 'nothing waits for another one')
+  await rename(`${destination}.away`, destination)
+  t.is(await mount.ended, 0)
+  t.is((await jbfs('status', mount.path, '--state-dir', stateDir)).code, 4)
+})
+
+unpublishedTest('what a killed daemon has left is shown, and what goes on with it', async (t, scene) => {
+  const { folder, destination, mount, stateDir, mountAgain, mountForWriting, jbfs } = scene
+  const status = async (): Promise<string> =>
+    (await jbfs('status', mount.path, '--state-dir', stateDir)).stdout
+  await writeOutOfReach(scene)
+  mount.daemon.kill('SIGKILL')
+  await mount.ended
+  const left = `1 snapshot not published, 1 file (1000 B) not stored: waiting on this machine for ${mountAgain}\n`
+  const gone = await status()
+  t.regex(gone, new RegExp(`^${mount.path}\n {2}destination +${destination}\n {2}state +unmounted`))
+  t.true(gone.includes(left), gone)
+
+  await rename(`${destination}.away`, destination)
+  {
+    await using _reading = await mountDestination(folder, destination)
+    const reading = await status()
+    t.regex(reading, /^ {2}kernel /m)
+    t.true(reading.includes(left), reading)
+  }
+  await using again = await mountForWriting()
+  t.notRegex(await status(), /unpublished/)
+  t.is((await jbfs('umount', again.path)).code, 0)
+  t.is(await status(), '')
+})
