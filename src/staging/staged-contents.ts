@@ -104,8 +104,7 @@ export class StagedContents implements Reliever {
       }
       content.isDirty = true
       account(content, this.#options.room)
-      // The last write may have reached the file and not the tree.
-      if (tree.inode(ino)?.size !== file.size) tree.wrote(ino, { size: file.size })
+      this.#learnWritten(ino, file)
       this.#uploadWhenClosed(content)
     }
     // Of the others everything is here, or nothing is wanted any more.
@@ -130,6 +129,14 @@ export class StagedContents implements Reliever {
     tree.lost(ino)
     file?.remove()
     return undefined
+  }
+
+  /** The last writes have reached the file, and maybe not the tree. */
+  #learnWritten(ino: Ino, file: StagedFile): void {
+    const { size, ctime } = this.#inode(ino)
+    const known = ctime.seconds * 1000 + ctime.nanoseconds / 1e6
+    if (size !== file.size || file.written > known)
+      this.#options.tree.wrote(ino, { size: file.size, at: Math.max(file.written, known) })
   }
 
   opened(ino: Ino, writes: boolean): void {

@@ -28,20 +28,28 @@ export class StagedFile implements StagedContent {
   readonly path: string
   readonly #fd: number
   #begins: number
+  #size: number
 
   /** Makes an empty one, or opens what is there. `begins`: where what is there begins. */
   constructor(path: string, { isNew, begins = 0 }: { readonly isNew: boolean; readonly begins?: number }) {
     this.path = path
     this.#begins = begins
     this.#fd = kept(() => openSync(path, isNew ? 'w+' : 'r+', 0o600))
+    this.#size = isNew ? 0 : fstatSync(this.#fd).size
   }
 
   get begins(): number {
     return this.#begins
   }
 
+  /** Bytes. Nobody else changes it. */
   get size(): number {
-    return fstatSync(this.#fd).size
+    return this.#size
+  }
+
+  /** When its bytes were changed last, in whole epoch milliseconds. */
+  get written(): number {
+    return Math.floor(fstatSync(this.#fd).mtimeMs)
   }
 
   get blocks(): number {
@@ -103,13 +111,16 @@ export class StagedFile implements StagedContent {
 
   write(bytes: Uint8Array, offset: number): void {
     kept(() => {
-      for (let done = 0; done < bytes.length; )
+      for (let done = 0; done < bytes.length; ) {
         done += writeSync(this.#fd, bytes, done, bytes.length - done, offset + done)
+        this.#size = Math.max(this.#size, offset + done)
+      }
     })
   }
 
   resize(size: number): void {
     kept(() => ftruncateSync(this.#fd, size))
+    this.#size = size
   }
 
   allocate({ offset, length }: ByteRange, how: AllocateKind): void {

@@ -37,7 +37,8 @@ export interface StoredFile {
 }
 
 /**
- * The namespace of a working snapshot: the tables of a file index that are changed in place, each change in a transaction of its own. Inode numbers are those
+ * The namespace of a working snapshot: the tables of a file index that are changed in place, each change in a transaction of its own, but for the size and the times of a file that is being
+ * written: these go down with the next one, as after a crash the file tells them itself. Inode numbers are those
  * of the index it was made of, and new ones behind them: they stay while it lives, and only what is published has new ones in reading order. A
  * position is never used again in a folder, so that a listing that is under way goes on rightly.
  */
@@ -51,6 +52,8 @@ export class WorkingTree implements WritableTree {
   #lastIno: number
   #lastPosition: number
   #changes: number
+  /** Files as they are, of which the database does not know yet. */
+  readonly #written = new Map<Ino, OwnInode>()
   readonly #onCommit: () => void
 
   /** `database`: of a working snapshot, which is the tree's from now on. */
@@ -65,7 +68,7 @@ export class WorkingTree implements WritableTree {
   }
 
   get state(): WorkingState {
-    return readWorkingState(this.database) as WorkingState
+    return { ...(readWorkingState(this.database) as WorkingState), changes: this.#changes }
   }
 
   /** Grows with every change. */
@@ -74,15 +77,17 @@ export class WorkingTree implements WritableTree {
   }
 
   inode(ino: Ino): OwnInode | undefined {
-    return this.#reader.inode(ino)
+    return this.#written.get(ino) ?? this.#reader.inode(ino)
   }
 
   lookup(parent: Ino, name: FileName): OwnInode | undefined {
-    return this.#reader.lookup(parent, name)
+    const inode = this.#reader.lookup(parent, name)
+    return inode && this.#asWritten(inode)
   }
 
-  entries(parent: Ino, position: number): Iterable<Dentry<OwnObjectRef>> {
-    return this.#reader.entries(parent, position)
+  *entries(parent: Ino, position: number): Iterable<Dentry<OwnObjectRef>> {
+    for (const dentry of this.#reader.entries(parent, position))
+      yield { ...dentry, inode: this.#asWritten(dentry.inode) }
   }
 
   parentOf(folder: Ino): Ino {
@@ -102,7 +107,7 @@ export class WorkingTree implements WritableTree {
   }
 
   filesAfter(ino: Ino, count: number): readonly OwnInode[] {
-    return this.#reader.filesAfter(ino, count)
+    return this.#reader.filesAfter(ino, count).map((inode) => this.#asWritten(inode))
   }
 
   objects(): Iterable<OwnObjectRef> {
@@ -282,12 +287,24 @@ export class WorkingTree implements WritableTree {
   }
 
   /**
-   * A file was written to: its new size, mtime and ctime, and its mode if it has another one. `stages`: its content lies in the staging folder, and no longer in the store, from now on.
+   * A file was written to: its new size, mtime and ctime (`at`, in epoch milliseconds, or now), and its mode if it has another one. `stages`: its content lies in the staging folder, and no longer in the store, from now on.
    */
   wrote(
     ino: Ino,
-    { size, mode, stages = false }: { size: number; mode?: number | undefined; stages?: boolean },
+    {
+      size,
+      mode,
+      stages = false,
+      at = Date.now(),
+    }: { size: number; mode?: number | undefined; stages?: boolean; at?: number },
   ): void {
+    const time = timestampOf(at)
+    const inode = this.inode(ino)
+    if (!stages && inode !== undefined && size >= inode.size && (mode ?? inode.mode) === inode.mode) {
+      this.#written.set(ino, { ...inode, size, mtime: time, ctime: time })
+      this.#changes++
+      return
+    }
     this.#changing(() => {
       if (stages) {
         this.#run(
@@ -296,17 +313,8 @@ export class WorkingTree implements WritableTree {
         )
         this.#run('UPDATE inode SET object = NULL, sparse = 0 WHERE ino = ?', ino)
       }
-      const { seconds, nanoseconds } = now()
-      this.#run(
-        'UPDATE inode SET size = ?, mtime = ?, mtime_ns = ?, ctime = ?, ctime_ns = ?, mode = coalesce(?, mode) WHERE ino = ?',
-        size,
-        seconds,
-        nanoseconds,
-        seconds,
-        nanoseconds,
-        mode ?? null,
-        ino,
-      )
+      this.#putWritten(ino, size, time)
+      if (mode !== undefined) this.#run('UPDATE inode SET mode = ? WHERE ino = ?', mode, ino)
     })
   }
 
@@ -371,10 +379,15 @@ export class WorkingTree implements WritableTree {
 
   /** Resolves nothing: returns when all that was done before is on the disk, and not only in the system's memory. */
   sync(): void {
-    this.#durably(() => this.#run('UPDATE working SET version = version'))
+    this.#durably(() => this.#putDown())
   }
 
   [Symbol.dispose](): void {
+    try {
+      this.#putDown()
+    } catch {
+      // As after a crash, then.
+    }
     this.#reader[Symbol.dispose]()
   }
 
@@ -403,14 +416,36 @@ export class WorkingTree implements WritableTree {
   #atOnce<T>(work: () => T): T {
     try {
       this.#run('BEGIN IMMEDIATE')
+      for (const { ino, size, mtime } of this.#written.values()) this.#putWritten(ino, size, mtime)
       const result = work()
       this.#run('COMMIT')
+      this.#written.clear()
       this.#onCommit()
       return result
     } catch (error) {
       if (this.database.isTransaction) this.database.exec('ROLLBACK')
       throw stagingFault(error)
     }
+  }
+
+  #putDown(): void {
+    this.#atOnce(() => this.#run('UPDATE working SET changes = ?', this.#changes))
+  }
+
+  #asWritten(inode: OwnInode): OwnInode {
+    return this.#written.get(inode.ino) ?? inode
+  }
+
+  #putWritten(ino: Ino, size: number, { seconds, nanoseconds }: Timestamp): void {
+    this.#run(
+      'UPDATE inode SET size = ?, mtime = ?, mtime_ns = ?, ctime = ?, ctime_ns = ? WHERE ino = ?',
+      size,
+      seconds,
+      nanoseconds,
+      seconds,
+      nanoseconds,
+      ino,
+    )
   }
 
   #run(sql: string, ...values: SQLInputValue[]): void {
@@ -584,7 +619,11 @@ export class WorkingTree implements WritableTree {
 }
 
 function now(): Timestamp {
-  const millis = Date.now()
+  return timestampOf(Date.now())
+}
+
+/** Of epoch milliseconds. */
+function timestampOf(millis: number): Timestamp {
   const seconds = Math.floor(millis / 1000)
   return { seconds, nanoseconds: (millis - seconds * 1000) * 1_000_000 }
 }

@@ -8,7 +8,7 @@ import type { StagedFile } from '../../src/staging/staged-file.ts'
 import { StagingRoom } from '../../src/staging/staging-room.ts'
 import type { WorkingSnapshot } from '../../src/staging/working-snapshot.ts'
 import { StoreError } from '../../src/store/errors.ts'
-import { addFile, type Staging, staging, turn, until } from './working.ts'
+import { addFile, oneFile, type Prepared, turn, until } from './working.ts'
 
 /** Files that are sent while they are being written: `src/staging/growing-upload.ts`. */
 
@@ -21,19 +21,6 @@ function contentOf(size: number): Buffer {
   for (let at = 0; at < size; at += noise.length) noise.copy(bytes, at)
   for (let at = 0; at + 8 <= size; at += piece) bytes.writeDoubleBE(at, at)
   return bytes
-}
-
-interface Prepared extends Staging {
-  readonly snapshot: WorkingSnapshot
-  readonly file: Ino
-}
-
-async function oneFile(t: ExecutionContext, stagingBytes?: number): Promise<Prepared> {
-  const prepared = await staging(t, { ...(stagingBytes !== undefined && { stagingBytes }) })
-  const snapshot = prepared.begin()
-  const file = addFile(snapshot.tree, 'f')
-  snapshot.opened(file, true)
-  return { ...prepared, snapshot, file }
 }
 
 async function write(snapshot: WorkingSnapshot, file: Ino, bytes: Buffer, from = 0): Promise<void> {

@@ -88,6 +88,20 @@ export async function staging(
   }
 }
 
+export interface Prepared extends Staging {
+  readonly snapshot: WorkingSnapshot
+  readonly file: Ino
+}
+
+/** A snapshot with one empty file, open for writing. */
+export async function oneFile(t: ExecutionContext, stagingBytes?: number): Promise<Prepared> {
+  const prepared = await staging(t, { ...(stagingBytes !== undefined && { stagingBytes }) })
+  const snapshot = prepared.begin()
+  const file = addFile(snapshot.tree, 'f')
+  snapshot.opened(file, true)
+  return { ...prepared, snapshot, file }
+}
+
 export function name(text: string): FileName {
   return text as FileName
 }
