@@ -11,8 +11,9 @@ import type { FileName } from '../snapshot/tree.ts'
 import type { WritableSnapshot, WritableSnapshots } from '../snapshot/writable-tree.ts'
 import type { ObjectMetadata, ObjectReader } from '../store/object-store.ts'
 import type { Child, Folder, LatestLink, Listing, Node, ObjectFile, TextFile } from './folder.ts'
-import { slotLimit } from './inode-number.ts'
+import { rootNodeid, slotLimit } from './inode-number.ts'
 import { MountedSnapshot, type OpenTree } from './mounted-snapshot.ts'
+import { NodeTable } from './node-table.ts'
 
 export interface DestinationTreeOptions {
   readonly reader: ObjectReader
@@ -48,7 +49,6 @@ export interface RefreshOptions extends Abortable {
   readonly all: boolean
 }
 
-const rootNodeid = 1
 const latestName = 'latest'
 
 /** Folders that a refresh lists at a time. */
@@ -61,14 +61,13 @@ const refreshConcurrency = 16
 export class DestinationTree {
   readonly root: Folder
   readonly #options: DestinationTreeOptions
-  readonly #nodes = new Map<number, Node>()
+  readonly #nodes = new NodeTable<Node>()
   readonly #snapshots = new Map<number, MountedSnapshot>()
   readonly #listing = new Map<Folder, Promise<Listing>>()
   readonly #ownFiles = new Map<MountedSnapshot, Map<string, TextFile | ObjectFile>>()
   /** Prefixes and names that were complained of: once is enough. */
   readonly #complaints = new Set<string>()
   readonly #started = Date.now()
-  #lastNodeid = 0
   #lastSlot = 0
   #lastSerial = 0
 
@@ -78,15 +77,17 @@ export class DestinationTree {
   }
 
   node(nodeid: number): Node | undefined {
+    return this.#nodes.find(nodeid)
+  }
+
+  /** Throws ESTALE when there is none any more. */
+  knownNode(nodeid: number): Node {
     return this.#nodes.get(nodeid)
   }
 
   /** Throws ESTALE when there is none any more, ENOTDIR for what is none. */
   folder(nodeid: number): Folder {
-    const node = this.#nodes.get(nodeid)
-    if (node === undefined) throw new FuseError('ESTALE')
-    if (node.kind !== 'folder') throw new FuseError('ENOTDIR')
-    return node
+    return this.#nodes.folder(nodeid)
   }
 
   snapshot(slot: number): MountedSnapshot | undefined {
@@ -349,7 +350,12 @@ export class DestinationTree {
     const { name } = entry
     const created = createdOf(entry)
     if (isNode(known, 'link') && known.target === name && known.created === created) return known
-    return this.#addNode<LatestLink>({ kind: 'link', nodeid: this.#nextNodeid(), target: name, created })
+    return this.#nodes.add<LatestLink>({
+      kind: 'link',
+      nodeid: this.#nodes.nextNodeid(),
+      target: name,
+      created,
+    })
   }
 
   #folderOf(parent: Folder, name: string, known: Child['target'] | undefined): Folder {
@@ -358,7 +364,7 @@ export class DestinationTree {
 
   #objectOf(metadata: ObjectMetadata, known: Child['target'] | undefined): ObjectFile {
     if (isNode(known, 'object') && known.metadata.etag === metadata.etag) return known
-    return this.#addNode<ObjectFile>({ kind: 'object', nodeid: this.#nextNodeid(), metadata })
+    return this.#nodes.add<ObjectFile>({ kind: 'object', nodeid: this.#nodes.nextNodeid(), metadata })
   }
 
   #ownFile(
@@ -373,12 +379,12 @@ export class DestinationTree {
   }
 
   #addText(bytes: Buffer, created: number): TextFile {
-    return this.#addNode<TextFile>({ kind: 'text', nodeid: this.#nextNodeid(), bytes, created })
+    return this.#nodes.add<TextFile>({ kind: 'text', nodeid: this.#nodes.nextNodeid(), bytes, created })
   }
 
   #addFolder(prefix: string, parent: number): Folder {
-    const nodeid = this.#nextNodeid()
-    return this.#addNode<Folder>({
+    const nodeid = this.#nodes.nextNodeid()
+    return this.#nodes.add<Folder>({
       kind: 'folder',
       nodeid,
       parent,
@@ -391,18 +397,9 @@ export class DestinationTree {
     })
   }
 
-  #addNode<N extends Node>(node: N): N {
-    this.#nodes.set(node.nodeid, node)
-    return node
-  }
-
-  #nextNodeid(): number {
-    return ++this.#lastNodeid
-  }
-
   /** False for a folder that was dropped while its listing was under way. */
   #isThere(folder: Folder): boolean {
-    return this.#nodes.get(folder.nodeid) === folder
+    return this.#nodes.find(folder.nodeid) === folder
   }
 
   #dropMissing(before: Listing | undefined, after: ReadonlyMap<string, Child>): void {

@@ -1,4 +1,4 @@
-import type { Blob, BlobSource } from '../cache/blob-source.ts'
+import type { BlobSource } from '../cache/blob-source.ts'
 import { CacheError } from '../cache/errors.ts'
 import { FuseError } from '../fuse/errno.ts'
 import type {
@@ -12,24 +12,26 @@ import type {
 } from '../fuse/operations.ts'
 import type { Attr, Kstatfs } from '../fuse/protocol.ts'
 import { createdOf } from '../snapshot/catalog.ts'
+import { rootIno } from '../snapshot/schema.ts'
 import type { FileName, Inode, Tree } from '../snapshot/tree.ts'
 import type { WritableSnapshots } from '../snapshot/writable-tree.ts'
-import {
-  attributesOf,
-  FileType,
-  folderFields,
-  folderSize,
-  makeAttr,
-  storedFileFields,
-  timestampOfMillis,
-} from './attributes.ts'
+import { attributesOf, FileType, folderSize, makeAttr } from './attributes.ts'
 import type { DestinationTree } from './destination-tree.ts'
 import { DropBehind, type DropPages } from './drop-behind.ts'
-import type { Child, Folder, Node } from './folder.ts'
+import type { Child, Node } from './folder.ts'
 import { addHere, HereCookie } from './here.ts'
 import { seek, stretchesOf, zeroPieces } from './holes.ts'
 import { inoOf, nodeidOf, slotOf } from './inode-number.ts'
 import { MountedSnapshot } from './mounted-snapshot.ts'
+import {
+  briefly,
+  folderAttr,
+  linkAttr,
+  type Mounter,
+  storedFileAttr,
+  timestampOfMillis,
+} from './node-attributes.ts'
+import { readBlob } from './read-blob.ts'
 import { readStretches } from './read-stretches.ts'
 import { ReadingOrder } from './reading-order.ts'
 import { SnapshotChanges } from './snapshot-changes.ts'
@@ -57,10 +59,7 @@ export interface SnapshotFilesystemOptions {
 
 /** A published snapshot never changes: the kernel need not ask again (seconds). */
 const forever = 2 ** 31
-/** Folders above snapshots change as snapshots are published; asking about them costs nothing but a round trip. */
-const briefly = 1
 
-const rootNodeid = 1
 const manifestName = 'jetbackup.index'
 const readmeName = 'README.txt'
 
@@ -77,8 +76,7 @@ export class SnapshotFilesystem implements FuseOperations {
   readonly #readingOrder: ReadingOrder
   readonly #dropPages: DropPages
   readonly #dropBehind: DropBehind
-  readonly #uid: number
-  readonly #gid: number
+  readonly #mounter: Mounter
   readonly changes: ChangeOperations | undefined
 
   constructor({ tree, source, dropPages, uid, gid, writing }: SnapshotFilesystemOptions) {
@@ -87,8 +85,7 @@ export class SnapshotFilesystem implements FuseOperations {
     this.#readingOrder = new ReadingOrder(source)
     this.#dropPages = dropPages
     this.#dropBehind = new DropBehind(dropPages)
-    this.#uid = uid
-    this.#gid = gid
+    this.#mounter = { uid, gid }
     this.changes =
       writing &&
       new SnapshotChanges({
@@ -108,7 +105,7 @@ export class SnapshotFilesystem implements FuseOperations {
 
   lookup(parent: number, name: string, { signal }: RequestContext): MaybePromise<Entry | undefined> {
     if (slotOf(parent) === 0) {
-      return then(this.#tree.listing(this.#folder(parent), { signal }), ({ children }) => {
+      return then(this.#tree.listing(this.#tree.folder(parent), { signal }), ({ children }) => {
         const child = children.get(name)
         return child && this.#childEntry(child)
       })
@@ -129,7 +126,8 @@ export class SnapshotFilesystem implements FuseOperations {
   }
 
   getattr(nodeid: number, { signal }: RequestContext): MaybePromise<Attributes> {
-    if (slotOf(nodeid) === 0) return { attr: this.#nodeAttr(this.#node(nodeid)), attrValid: briefly }
+    if (slotOf(nodeid) === 0)
+      return { attr: this.#nodeAttr(this.#tree.knownNode(nodeid)), attrValid: briefly }
     const snapshot = this.#snapshot(nodeid)
     if (this.#isRoot(snapshot, nodeid)) return this.#rootAttributes(snapshot)
     return then(this.#inode(nodeid, signal), ({ inode }) => ({
@@ -140,7 +138,7 @@ export class SnapshotFilesystem implements FuseOperations {
 
   readlink(nodeid: number, { signal }: RequestContext): MaybePromise<string> {
     if (slotOf(nodeid) === 0) {
-      const node = this.#node(nodeid)
+      const node = this.#tree.knownNode(nodeid)
       if (node.kind !== 'link') throw new FuseError('EINVAL')
       return node.target
     }
@@ -158,9 +156,9 @@ export class SnapshotFilesystem implements FuseOperations {
   ): MaybePromise<readonly Uint8Array[]> {
     const { signal } = context
     if (slotOf(nodeid) === 0) {
-      const node = this.#node(nodeid)
+      const node = this.#tree.knownNode(nodeid)
       if (node.kind === 'text') return [node.bytes.subarray(offset, offset + size)]
-      if (node.kind === 'object') return this.#readBlob(node.metadata, offset, size, signal)
+      if (node.kind === 'object') return readBlob(this.#source, node.metadata, { offset, size }, signal)
       throw new FuseError(node.kind === 'folder' ? 'EISDIR' : 'EINVAL')
     }
     return then(this.#inode(nodeid, signal), ({ snapshot, tree, inode }) => {
@@ -180,7 +178,7 @@ export class SnapshotFilesystem implements FuseOperations {
             stretchesOf(tree.extents(inode.ino, offset), { offset, length }),
             signal,
           )
-        : this.#readBlob(object, offset, length, signal)
+        : readBlob(this.#source, object, { offset, size: length }, signal)
       // After our own request, so that what is wanted now goes out first.
       this.#dropBehind.noteRead(nodeid, inode.size, offset, length)
       if (offset === 0) this.#readingOrder.started(tree, inode.ino)
@@ -207,7 +205,7 @@ export class SnapshotFilesystem implements FuseOperations {
     { signal }: RequestContext,
   ): MaybePromise<void> {
     if (slotOf(nodeid) === 0) {
-      const folder = this.#folder(nodeid)
+      const folder = this.#tree.folder(nodeid)
       return then(this.#tree.listing(folder, { signal }), ({ children }) => {
         if (!addHere(sink, cookie, nodeid, folder.parent)) return
         for (const child of children.values()) {
@@ -258,7 +256,8 @@ export class SnapshotFilesystem implements FuseOperations {
   }
 
   lseek(nodeid: number, offset: number, want: 'data' | 'hole'): number | undefined {
-    if (slotOf(nodeid) === 0) return seek(want, offset, this.#nodeAttr(this.#node(nodeid)).size, undefined)
+    if (slotOf(nodeid) === 0)
+      return seek(want, offset, this.#nodeAttr(this.#tree.knownNode(nodeid)).size, undefined)
     const tree = this.#snapshot(nodeid).openedTree
     const inode = tree?.inode(inoOf(nodeid))
     if (tree === undefined || inode === undefined) throw new FuseError('ESTALE')
@@ -344,11 +343,10 @@ export class SnapshotFilesystem implements FuseOperations {
     const created = { seconds: createdOf(entry), nanoseconds: 0 }
     const root = entry.manifest?.jbfs?.root
     return makeAttr({
-      ino: nodeidOf(slot, 1),
+      ino: nodeidOf(slot, rootIno),
       mode: FileType.folder | 0o555,
       nlink: 2,
-      uid: this.#uid,
-      gid: this.#gid,
+      ...this.#mounter,
       rdev: 0,
       size: folderSize,
       blocks: folderSize / 512,
@@ -359,56 +357,24 @@ export class SnapshotFilesystem implements FuseOperations {
   }
 
   #nodeAttr(node: Node): Attr {
-    const common = { ino: node.nodeid, uid: this.#uid, gid: this.#gid, rdev: 0 }
+    const { nodeid } = node
     if (node.kind === 'folder') {
-      const changed = timestampOfMillis(node.listing?.changed ?? node.started)
-      const fields = folderFields(this.changes === undefined ? 0o555 : 0o755)
-      return makeAttr({ ...common, ...fields, mtime: changed, ctime: changed })
+      const permissions = this.changes === undefined ? 0o555 : 0o755
+      return folderAttr(nodeid, permissions, node.listing?.changed ?? node.started, this.#mounter)
     }
     if (node.kind === 'object') {
       const { size, modified } = node.metadata
-      const time = timestampOfMillis(modified)
-      return makeAttr({ ...common, ...storedFileFields(size), mtime: time, ctime: time })
+      return storedFileAttr(nodeid, size, timestampOfMillis(modified), this.#mounter)
     }
     const created = { seconds: node.created, nanoseconds: 0 }
-    if (node.kind === 'text')
-      return makeAttr({ ...common, ...storedFileFields(node.bytes.length), mtime: created, ctime: created })
-    return makeAttr({
-      ...common,
-      mode: FileType.symlink | 0o777,
-      nlink: 1,
-      size: node.target.length,
-      blocks: 0,
-      mtime: created,
-      ctime: created,
-    })
+    return node.kind === 'text'
+      ? storedFileAttr(nodeid, node.bytes.length, created, this.#mounter)
+      : linkAttr(nodeid, node.target, created, this.#mounter)
   }
 
   /** The end of a large object tells that it is not what its index says: then the kernel must not keep what it has of it. */
   #forgetIfCorrupt(error: unknown, nodeid: number): void {
     if (error instanceof CacheError && error.code === 'corrupt') this.#dropPages(nodeid, 0, 0)
-  }
-
-  #readBlob(
-    blob: Blob,
-    offset: number,
-    size: number,
-    signal: AbortSignal,
-  ): MaybePromise<readonly Uint8Array[]> {
-    const length = Math.min(size, blob.size - offset)
-    return length <= 0 ? [] : this.#source.read(blob, { offset, length }, { signal, lend: true })
-  }
-
-  #node(nodeid: number): Node {
-    const node = this.#tree.node(nodeid)
-    if (node === undefined) throw new FuseError('ESTALE')
-    return node
-  }
-
-  #folder(nodeid: number): Folder {
-    const node = this.#node(nodeid)
-    if (node.kind !== 'folder') throw new FuseError('ENOTDIR')
-    return node
   }
 
   #snapshot(nodeid: number): MountedSnapshot {
@@ -418,7 +384,7 @@ export class SnapshotFilesystem implements FuseOperations {
   }
 
   #isRoot(snapshot: MountedSnapshot, nodeid: number): boolean {
-    return nodeid === nodeidOf(snapshot.slot, rootNodeid)
+    return nodeid === nodeidOf(snapshot.slot, rootIno)
   }
 
   /** undefined for a snapshot of which only the manifest can be shown. */
