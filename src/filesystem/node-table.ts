@@ -10,18 +10,20 @@ export class NodeTable<N extends AnyNode> {
   readonly #nodes = new Map<number, N>()
   #last = 0
 
-  /** From 1 on, which is the root. */
-  nextNodeid(): number {
-    return ++this.#last
-  }
-
-  add<M extends N>(node: M): M {
+  /** Gives it the next number, from `rootNodeid` on. */
+  add<M extends N>(fields: Omit<M, 'nodeid'>): M {
+    const node = { ...fields, nodeid: ++this.#last } as M
     this.#nodes.set(node.nodeid, node)
     return node
   }
 
   delete(nodeid: number): void {
     this.#nodes.delete(nodeid)
+  }
+
+  /** False for a node that was deleted. */
+  has(node: N): boolean {
+    return this.#nodes.get(node.nodeid) === node
   }
 
   find(nodeid: number): N | undefined {

@@ -199,10 +199,9 @@ export class RawFilesystem implements FuseOperations {
   #node(parent: number, place: RawPlace): RawNode {
     const known = this.#byPlace.get(identityOf(place))
     if (known !== undefined) return known
-    const nodeid = this.#nodes.nextNodeid()
-    const node: RawNode = { ...place, nodeid, parent, lookups: 0, listing: undefined, isOld: false }
+    const node = this.#nodes.add<RawNode>({ ...place, parent, lookups: 0, listing: undefined, isOld: false })
     this.#byPlace.set(identityOf(place), node)
-    return this.#nodes.add(node)
+    return node
   }
 
   #dropIfUnknown(node: RawNode): void {
