@@ -8,7 +8,7 @@ import type { MountedSnapshot } from './mounted-snapshot.ts'
 import { then } from './then.ts'
 
 export interface ChangeableSnapshotsOptions {
-  readonly tree: Pick<DestinationTree, 'snapshot'>
+  readonly tree: Pick<DestinationTree, 'snapshot' | 'snapshotAt'>
   readonly snapshots: Pick<WritableSnapshots, 'change'>
   /** Throws when this server may not write any more. */
   readonly check: () => void
@@ -31,9 +31,7 @@ export class ChangeableSnapshots {
 
   /** The snapshot that a node is in. Throws ESTALE when it is gone. */
   of(nodeid: number): MountedSnapshot {
-    const snapshot = this.find(nodeid)
-    if (snapshot === undefined) throw new FuseError('ESTALE')
-    return snapshot
+    return this.#options.tree.snapshotAt(nodeid)
   }
 
   /** The snapshot that a node is in, made changeable. */

@@ -10,7 +10,7 @@ import type { WritableSnapshot, WritableSnapshots } from '../snapshot/writable-t
 import type { ObjectMetadata } from '../store/object-store.ts'
 import type { Child, Folder, LatestLink, Listing, Node, ObjectFile } from './folder.ts'
 import { FolderListings, type RefreshOptions } from './folder-listings.ts'
-import { rootNodeid, slotLimit } from './inode-number.ts'
+import { rootNodeid, slotLimit, slotOf } from './inode-number.ts'
 import { type ListFolderOptions, listFolder } from './list-folder.ts'
 import { MountedSnapshot, type OpenTree } from './mounted-snapshot.ts'
 import { NodeTable } from './node-table.ts'
@@ -83,6 +83,13 @@ export class DestinationTree {
 
   snapshot(slot: number): MountedSnapshot | undefined {
     return this.#snapshots.get(slot)
+  }
+
+  /** The snapshot that a node is in. Throws ESTALE when it is gone. */
+  snapshotAt(nodeid: number): MountedSnapshot {
+    const snapshot = this.#snapshots.get(slotOf(nodeid))
+    if (snapshot === undefined) throw new FuseError('ESTALE')
+    return snapshot
   }
 
   snapshots(): Iterable<MountedSnapshot> {
