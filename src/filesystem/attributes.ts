@@ -2,7 +2,7 @@ import type { Attr } from '../fuse/protocol.ts'
 import type { Inode, Timestamp } from '../snapshot/tree.ts'
 
 /** st_blocks counts in these, whatever the block size is (stat(2)). */
-const sectorSize = 512
+export const sectorSize = 512
 
 /** st_blksize: what `cp` and `tar` read at a time. Larger reads mean fewer requests. */
 const preferredRead = 131_072
@@ -25,26 +25,6 @@ export function isFolder({ mode }: { readonly mode: number }): boolean {
  */
 export function attributesOf(inode: Inode, nodeid: number, blocks = blocksOf(inode)): Attr {
   return makeAttr({ ...inode, ino: nodeid, blocks })
-}
-
-/** Of an object that is no file of a snapshot. Nobody knows who may read it at the destination, so only who mounts may. */
-export function storedFileFields(size: number): {
-  mode: number
-  nlink: number
-  size: number
-  blocks: number
-} {
-  return { mode: FileType.file | 0o400, nlink: 1, size, blocks: Math.ceil(size / sectorSize) }
-}
-
-/** Of a folder that is none of a snapshot: 1 tells tools that the links do not count the sub-folders; before it is listed nobody knows them. */
-export function folderFields(permissions: number): {
-  mode: number
-  nlink: number
-  size: number
-  blocks: number
-} {
-  return { mode: FileType.folder | permissions, nlink: 1, size: folderSize, blocks: folderSize / sectorSize }
 }
 
 export interface AttrFields {
@@ -100,9 +80,4 @@ function blocksOf(inode: Inode): number {
   if (isFolder(inode)) return folderSize / sectorSize
   if ((inode.mode & FileType.mask) !== FileType.file) return 0
   return Math.ceil(Math.min(inode.size, inode.object?.size ?? 0) / sectorSize)
-}
-
-export function timestampOfMillis(millis: number): Timestamp {
-  const seconds = Math.floor(millis / 1000)
-  return { seconds, nanoseconds: Math.floor(millis - seconds * 1000) * 1_000_000 }
 }

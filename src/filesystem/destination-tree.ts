@@ -1,26 +1,22 @@
-import { type Abortable, orAborted } from '../base/abort.ts'
-import { messageOf } from '../base/errors.ts'
+import type { Abortable } from '../base/abort.ts'
 import type { Logger } from '../base/log.ts'
-import { Semaphore } from '../base/semaphore.ts'
-import { ownerKey, repositoryParts, snapshotName } from '../destination/layout.ts'
+import { ownerKey, snapshotName } from '../destination/layout.ts'
 import { FuseError } from '../fuse/errno.ts'
 import { type CatalogEntry, createdOf, newestSnapshot } from '../snapshot/catalog.ts'
 import { ChangeError } from '../snapshot/errors.ts'
 import { fileNameOfText, textOfFileName } from '../snapshot/file-name.ts'
 import type { FileName } from '../snapshot/tree.ts'
 import type { WritableSnapshot, WritableSnapshots } from '../snapshot/writable-tree.ts'
-import type { ObjectMetadata, ObjectReader } from '../store/object-store.ts'
-import type { Child, Folder, LatestLink, Listing, Node, ObjectFile, TextFile } from './folder.ts'
-import { slotLimit } from './inode-number.ts'
+import type { ObjectMetadata } from '../store/object-store.ts'
+import type { Child, Folder, LatestLink, Listing, Node, ObjectFile } from './folder.ts'
+import { FolderListings, type RefreshOptions } from './folder-listings.ts'
+import { rootNodeid, slotLimit, slotOf } from './inode-number.ts'
+import { type ListFolderOptions, listFolder } from './list-folder.ts'
 import { MountedSnapshot, type OpenTree } from './mounted-snapshot.ts'
+import { NodeTable } from './node-table.ts'
+import { type OwnFile, OwnFiles } from './own-files.ts'
 
-export interface DestinationTreeOptions {
-  readonly reader: ObjectReader
-  /** The repository's snapshots; those in `known` whose manifest is the same are not fetched again. */
-  readonly listSnapshots: (
-    repository: string,
-    options: { readonly known: readonly CatalogEntry[] },
-  ) => Promise<readonly CatalogEntry[]>
+export interface DestinationTreeOptions extends ListFolderOptions {
   readonly openTree: OpenTree
   /** What to do with a snapshot, of these repository and name, whose files are not known. */
   readonly readme?: ((repository: string, name: string) => string) | undefined
@@ -43,54 +39,57 @@ export interface Change {
   readonly names: readonly string[]
 }
 
-export interface RefreshOptions extends Abortable {
-  /** Every folder that was ever listed, not only those that were looked into since the last time. */
-  readonly all: boolean
-}
-
-const rootNodeid = 1
 const latestName = 'latest'
-
-/** Folders that a refresh lists at a time. */
-const refreshConcurrency = 16
 
 /**
  * Slot 0 of the mount: the backup directory, listed folder by folder as it is looked into, never by scanning `files/`. It hands out
- * nodeids and slots, and notices what is published later.
+ * nodeids and slots, and what is found later takes the place of what was there.
  */
 export class DestinationTree {
   readonly root: Folder
   readonly #options: DestinationTreeOptions
-  readonly #nodes = new Map<number, Node>()
+  readonly #nodes = new NodeTable<Node>()
   readonly #snapshots = new Map<number, MountedSnapshot>()
-  readonly #listing = new Map<Folder, Promise<Listing>>()
-  readonly #ownFiles = new Map<MountedSnapshot, Map<string, TextFile | ObjectFile>>()
+  readonly #listings: FolderListings
+  readonly #ownFiles: OwnFiles
   /** Prefixes and names that were complained of: once is enough. */
   readonly #complaints = new Set<string>()
   readonly #started = Date.now()
-  #lastNodeid = 0
   #lastSlot = 0
   #lastSerial = 0
 
   constructor(options: DestinationTreeOptions) {
     this.#options = options
+    const { onChange, logger, readme } = options
+    const list = (folder: Folder): Promise<Listing> => this.#list(folder)
+    this.#listings = new FolderListings({ nodes: this.#nodes, list, onChange, logger })
+    this.#ownFiles = new OwnFiles({ nodes: this.#nodes, readme })
     this.root = this.#addFolder('', rootNodeid)
   }
 
   node(nodeid: number): Node | undefined {
+    return this.#nodes.find(nodeid)
+  }
+
+  /** Throws ESTALE when there is none any more. */
+  knownNode(nodeid: number): Node {
     return this.#nodes.get(nodeid)
   }
 
   /** Throws ESTALE when there is none any more, ENOTDIR for what is none. */
   folder(nodeid: number): Folder {
-    const node = this.#nodes.get(nodeid)
-    if (node === undefined) throw new FuseError('ESTALE')
-    if (node.kind !== 'folder') throw new FuseError('ENOTDIR')
-    return node
+    return this.#nodes.folder(nodeid)
   }
 
   snapshot(slot: number): MountedSnapshot | undefined {
     return this.#snapshots.get(slot)
+  }
+
+  /** The snapshot that a node is in. Throws ESTALE when it is gone. */
+  snapshotAt(nodeid: number): MountedSnapshot {
+    const snapshot = this.#snapshots.get(slotOf(nodeid))
+    if (snapshot === undefined) throw new FuseError('ESTALE')
+    return snapshot
   }
 
   snapshots(): Iterable<MountedSnapshot> {
@@ -106,50 +105,23 @@ export class DestinationTree {
   }
 
   /** What a folder holds, asked of the store when nobody has yet, or when `refresh` has ceased to keep it up to date. */
-  listing(folder: Folder, { signal }: Abortable): Listing | Promise<Listing> {
-    folder.touched = true
-    if (folder.listing !== undefined && !folder.old) return folder.listing
-    return orAborted(this.#list(folder), signal)
+  listing(folder: Folder, options: Abortable): Listing | Promise<Listing> {
+    return this.#listings.of(folder, options)
   }
 
   /** The file that shows a snapshot's manifest; undefined when it has none. */
-  manifestFile(snapshot: MountedSnapshot): TextFile | ObjectFile | undefined {
-    const { manifest, opaqueManifest } = snapshot.entry
-    return this.#ownFile(snapshot, 'manifest', () => {
-      if (manifest !== undefined) return this.#addText(manifest.bytes, manifest.created)
-      return opaqueManifest && this.#objectOf(opaqueManifest, undefined)
-    })
+  manifestFile(snapshot: MountedSnapshot): OwnFile | undefined {
+    return this.#ownFiles.manifest(snapshot)
   }
 
   /** The file that says what to do with a snapshot whose files are not known; undefined for any other. */
-  readmeFile(snapshot: MountedSnapshot): TextFile | ObjectFile | undefined {
-    const { entry, repository, problem } = snapshot
-    if (problem?.code !== 'foreign') return undefined
-    return this.#ownFile(snapshot, 'readme', () => {
-      const text = this.#options.readme?.(repository, entry.name)
-      return text === undefined ? undefined : this.#addText(Buffer.from(text), createdOf(entry))
-    })
+  readmeFile(snapshot: MountedSnapshot): OwnFile | undefined {
+    return this.#ownFiles.readme(snapshot)
   }
 
-  /**
-   * Lists again the folders that were looked into since the last time. Of the others the kernel is told to forget the listing, and whoever
-   * looks next waits for a new one: a destination has thousands of accounts, and each costs two requests.
-   */
-  async refresh({ all, signal }: RefreshOptions): Promise<void> {
-    signal?.throwIfAborted()
-    const places = new Semaphore(refreshConcurrency)
-    const refreshed = [...this.#nodes.values()].map(async (node) => {
-      if (node.kind !== 'folder' || node.listing === undefined) return
-      if (!all && !node.touched) {
-        if (!node.old) this.#options.onChange({ folder: node.nodeid, names: [] })
-        node.old = true
-        return
-      }
-      node.touched = false
-      using _place = await places.acquire({ signal })
-      await orAborted(this.#listAfterwards(node), signal)
-    })
-    await Promise.all(refreshed)
+  /** Lists again what somebody looks into, and has the kernel forget the rest. */
+  refresh(options: RefreshOptions): Promise<void> {
+    return this.#listings.refresh(options)
   }
 
   /** A folder that is nowhere but here until a snapshot is published below it. */
@@ -190,65 +162,21 @@ export class DestinationTree {
   }
 
   /** Lists one folder again, if it was listed: something was published in it, or removed. */
-  async relist(prefix: string): Promise<void> {
-    for (const node of this.#nodes.values()) {
-      if (node.kind !== 'folder' || node.prefix !== prefix || node.listing === undefined) continue
-      await this.#listAfterwards(node)
-    }
+  relist(prefix: string): Promise<void> {
+    return this.#listings.relist(prefix)
   }
 
   close(): void {
     for (const snapshot of this.#snapshots.values()) snapshot.close()
   }
 
-  #list(folder: Folder): Promise<Listing> {
-    let pending = this.#listing.get(folder)
-    if (pending === undefined) {
-      pending = this.#listOrKeep(folder).finally(() => this.#listing.delete(folder))
-      this.#listing.set(folder, pending)
-    }
-    return pending
-  }
-
-  /** Lists a folder as it is now: a listing that is under way may have seen what was there before. Never rejects. */
-  async #listAfterwards(folder: Folder): Promise<void> {
-    await Promise.allSettled([this.#listing.get(folder)])
-    // It rejects only when the folder has gone meanwhile.
-    if (this.#isThere(folder)) await Promise.allSettled([this.#list(folder)])
-  }
-
-  /** What was listed before goes on being shown when the store fails: better a little old than not at all. */
-  async #listOrKeep(folder: Folder): Promise<Listing> {
-    try {
-      return await this.#listAnew(folder)
-    } catch (error) {
-      if (folder.listing === undefined || !this.#isThere(folder)) throw error
-      this.#options.logger.warn(
-        { folder: folder.prefix, error: messageOf(error) },
-        'a folder could not be listed again',
-      )
-      return folder.listing
-    } finally {
-      folder.old = false
-    }
-  }
-
-  async #listAnew(folder: Folder): Promise<Listing> {
-    const prefixes: string[] = []
-    const objects: ObjectMetadata[] = []
-    for await (const page of this.#options.reader.list(folder.prefix, { delimiter: '/' })) {
-      prefixes.push(...page.prefixes)
-      objects.push(...page.objects)
-    }
-    const parts = repositoryParts(prefixes.map((prefix) => prefix.slice(folder.prefix.length, -1)))
-    const published = parts.isRepository
-      ? await this.#options.listSnapshots(folder.prefix, { known: knownEntries(folder) })
-      : []
-    const entries = [...published, ...this.#begun(folder.prefix, published)]
-    const folders = new Set([...parts.folders, ...this.#localFolders(folder)])
-    if (!this.#isThere(folder)) throw new FuseError('ESTALE')
+  async #list(folder: Folder): Promise<Listing> {
+    const { snapshots: published, folders: stored, objects } = await listFolder(folder, this.#options)
+    if (!this.#nodes.has(folder)) throw new FuseError('ESTALE')
 
     // Nothing waits from here on: the nodes that are made and dropped are those of one listing and the next.
+    const entries = [...published, ...this.#begun(folder.prefix, published)]
+    const folders = new Set([...stored, ...this.#localFolders(folder)])
     const before = folder.listing
     const found = new Map<string, Child>()
     const add = (name: string, targetOf: (known: Child['target'] | undefined) => Child['target']): void => {
@@ -349,7 +277,7 @@ export class DestinationTree {
     const { name } = entry
     const created = createdOf(entry)
     if (isNode(known, 'link') && known.target === name && known.created === created) return known
-    return this.#addNode<LatestLink>({ kind: 'link', nodeid: this.#nextNodeid(), target: name, created })
+    return this.#nodes.add<LatestLink>({ kind: 'link', target: name, created })
   }
 
   #folderOf(parent: Folder, name: string, known: Child['target'] | undefined): Folder {
@@ -358,29 +286,12 @@ export class DestinationTree {
 
   #objectOf(metadata: ObjectMetadata, known: Child['target'] | undefined): ObjectFile {
     if (isNode(known, 'object') && known.metadata.etag === metadata.etag) return known
-    return this.#addNode<ObjectFile>({ kind: 'object', nodeid: this.#nextNodeid(), metadata })
-  }
-
-  #ownFile(
-    snapshot: MountedSnapshot,
-    which: 'manifest' | 'readme',
-    make: () => TextFile | ObjectFile | undefined,
-  ): TextFile | ObjectFile | undefined {
-    const files = this.#ownFiles.get(snapshot) ?? new Map()
-    const file = files.get(which) ?? make()
-    if (file !== undefined) this.#ownFiles.set(snapshot, files.set(which, file))
-    return file
-  }
-
-  #addText(bytes: Buffer, created: number): TextFile {
-    return this.#addNode<TextFile>({ kind: 'text', nodeid: this.#nextNodeid(), bytes, created })
+    return this.#nodes.add<ObjectFile>({ kind: 'object', metadata })
   }
 
   #addFolder(prefix: string, parent: number): Folder {
-    const nodeid = this.#nextNodeid()
-    return this.#addNode<Folder>({
+    return this.#nodes.add<Folder>({
       kind: 'folder',
-      nodeid,
       parent,
       prefix,
       listing: undefined,
@@ -389,20 +300,6 @@ export class DestinationTree {
       old: false,
       isLocal: false,
     })
-  }
-
-  #addNode<N extends Node>(node: N): N {
-    this.#nodes.set(node.nodeid, node)
-    return node
-  }
-
-  #nextNodeid(): number {
-    return ++this.#lastNodeid
-  }
-
-  /** False for a folder that was dropped while its listing was under way. */
-  #isThere(folder: Folder): boolean {
-    return this.#nodes.get(folder.nodeid) === folder
   }
 
   #dropMissing(before: Listing | undefined, after: ReadonlyMap<string, Child>): void {
@@ -425,8 +322,7 @@ export class DestinationTree {
   #removeIfGone(snapshot: MountedSnapshot): void {
     if (!snapshot.isGone) return
     this.#snapshots.delete(snapshot.slot)
-    for (const { nodeid } of this.#ownFiles.get(snapshot)?.values() ?? []) this.#nodes.delete(nodeid)
-    this.#ownFiles.delete(snapshot)
+    this.#ownFiles.drop(snapshot)
   }
 }
 
@@ -440,12 +336,6 @@ function isNode<K extends Node['kind']>(
   kind: K,
 ): target is Extract<Node, { kind: K }> {
   return target !== undefined && !(target instanceof MountedSnapshot) && target.kind === kind
-}
-
-function knownEntries({ listing }: Folder): CatalogEntry[] {
-  return [...(listing?.children.values() ?? [])].flatMap(({ target }) =>
-    target instanceof MountedSnapshot ? [target.entry] : [],
-  )
 }
 
 /** Names whose target is another one, or that are only in one of both. */

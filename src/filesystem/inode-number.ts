@@ -7,6 +7,9 @@ import type { Ino } from '../snapshot/tree.ts'
  */
 const slotSize = 2 ** 32
 
+/** Of the mount's top folder (`FUSE_ROOT_ID`). */
+export const rootNodeid = 1
+
 /** 2⁵³ ÷ 2³². */
 export const slotLimit = 2 ** 21
 

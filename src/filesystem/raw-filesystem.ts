@@ -13,12 +13,15 @@ import type { Attr, Kstatfs } from '../fuse/protocol.ts'
 import { textOfFileName } from '../snapshot/file-name.ts'
 import type { FileName } from '../snapshot/tree.ts'
 import { type ObjectReader, objectKey } from '../store/object-store.ts'
-import { folderFields, makeAttr, storedFileFields, timestampOfMillis } from './attributes.ts'
 import type { Change } from './destination-tree.ts'
 import { addHere, HereCookie } from './here.ts'
 import { seek } from './holes.ts'
+import { rootNodeid } from './inode-number.ts'
+import { briefly, folderAttr, type Mounter, storedFileAttr, timestampOfMillis } from './node-attributes.ts'
+import { NodeTable } from './node-table.ts'
 import { type RawChild, RawListing, type RawPlace } from './raw-listing.ts'
 import { mayStandForAnother } from './raw-names.ts'
+import { readBlob } from './read-blob.ts'
 import { statfsOf } from './statfs.ts'
 import { then } from './then.ts'
 
@@ -44,11 +47,6 @@ type RawNode = RawPlace & {
 }
 type RawFolder = Extract<RawNode, { readonly kind: 'folder' }>
 
-const rootNodeid = 1
-
-/** Seconds for which the kernel need not ask again. Asking costs a round trip to here, and mostly none to the store. */
-const briefly = 1
-
 /**
  * The keys of a destination as files and folders, whatever they mean: for looking around with ordinary tools. Folders are listed page by page as somebody gets there, and a name in a
  * folder that nobody has listed is asked for alone, as `files/` may hold millions.
@@ -57,20 +55,17 @@ export class RawFilesystem implements FuseOperations {
   readonly #reader: ObjectReader
   readonly #source: BlobSource
   readonly #onChange: (change: Change) => void
-  readonly #uid: number
-  readonly #gid: number
+  readonly #mounter: Mounter
   readonly #started = Date.now()
-  readonly #nodes = new Map<number, RawNode>()
+  readonly #nodes = new NodeTable<RawNode>()
   /** By what they stand for: as long as the kernel knows a node, it has one number. */
   readonly #byPlace = new Map<string, RawNode>()
-  #lastNodeid = 0
 
   constructor({ reader, source, onChange, uid, gid }: RawFilesystemOptions) {
     this.#reader = reader
     this.#source = source
     this.#onChange = onChange
-    this.#uid = uid
-    this.#gid = gid
+    this.#mounter = { uid, gid }
     const root = this.#node(rootNodeid, { kind: 'folder', prefix: '' })
     root.lookups = 1
   }
@@ -86,11 +81,11 @@ export class RawFilesystem implements FuseOperations {
 
   /** Lists the first page of the top folder. Rejects with a `StoreError` when the destination cannot be reached. */
   async listTop(): Promise<void> {
-    await this.#listing(this.#folder(rootNodeid)).beyond(0, {})
+    await this.#listing(this.#nodes.folder(rootNodeid)).beyond(0, {})
   }
 
   lookup(parent: number, name: string, { signal }: RequestContext): MaybePromise<Entry | undefined> {
-    const folder = this.#folder(parent)
+    const folder = this.#nodes.folder(parent)
     const entryOf = (child: RawChild | undefined): Entry | undefined => {
       if (child === undefined) return undefined
       const node = this.#node(parent, child.place)
@@ -104,14 +99,14 @@ export class RawFilesystem implements FuseOperations {
   }
 
   forget(nodeid: number, lookups: number): void {
-    const node = this.#nodes.get(nodeid)
+    const node = this.#nodes.find(nodeid)
     if (node === undefined || nodeid === rootNodeid) return
     node.lookups -= lookups
     this.#dropIfUnknown(node)
   }
 
   getattr(nodeid: number): Attributes {
-    return { attr: this.#attr(this.#known(nodeid)), attrValid: briefly }
+    return { attr: this.#attr(this.#nodes.get(nodeid)), attrValid: briefly }
   }
 
   readlink(): never {
@@ -124,10 +119,9 @@ export class RawFilesystem implements FuseOperations {
     size: number,
     { signal }: RequestContext,
   ): MaybePromise<readonly Uint8Array[]> {
-    const node = this.#known(nodeid)
+    const node = this.#nodes.get(nodeid)
     if (node.kind === 'folder') throw new FuseError('EISDIR')
-    const length = Math.min(size, node.metadata.size - offset)
-    return length <= 0 ? [] : this.#source.read(node.metadata, { offset, length }, { signal, lend: true })
+    return readBlob(this.#source, node.metadata, { offset, size }, signal)
   }
 
   readdir(
@@ -136,7 +130,7 @@ export class RawFilesystem implements FuseOperations {
     sink: DirectorySink,
     { signal }: RequestContext,
   ): MaybePromise<void> {
-    const folder = this.#folder(nodeid)
+    const folder = this.#nodes.folder(nodeid)
     const from = Math.max(0, cookie - HereCookie.parent)
     const listing = this.#listing(folder, cookie > 0)
     return then(listing.beyond(from, { signal }), () => {
@@ -153,7 +147,7 @@ export class RawFilesystem implements FuseOperations {
 
   /** The whole key, of which a name may be only a likeness. */
   getxattr(nodeid: number, name: string): Uint8Array | undefined {
-    return name === 'user.jbfs.key' ? Buffer.from(keyOf(this.#known(nodeid))) : undefined
+    return name === 'user.jbfs.key' ? Buffer.from(keyOf(this.#nodes.get(nodeid))) : undefined
   }
 
   listxattr(): readonly string[] {
@@ -161,7 +155,7 @@ export class RawFilesystem implements FuseOperations {
   }
 
   lseek(nodeid: number, offset: number, want: 'data' | 'hole'): number | undefined {
-    return seek(want, offset, this.#attr(this.#known(nodeid)).size, undefined)
+    return seek(want, offset, this.#attr(this.#nodes.get(nodeid)).size, undefined)
   }
 
   /** A name of a folder that is not listed as far as that. */
@@ -194,18 +188,6 @@ export class RawFilesystem implements FuseOperations {
     return added !== 'full'
   }
 
-  #known(nodeid: number): RawNode {
-    const node = this.#nodes.get(nodeid)
-    if (node === undefined) throw new FuseError('ESTALE')
-    return node
-  }
-
-  #folder(nodeid: number): RawFolder {
-    const node = this.#known(nodeid)
-    if (node.kind !== 'folder') throw new FuseError('ENOTDIR')
-    return node
-  }
-
   #listing(folder: RawFolder, goesOn = false): RawListing {
     if (folder.listing === undefined || folder.listing.hasFailed || (folder.isOld && !goesOn)) {
       folder.listing = new RawListing(this.#reader, folder.prefix)
@@ -217,10 +199,8 @@ export class RawFilesystem implements FuseOperations {
   #node(parent: number, place: RawPlace): RawNode {
     const known = this.#byPlace.get(identityOf(place))
     if (known !== undefined) return known
-    const nodeid = ++this.#lastNodeid
-    const node: RawNode = { ...place, nodeid, parent, lookups: 0, listing: undefined, isOld: false }
+    const node = this.#nodes.add<RawNode>({ ...place, parent, lookups: 0, listing: undefined, isOld: false })
     this.#byPlace.set(identityOf(place), node)
-    this.#nodes.set(nodeid, node)
     return node
   }
 
@@ -235,14 +215,9 @@ export class RawFilesystem implements FuseOperations {
   }
 
   #attr(node: RawNode): Attr {
-    const common = { ino: node.nodeid, uid: this.#uid, gid: this.#gid, rdev: 0 }
-    if (node.kind === 'folder') {
-      const time = timestampOfMillis(this.#started)
-      return makeAttr({ ...common, ...folderFields(0o555), mtime: time, ctime: time })
-    }
+    if (node.kind === 'folder') return folderAttr(node.nodeid, 0o555, this.#started, this.#mounter)
     const { size, modified } = node.metadata
-    const time = timestampOfMillis(modified)
-    return makeAttr({ ...common, ...storedFileFields(size), mtime: time, ctime: time })
+    return storedFileAttr(node.nodeid, size, timestampOfMillis(modified), this.#mounter)
   }
 }
 

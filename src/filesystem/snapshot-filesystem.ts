@@ -1,5 +1,4 @@
-import type { Blob, BlobSource } from '../cache/blob-source.ts'
-import { CacheError } from '../cache/errors.ts'
+import type { BlobSource } from '../cache/blob-source.ts'
 import { FuseError } from '../fuse/errno.ts'
 import type {
   Attributes,
@@ -10,29 +9,22 @@ import type {
   MaybePromise,
   RequestContext,
 } from '../fuse/operations.ts'
-import type { Attr, Kstatfs } from '../fuse/protocol.ts'
-import { createdOf } from '../snapshot/catalog.ts'
+import type { Kstatfs } from '../fuse/protocol.ts'
+import { rootIno } from '../snapshot/schema.ts'
 import type { FileName, Inode, Tree } from '../snapshot/tree.ts'
 import type { WritableSnapshots } from '../snapshot/writable-tree.ts'
-import {
-  attributesOf,
-  FileType,
-  folderFields,
-  folderSize,
-  makeAttr,
-  storedFileFields,
-  timestampOfMillis,
-} from './attributes.ts'
 import type { DestinationTree } from './destination-tree.ts'
-import { DropBehind, type DropPages } from './drop-behind.ts'
-import type { Child, Folder, Node } from './folder.ts'
+import type { DropPages } from './drop-behind.ts'
+import { Entries } from './entries.ts'
+import type { Child } from './folder.ts'
 import { addHere, HereCookie } from './here.ts'
-import { seek, stretchesOf, zeroPieces } from './holes.ts'
+import { seek } from './holes.ts'
 import { inoOf, nodeidOf, slotOf } from './inode-number.ts'
 import { MountedSnapshot } from './mounted-snapshot.ts'
-import { readStretches } from './read-stretches.ts'
-import { ReadingOrder } from './reading-order.ts'
+import { fileXattrs, rootXattrs } from './own-xattrs.ts'
+import { readBlob } from './read-blob.ts'
 import { SnapshotChanges } from './snapshot-changes.ts'
+import { type FoundInode, SnapshotContents } from './snapshot-contents.ts'
 import { statfsOf } from './statfs.ts'
 import { then } from './then.ts'
 
@@ -55,12 +47,6 @@ export interface SnapshotFilesystemOptions {
   readonly writing?: WritingOptions | undefined
 }
 
-/** A published snapshot never changes: the kernel need not ask again (seconds). */
-const forever = 2 ** 31
-/** Folders above snapshots change as snapshots are published; asking about them costs nothing but a round trip. */
-const briefly = 1
-
-const rootNodeid = 1
 const manifestName = 'jetbackup.index'
 const readmeName = 'README.txt'
 
@@ -74,31 +60,29 @@ const Cookie = { ...HereCookie, manifest: 3, firstEntry: 4, readme: 4 } as const
 export class SnapshotFilesystem implements FuseOperations {
   readonly #tree: DestinationTree
   readonly #source: BlobSource
-  readonly #readingOrder: ReadingOrder
-  readonly #dropPages: DropPages
-  readonly #dropBehind: DropBehind
-  readonly #uid: number
-  readonly #gid: number
+  readonly #contents: SnapshotContents
+  readonly #entries: Entries
   readonly changes: ChangeOperations | undefined
 
   constructor({ tree, source, dropPages, uid, gid, writing }: SnapshotFilesystemOptions) {
     this.#tree = tree
     this.#source = source
-    this.#readingOrder = new ReadingOrder(source)
-    this.#dropPages = dropPages
-    this.#dropBehind = new DropBehind(dropPages)
-    this.#uid = uid
-    this.#gid = gid
+    this.#contents = new SnapshotContents({
+      source,
+      dropPages,
+      find: (nodeid, signal) => this.#inode(nodeid, signal),
+    })
+    this.#entries = new Entries({ mounter: { uid, gid }, isWritable: writing !== undefined })
     this.changes =
       writing &&
       new SnapshotChanges({
         tree,
         ...writing,
         reading: {
-          entryOf: (snapshot, inode) => this.#entryOf(snapshot, inode),
+          entryOf: (snapshot, inode) => this.#entries.ofInode(snapshot, inode),
           folderEntry: (parent, name) => {
             const child = tree.folder(parent).listing?.children.get(name)
-            return child && this.#childEntry(child)
+            return child && this.#rememberChild(child)
           },
           getattr: (nodeid, context) => this.getattr(nodeid, context),
           read: (nodeid, offset, size, context) => this.read(nodeid, offset, size, context),
@@ -108,12 +92,12 @@ export class SnapshotFilesystem implements FuseOperations {
 
   lookup(parent: number, name: string, { signal }: RequestContext): MaybePromise<Entry | undefined> {
     if (slotOf(parent) === 0) {
-      return then(this.#tree.listing(this.#folder(parent), { signal }), ({ children }) => {
+      return then(this.#tree.listing(this.#tree.folder(parent), { signal }), ({ children }) => {
         const child = children.get(name)
-        return child && this.#childEntry(child)
+        return child && this.#rememberChild(child)
       })
     }
-    const snapshot = this.#snapshot(parent)
+    const snapshot = this.#tree.snapshotAt(parent)
     return then(this.#treeOf(snapshot, signal), (tree) => {
       const inode = tree?.lookup(inoOf(parent), name as FileName)
       if (inode !== undefined) return this.#remember(snapshot, inode)
@@ -129,18 +113,15 @@ export class SnapshotFilesystem implements FuseOperations {
   }
 
   getattr(nodeid: number, { signal }: RequestContext): MaybePromise<Attributes> {
-    if (slotOf(nodeid) === 0) return { attr: this.#nodeAttr(this.#node(nodeid)), attrValid: briefly }
-    const snapshot = this.#snapshot(nodeid)
-    if (this.#isRoot(snapshot, nodeid)) return this.#rootAttributes(snapshot)
-    return then(this.#inode(nodeid, signal), ({ inode }) => ({
-      attr: this.#attrOf(snapshot, inode),
-      attrValid: forever,
-    }))
+    if (slotOf(nodeid) === 0) return this.#entries.nodeAttributes(this.#tree.knownNode(nodeid))
+    const snapshot = this.#tree.snapshotAt(nodeid)
+    if (this.#isRoot(snapshot, nodeid)) return this.#entries.rootAttributes(snapshot)
+    return then(this.#inode(nodeid, signal), ({ inode }) => this.#entries.inodeAttributes(snapshot, inode))
   }
 
   readlink(nodeid: number, { signal }: RequestContext): MaybePromise<string> {
     if (slotOf(nodeid) === 0) {
-      const node = this.#node(nodeid)
+      const node = this.#tree.knownNode(nodeid)
       if (node.kind !== 'link') throw new FuseError('EINVAL')
       return node.target
     }
@@ -156,48 +137,11 @@ export class SnapshotFilesystem implements FuseOperations {
     size: number,
     context: RequestContext,
   ): MaybePromise<readonly Uint8Array[]> {
-    const { signal } = context
-    if (slotOf(nodeid) === 0) {
-      const node = this.#node(nodeid)
-      if (node.kind === 'text') return [node.bytes.subarray(offset, offset + size)]
-      if (node.kind === 'object') return this.#readBlob(node.metadata, offset, size, signal)
-      throw new FuseError(node.kind === 'folder' ? 'EISDIR' : 'EINVAL')
-    }
-    return then(this.#inode(nodeid, signal), ({ snapshot, tree, inode }) => {
-      if ((inode.mode & FileType.mask) !== FileType.file) throw new FuseError('EINVAL')
-      const staged = snapshot.working?.stagedContent(inode.ino)
-      if (staged !== undefined && offset < staged.begins)
-        return this.#readStored(nodeid, offset, size, context)
-      if (staged !== undefined) return [staged.read(offset, size)]
-      const length = Math.min(size, inode.size - offset)
-      if (length <= 0) return []
-      if (inode.object === undefined) return zeroPieces(length)
-      const { object } = inode
-      const answer = inode.sparse
-        ? readStretches(
-            this.#source,
-            object,
-            stretchesOf(tree.extents(inode.ino, offset), { offset, length }),
-            signal,
-          )
-        : this.#readBlob(object, offset, length, signal)
-      // After our own request, so that what is wanted now goes out first.
-      this.#dropBehind.noteRead(nodeid, inode.size, offset, length)
-      if (offset === 0) this.#readingOrder.started(tree, inode.ino)
-      if (answer instanceof Promise) answer.catch((error: unknown) => this.#forgetIfCorrupt(error, nodeid))
-      return answer
-    })
-  }
-
-  /** What is on its way to the store is read when it is there. */
-  async #readStored(
-    nodeid: number,
-    offset: number,
-    size: number,
-    context: RequestContext,
-  ): Promise<readonly Uint8Array[]> {
-    await this.#snapshot(nodeid).working?.store(inoOf(nodeid), context)
-    return await this.read(nodeid, offset, size, context)
+    if (slotOf(nodeid) !== 0) return this.#contents.read(nodeid, offset, size, context)
+    const node = this.#tree.knownNode(nodeid)
+    if (node.kind === 'text') return [node.bytes.subarray(offset, offset + size)]
+    if (node.kind === 'object') return readBlob(this.#source, node.metadata, { offset, size }, context.signal)
+    throw new FuseError(node.kind === 'folder' ? 'EISDIR' : 'EINVAL')
   }
 
   readdir(
@@ -207,21 +151,20 @@ export class SnapshotFilesystem implements FuseOperations {
     { signal }: RequestContext,
   ): MaybePromise<void> {
     if (slotOf(nodeid) === 0) {
-      const folder = this.#folder(nodeid)
+      const folder = this.#tree.folder(nodeid)
       return then(this.#tree.listing(folder, { signal }), ({ children }) => {
         if (!addHere(sink, cookie, nodeid, folder.parent)) return
         for (const child of children.values()) {
           // Serials begin at 1 and the cookies of `.` and `..` take the places before.
           const place = child.serial + Cookie.parent
           if (place <= cookie) continue
-          const entry = this.#childEntry(child, false)
-          const added = sink.add(child.name, place, entry)
+          const added = sink.add(child.name, place, this.#entries.ofChild(child))
           if (added === 'full') return
           if (added === 'counted' && child.target instanceof MountedSnapshot) child.target.remembered()
         }
       })
     }
-    const snapshot = this.#snapshot(nodeid)
+    const snapshot = this.#tree.snapshotAt(nodeid)
     return then(this.#treeOf(snapshot, signal), (tree) =>
       this.#readTree(snapshot, tree, nodeid, cookie, sink),
     )
@@ -239,30 +182,33 @@ export class SnapshotFilesystem implements FuseOperations {
 
   getxattr(nodeid: number, name: string, { signal }: RequestContext): MaybePromise<Uint8Array | undefined> {
     if (slotOf(nodeid) === 0) return undefined
-    const snapshot = this.#snapshot(nodeid)
-    const ofRoot = this.#isRoot(snapshot, nodeid) ? rootAttributes.get(name) : undefined
-    if (ofRoot !== undefined) return bytesOf(ofRoot(snapshot))
+    const snapshot = this.#tree.snapshotAt(nodeid)
+    const ofRoot = this.#isRoot(snapshot, nodeid) ? rootXattrs.get(name) : undefined
+    if (ofRoot !== undefined) return ofRoot(snapshot)
     if (this.#isRoot(snapshot, nodeid) && hasNoXattrs(snapshot)) return undefined
     return then(this.#inode(nodeid, signal), ({ tree, inode }) => {
-      const ofFile = fileAttributes.get(name)
-      return ofFile === undefined ? tree.xattr(inode.ino, name) : bytesOf(ofFile(snapshot, inode))
+      const ofFile = fileXattrs.get(name)
+      return ofFile === undefined ? tree.xattr(inode.ino, name) : ofFile(snapshot, inode)
     })
   }
 
   /** Only what the backup holds: `rsync -X` and `cp -a` would copy `user.jbfs.*` along and find differences. */
   listxattr(nodeid: number, { signal }: RequestContext): MaybePromise<readonly string[]> {
     if (slotOf(nodeid) === 0) return []
-    const snapshot = this.#snapshot(nodeid)
+    const snapshot = this.#tree.snapshotAt(nodeid)
     if (this.#isRoot(snapshot, nodeid) && hasNoXattrs(snapshot)) return []
     return then(this.#treeOf(snapshot, signal), (tree) => tree?.xattrNames(inoOf(nodeid)) ?? [])
   }
 
   lseek(nodeid: number, offset: number, want: 'data' | 'hole'): number | undefined {
-    if (slotOf(nodeid) === 0) return seek(want, offset, this.#nodeAttr(this.#node(nodeid)).size, undefined)
-    const tree = this.#snapshot(nodeid).openedTree
+    if (slotOf(nodeid) === 0) {
+      const { attr } = this.#entries.nodeAttributes(this.#tree.knownNode(nodeid))
+      return seek(want, offset, attr.size, undefined)
+    }
+    const tree = this.#tree.snapshotAt(nodeid).openedTree
     const inode = tree?.inode(inoOf(nodeid))
     if (tree === undefined || inode === undefined) throw new FuseError('ESTALE')
-    const staged = this.#snapshot(nodeid).working?.stagedContent(inode.ino)
+    const staged = this.#tree.snapshotAt(nodeid).working?.stagedContent(inode.ino)
     if (staged !== undefined) return staged.seek(offset, want)
     const extents = inode.sparse ? tree.extents(inode.ino, offset) : undefined
     return seek(want, offset, inode.size, extents)
@@ -291,134 +237,33 @@ export class SnapshotFilesystem implements FuseOperations {
     }
     const first = Math.max(0, cookie - Cookie.firstEntry + 1)
     for (const { name, position, inode } of tree.entries(ino, first)) {
-      const entry = this.#entryOf(snapshot, inode)
+      const entry = this.#entries.ofInode(snapshot, inode)
       const added = sink.add(name, position + Cookie.firstEntry, entry)
       if (added === 'full') return
       if (added === 'counted') snapshot.remembered()
     }
   }
 
-  #childEntry({ target }: Child, count = true): Entry {
-    if (!(target instanceof MountedSnapshot))
-      return { attr: this.#nodeAttr(target), attrValid: briefly, entryValid: briefly }
-    if (count) target.remembered()
-    return { ...this.#rootAttributes(target), entryValid: briefly }
+  #rememberChild(child: Child): Entry {
+    if (child.target instanceof MountedSnapshot) child.target.remembered()
+    return this.#entries.ofChild(child)
   }
 
   #remember(snapshot: MountedSnapshot, inode: Inode): Entry {
     snapshot.remembered()
-    return this.#entryOf(snapshot, inode)
-  }
-
-  #entryOf(snapshot: MountedSnapshot, inode: Inode): Entry {
-    return { attr: this.#attrOf(snapshot, inode), attrValid: forever, entryValid: forever }
-  }
-
-  #attrOf({ slot, working }: MountedSnapshot, inode: Inode): Attr {
-    return attributesOf(inode, nodeidOf(slot, inode.ino), working?.stagedContent(inode.ino)?.blocks)
+    return this.#entries.ofInode(snapshot, inode)
   }
 
   #manifestEntry(snapshot: MountedSnapshot): Entry | undefined {
-    return this.#ownEntry(this.#tree.manifestFile(snapshot))
+    return this.#entries.ofOwnFile(this.#tree.manifestFile(snapshot))
   }
 
   #readmeEntry(snapshot: MountedSnapshot): Entry | undefined {
-    return this.#ownEntry(this.#tree.readmeFile(snapshot))
-  }
-
-  #ownEntry(file: Node | undefined): Entry | undefined {
-    return file && { attr: this.#nodeAttr(file), attrValid: forever, entryValid: forever }
-  }
-
-  #rootAttributes(snapshot: MountedSnapshot): Attributes {
-    // Of what something else wrote they are others when its tree is open.
-    const isPreliminary = snapshot.entry.manifest?.jbfs === undefined && snapshot.openedTree === undefined
-    return { attr: this.#rootAttr(snapshot), attrValid: isPreliminary ? 0 : briefly }
-  }
-
-  /** The folder itself as the manifest tells, so that a repository can be listed without any index; where that does not, as its tree does when it is open. */
-  #rootAttr({ slot, entry, working, openedTree }: MountedSnapshot): Attr {
-    const tree = working?.tree ?? (entry.manifest?.jbfs === undefined ? openedTree : undefined)
-    const top = tree?.inode(tree.root)
-    if (top !== undefined) return attributesOf(top, nodeidOf(slot, top.ino))
-    const created = { seconds: createdOf(entry), nanoseconds: 0 }
-    const root = entry.manifest?.jbfs?.root
-    return makeAttr({
-      ino: nodeidOf(slot, 1),
-      mode: FileType.folder | 0o555,
-      nlink: 2,
-      uid: this.#uid,
-      gid: this.#gid,
-      rdev: 0,
-      size: folderSize,
-      blocks: folderSize / 512,
-      mtime: created,
-      ctime: created,
-      ...root,
-    })
-  }
-
-  #nodeAttr(node: Node): Attr {
-    const common = { ino: node.nodeid, uid: this.#uid, gid: this.#gid, rdev: 0 }
-    if (node.kind === 'folder') {
-      const changed = timestampOfMillis(node.listing?.changed ?? node.started)
-      const fields = folderFields(this.changes === undefined ? 0o555 : 0o755)
-      return makeAttr({ ...common, ...fields, mtime: changed, ctime: changed })
-    }
-    if (node.kind === 'object') {
-      const { size, modified } = node.metadata
-      const time = timestampOfMillis(modified)
-      return makeAttr({ ...common, ...storedFileFields(size), mtime: time, ctime: time })
-    }
-    const created = { seconds: node.created, nanoseconds: 0 }
-    if (node.kind === 'text')
-      return makeAttr({ ...common, ...storedFileFields(node.bytes.length), mtime: created, ctime: created })
-    return makeAttr({
-      ...common,
-      mode: FileType.symlink | 0o777,
-      nlink: 1,
-      size: node.target.length,
-      blocks: 0,
-      mtime: created,
-      ctime: created,
-    })
-  }
-
-  /** The end of a large object tells that it is not what its index says: then the kernel must not keep what it has of it. */
-  #forgetIfCorrupt(error: unknown, nodeid: number): void {
-    if (error instanceof CacheError && error.code === 'corrupt') this.#dropPages(nodeid, 0, 0)
-  }
-
-  #readBlob(
-    blob: Blob,
-    offset: number,
-    size: number,
-    signal: AbortSignal,
-  ): MaybePromise<readonly Uint8Array[]> {
-    const length = Math.min(size, blob.size - offset)
-    return length <= 0 ? [] : this.#source.read(blob, { offset, length }, { signal, lend: true })
-  }
-
-  #node(nodeid: number): Node {
-    const node = this.#tree.node(nodeid)
-    if (node === undefined) throw new FuseError('ESTALE')
-    return node
-  }
-
-  #folder(nodeid: number): Folder {
-    const node = this.#node(nodeid)
-    if (node.kind !== 'folder') throw new FuseError('ENOTDIR')
-    return node
-  }
-
-  #snapshot(nodeid: number): MountedSnapshot {
-    const snapshot = this.#tree.snapshot(slotOf(nodeid))
-    if (snapshot === undefined) throw new FuseError('ESTALE')
-    return snapshot
+    return this.#entries.ofOwnFile(this.#tree.readmeFile(snapshot))
   }
 
   #isRoot(snapshot: MountedSnapshot, nodeid: number): boolean {
-    return nodeid === nodeidOf(snapshot.slot, rootNodeid)
+    return nodeid === nodeidOf(snapshot.slot, rootIno)
   }
 
   /** undefined for a snapshot of which only the manifest can be shown. */
@@ -426,39 +271,14 @@ export class SnapshotFilesystem implements FuseOperations {
     return snapshot.problem?.code === 'foreign' ? undefined : snapshot.tree({ signal })
   }
 
-  #inode(
-    nodeid: number,
-    signal: AbortSignal,
-  ): MaybePromise<{ snapshot: MountedSnapshot; tree: Tree; inode: Inode }> {
-    const snapshot = this.#snapshot(nodeid)
+  #inode(nodeid: number, signal: AbortSignal): MaybePromise<FoundInode> {
+    const snapshot = this.#tree.snapshotAt(nodeid)
     return then(this.#treeOf(snapshot, signal), (tree) => {
       const inode = tree?.inode(inoOf(nodeid))
       if (tree === undefined || inode === undefined) throw new FuseError('ESTALE')
       return { snapshot, tree, inode }
     })
   }
-}
-
-/** `user.jbfs.*` of every file. */
-const fileAttributes = new Map<string, (snapshot: MountedSnapshot, inode: Inode) => string | undefined>([
-  ['user.jbfs.object', (_, { object }) => object?.id],
-  ['user.jbfs.sha256', (_, { object }) => object?.sha256?.toString('hex')],
-  ['user.jbfs.snapshot', ({ entry }) => entry.name],
-  ['user.jbfs.state', ({ working }, { ino }) => working?.stateOf(ino) ?? 'published'],
-])
-
-/** `user.jbfs.*` of a snapshot's folder, which has them even when its index cannot be opened. */
-const rootAttributes = new Map<string, (snapshot: MountedSnapshot) => string | undefined>([
-  ['user.jbfs.snapshot', ({ entry }) => entry.name],
-  [
-    'user.jbfs.created',
-    ({ entry }) => entry.manifest && new Date(entry.manifest.created * 1000).toISOString(),
-  ],
-  ['user.jbfs.error', ({ problem }) => problem?.message],
-])
-
-function bytesOf(text: string | undefined): Buffer | undefined {
-  return text === undefined ? undefined : Buffer.from(text)
 }
 
 /** `ls -l` asks every snapshot of a repository for its ACL: that alone must not fetch its index. */

@@ -23,7 +23,11 @@ export interface Look {
 
 /** Values that say something: neither NULL nor empty. */
 export function said(values: readonly Value[]): readonly Exclude<Value, null>[] {
-  return values.filter((value) => value !== null && value !== '') as Exclude<Value, null>[]
+  return values.filter(isSaid)
+}
+
+export function isSaid(value: Value | undefined): value is Exclude<Value, null> {
+  return value !== undefined && value !== null && value !== ''
 }
 
 /** As the text that a person would see. */

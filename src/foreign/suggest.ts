@@ -1,10 +1,11 @@
+import type { Proposals } from './column-choice.ts'
 import { said, textOfValue } from './column-looks.ts'
 import { ForeignError } from './errors.ts'
 import type { ForeignDatabase } from './foreign-database.ts'
 import type { Mapping } from './mapping.ts'
-import { type ColumnName, columnNames } from './mapping-columns.ts'
+import { columnNames } from './mapping-columns.ts'
 import type { ProfileOptions, TableProfile } from './profile.ts'
-import { type Proposal, type ProposedColumns, proposeColumns } from './propose-columns.ts'
+import { type ProposedColumns, proposeColumns } from './propose-columns.ts'
 import { joinedSource, type SourceColumn, sourceOf, type TableSource } from './table-source.ts'
 
 export interface SuggestOptions extends ProfileOptions {
@@ -18,7 +19,7 @@ export interface SuggestOptions extends ProfileOptions {
 
 export interface Suggestion {
   readonly mapping: Mapping
-  readonly columns: { readonly [Name in ColumnName]?: Proposal }
+  readonly columns: Proposals
   /** The greater, the more of a tree there is to it. */
   readonly score: number
   /** What is missing, or could not be told. */

@@ -4,6 +4,7 @@ import test from 'ava'
 import { exitCodeMeanings } from '../../src/cli/exit-codes.ts'
 import { jbfsProgram, temporaryFolder, whyNoMounts } from '../support/mounted.ts'
 import { runJbfs, runText, type TextResult } from '../support/run-jbfs.ts'
+import { testUnless } from '../support/test-unless.ts'
 
 const commands = ['mount', 'umount', 'status', 'snapshots', 'import', 'check', 'gc', 'demo']
 
@@ -195,11 +196,7 @@ test('a profile that no file of the AWS tools has is named', async (t) => {
   t.regex((await ask()).stderr, /nothing answers at 127/)
 })
 
-test('a demo without a folder for temporary files says so', async (t) => {
-  if (whyNoMounts() !== undefined) {
-    t.pass()
-    return
-  }
+testUnless(test, whyNoMounts())('a demo without a folder for temporary files says so', async (t) => {
   const { code, stderr } = await runJbfs(['demo'], { env: { TMPDIR: '/no/such/folder' } })
   t.is(code, 2)
   t.regex(

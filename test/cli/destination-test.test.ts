@@ -5,7 +5,8 @@ import test, { type ExecutionContext } from 'ava'
 import { startFaultProxy } from '../support/fault-proxy.ts'
 import { temporaryFolder } from '../support/mounted.ts'
 import { runJbfs, type TextResult } from '../support/run-jbfs.ts'
-import { availableS3Servers, type S3Server, startS3Server, whyNoS3 } from '../support/s3-server.ts'
+import { type S3Server, startS3Server, whyNoS3 } from '../support/s3-server.ts'
+import { testUnless } from '../support/test-unless.ts'
 import { startTlsFront } from '../support/tls-front.ts'
 
 /** What `jbfs destination test` says of destinations with one fault each. */
@@ -23,13 +24,9 @@ interface Scene {
 }
 
 function serverTest(title: string, body: (t: ExecutionContext, scene: Scene) => Promise<void>): void {
-  const name = availableS3Servers().find((server) => server === 'versitygw')
-  if (name === undefined) {
-    const reason = availableS3Servers().length === 0 ? whyNoS3 : 'JBFS_TEST_S3_ENDPOINT has no second user'
-    test.skip(`${title} (skipped: ${reason})`, () => {})
-    return
-  }
-  test.serial(title, async (t) => {
+  // The one that has a guest.
+  const name = 'versitygw'
+  testUnless(test.serial, whyNoS3(name))(title, async (t) => {
     await using folder = await temporaryFolder()
     await using server = await startS3Server(name)
     const bucket = await server.createBucket()

@@ -16,10 +16,17 @@ import test, { type ExecutionContext, type TestFn } from 'ava'
 import { jbfsProgram } from '../support/mounted.ts'
 import { findOlderNode } from '../support/older-node.ts'
 import { runText } from '../support/run-jbfs.ts'
+import { testUnless } from '../support/test-unless.ts'
 
 /** A folder with the launcher in it as npm would lay it out, and nothing else. */
-const it = test as TestFn<{ folder: string; installed: string }>
+interface Installed {
+  readonly folder: string
+  readonly installed: string
+}
+
+const it = test as TestFn<Installed>
 const older = findOlderNode()
+const whyNoOlderNode = older === undefined ? 'no node of a version below 24 in PATH' : undefined
 
 it.beforeEach((t) => {
   const folder = mkdtempSync(join(tmpdir(), 'jbfs-launcher-'))
@@ -33,10 +40,9 @@ it.afterEach.always((t) => rmSync(t.context.folder, { recursive: true, force: tr
 
 function withOlderNode(
   title: string,
-  body: (t: ExecutionContext<{ folder: string; installed: string }>, node: string) => Promise<void>,
+  body: (t: ExecutionContext<Installed>, node: string) => Promise<void>,
 ): void {
-  if (older === undefined) it.skip(`${title} (skipped: no node of a version below 24 in PATH)`, () => {})
-  else it(title, (t) => body(t, older.program))
+  testUnless<Installed>(it, whyNoOlderNode)(title, (t) => body(t, older?.program ?? ''))
 }
 
 withOlderNode('an older Node.js hands over to the one that came with the package', async (t, node) => {

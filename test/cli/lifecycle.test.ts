@@ -10,8 +10,9 @@ import { type BucketHistory, bucketHistory } from '../support/bucket-history.ts'
 import { type BucketAnswers, errorAnswer, startBucketServer } from '../support/bucket-server.ts'
 import { jbfsProgram, temporaryFolder } from '../support/mounted.ts'
 import { runJbfs, type TextResult } from '../support/run-jbfs.ts'
-import { availableS3Servers, startS3Server, whyNoS3 } from '../support/s3-server.ts'
+import { startS3Server, whyNoS3 } from '../support/s3-server.ts'
 import { runAtTerminal } from '../support/terminal.ts'
+import { testUnless } from '../support/test-unless.ts'
 
 /** `jbfs destination lifecycle`, as its users see it. */
 
@@ -31,11 +32,7 @@ function realTest(
   body: (t: ExecutionContext, place: Place) => Promise<void>,
   fields = '',
 ): void {
-  if (!availableS3Servers().includes(name)) {
-    test.skip(`${name}: ${title} (skipped: ${whyNoS3})`, () => {})
-    return
-  }
-  test(`${name}: ${title}`, async (t) => {
+  testUnless(test, whyNoS3(name))(`${name}: ${title}`, async (t) => {
     await using server = await startS3Server(name)
     await using folder = await temporaryFolder()
     const Bucket = await server.createBucket()

@@ -12,6 +12,7 @@ import { jbfsProgram, temporaryFolder, whyNoMounts } from '../support/mounted.ts
 import { findOlderNode } from '../support/older-node.ts'
 import { run } from '../support/run.ts'
 import { runJbfs, runText, type TextResult } from '../support/run-jbfs.ts'
+import { testUnless } from '../support/test-unless.ts'
 
 /** `jbfs mount`, `umount` and `status` as a user types them, on a folder with one plain file, and one snapshot of which nothing is known. */
 
@@ -26,15 +27,10 @@ interface Place {
   daemon(): Promise<number>
 }
 
-const reason = whyNoMounts()
 const older = findOlderNode()
 
 function mountingTest(title: string, body: (t: ExecutionContext, place: Place) => Promise<void>): void {
-  if (reason !== undefined) {
-    test.skip(`${title} (skipped: ${reason})`, () => {})
-    return
-  }
-  test.serial(title, async (t) => {
+  testUnless(test.serial, whyNoMounts())(title, async (t) => {
     await using folder = await temporaryFolder()
     const path = await realpath(folder.path)
     const [destination, mountpoint] = [join(path, 'destination'), join(path, 'mnt')]

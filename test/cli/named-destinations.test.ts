@@ -8,6 +8,7 @@ import { temporaryFolder, whyNoMounts } from '../support/mounted.ts'
 import { run } from '../support/run.ts'
 import { runJbfs, type TextResult } from '../support/run-jbfs.ts'
 import { availableS3Servers, type S3Server, startS3Server, whyNoS3 } from '../support/s3-server.ts'
+import { testUnless } from '../support/test-unless.ts'
 
 /** Destinations of a settings file, as a user names them in commands. */
 
@@ -165,8 +166,6 @@ test('all that is wrong with the settings is told, a line each; a place needs no
   t.is((await jbfs('snapshots', folder.path)).code, 0)
 })
 
-const reason = whyNoMounts() ?? (availableS3Servers().length === 0 ? whyNoS3 : undefined)
-
 /** Imported, listed, and mounted in the background under its name, with the keys of `keysOf`. */
 async function everyday(
   t: ExecutionContext,
@@ -237,26 +236,26 @@ async function everyday(
 const keysIn = ({ accessKeyId, secretAccessKey }: S3Server): string =>
   `access_key = "${accessKeyId}"\nsecret_key = "${secretAccessKey}"\n`
 
-for (const name of availableS3Servers().slice(0, 1))
-  for (const [title, path, keysOf] of [
-    ['in the settings', '', (server: S3Server) => async () => keysIn(server)],
-    [
-      'in a file of their own, and the bucket in the endpoint',
-      '/{bucket}',
-      (server: S3Server) => async (folder: string) => {
-        await writeFile(join(folder, 'keys'), keysIn(server), { mode: 0o600 })
-        return 'keys_file = "keys"\n'
-      },
-    ],
-  ] as const)
-    (reason === undefined ? test.serial : test.skip)(
-      `${name}: with keys ${title}, they are in no output, no log and no command line`,
-      async (t) => {
-        await using server = await startS3Server(name)
-        await everyday(t, server, `${server.endpoint}${path}`, keysOf(server))
-      },
-    )
-if (reason !== undefined) test.skip(`destinations are mounted by name (skipped: ${reason})`, () => {})
+const [serverName = 'S3'] = availableS3Servers()
+
+for (const [title, path, keysOf] of [
+  ['in the settings', '', (server: S3Server) => async () => keysIn(server)],
+  [
+    'in a file of their own, and the bucket in the endpoint',
+    '/{bucket}',
+    (server: S3Server) => async (folder: string) => {
+      await writeFile(join(folder, 'keys'), keysIn(server), { mode: 0o600 })
+      return 'keys_file = "keys"\n'
+    },
+  ],
+] as const)
+  testUnless(test.serial, whyNoMounts() ?? whyNoS3())(
+    `${serverName}: with keys ${title}, they are in no output, no log and no command line`,
+    async (t) => {
+      await using server = await startS3Server(serverName)
+      await everyday(t, server, `${server.endpoint}${path}`, keysOf(server))
+    },
+  )
 
 test('keys in a wrong place or form are in no message', async (t) => {
   await using folder = await temporaryFolder()

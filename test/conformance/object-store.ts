@@ -11,6 +11,7 @@ import {
   smallestPart,
   type UploadPart,
 } from '../../src/store/object-store.ts'
+import { testUnless } from '../support/test-unless.ts'
 
 export interface StoreFixture extends AsyncDisposable {
   readonly store: ObjectStore
@@ -22,7 +23,7 @@ export interface ConformanceOptions {
   /** An empty store of its own for each test. */
   readonly open: () => Promise<StoreFixture>
   /** Why it cannot be tested here. */
-  readonly skipped?: string | undefined
+  readonly reason?: string | undefined
   /** Keys that this store refuses as `invalid`. */
   readonly refused?: readonly string[]
 }
@@ -45,17 +46,13 @@ async function listed(
 /** What every object store must do; run on the directory store and on S3 against each real server. */
 export function objectStoreSuite(
   test: TestFn,
-  { name, open, skipped, refused = [] }: ConformanceOptions,
+  { name, open, reason, refused = [] }: ConformanceOptions,
 ): void {
   const storeTest = (
     title: string,
     body: (t: ExecutionContext, store: ObjectStore) => Promise<void>,
   ): void => {
-    if (skipped !== undefined) {
-      test.skip(`${name}: ${title} (skipped: ${skipped})`, () => {})
-      return
-    }
-    test.serial(`${name}: ${title}`, async (t) => {
+    testUnless(test.serial, reason)(`${name}: ${title}`, async (t) => {
       await using fixture = await open()
       await body(t, fixture.store)
     })

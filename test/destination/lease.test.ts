@@ -19,7 +19,8 @@ import { takeOver } from '../../src/destination/takeover.ts'
 import { objectKey } from '../../src/store/object-store.ts'
 import { type FaultProxy, startFaultProxy } from '../support/fault-proxy.ts'
 import { temporaryFolder } from '../support/mounted.ts'
-import { availableS3Servers, type S3Server, startS3Server, whyNoS3 } from '../support/s3-server.ts'
+import { realS3Test } from '../support/real-s3-test.ts'
+import { type S3Server, startS3Server } from '../support/s3-server.ts'
 
 const here: Owner = { id: 'here', host: 'web1', name: 'web1' }
 const there: Owner = { id: 'there', host: 'web2', name: 'offsite' }
@@ -49,24 +50,22 @@ function leaseTest(title: string, body: (t: ExecutionContext, scene: Scene) => P
     }
     await body(t, { newPlace, destination: (text) => parseDestination(text), proxy: undefined, env: {} })
   })
-  if (availableS3Servers().length === 0) test.skip(`${title} (skipped: ${whyNoS3})`, () => {})
-  for (const name of availableS3Servers())
-    test.serial(`${name}: ${title}`, async (t) => {
-      const started = servers.get(name) ?? startS3Server(name)
-      servers.set(name, started)
-      const server = await started
-      Object.assign(process.env, server.env)
-      const bucket = await server.createBucket()
-      await using proxy = await startFaultProxy(server.endpoint)
-      const store = { ...storeDefaults, endpoint: proxy.endpoint, region: server.region }
-      let places = 0
-      await body(t, {
-        newPlace: async () => `s3://${bucket}/backups/${places++}`,
-        destination: (text) => parseDestination(text, store),
-        proxy,
-        env: server.env,
-      })
+  realS3Test(test.serial, title, async (t, name) => {
+    const started = servers.get(name) ?? startS3Server(name)
+    servers.set(name, started)
+    const server = await started
+    Object.assign(process.env, server.env)
+    const bucket = await server.createBucket()
+    await using proxy = await startFaultProxy(server.endpoint)
+    const store = { ...storeDefaults, endpoint: proxy.endpoint, region: server.region }
+    let places = 0
+    await body(t, {
+      newPlace: async () => `s3://${bucket}/backups/${places++}`,
+      destination: (text) => parseDestination(text, store),
+      proxy,
+      env: server.env,
     })
+  })
 }
 
 function acquire(

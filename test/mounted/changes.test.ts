@@ -6,6 +6,7 @@ import { writeSampleAccount } from '../../src/sample/sample-account.ts'
 import { type TemporaryFolder, temporaryFolder, whyNoMounts } from '../support/mounted.ts'
 import { type MountedMemory, mountMemory } from '../support/mounted-memory.ts'
 import { output } from '../support/run.ts'
+import { testUnless } from '../support/test-unless.ts'
 
 /** A filesystem in memory stands for any that can be changed: what is tested is what lies between it and whoever makes the changes. */
 
@@ -50,12 +51,10 @@ test.after.always('everything is closed and forgotten in the end, and nothing we
 })
 
 function changeTest(title: string, make: (folder: string, source: string) => Promise<string>): void {
-  if (reason !== undefined) test.skip(`${title} (skipped: ${reason})`, () => {})
-  else
-    test(title, async (t) => {
-      const folder = await mkdtemp(join((mounted as MountedMemory).path, 'test-'))
-      t.is(await make(folder, join((sample as TemporaryFolder).path, 'source')), '')
-    })
+  testUnless(test, reason)(title, async (t) => {
+    const folder = await mkdtemp(join((mounted as MountedMemory).path, 'test-'))
+    t.is(await make(folder, join((sample as TemporaryFolder).path, 'source')), '')
+  })
 }
 
 const changeEverything = join(import.meta.dirname, '../support/change-everything.py')

@@ -3,7 +3,8 @@ import { churn } from '../support/crash/churn.ts'
 import { crashAgainAndAgain } from '../support/crash/rounds.ts'
 import { type FaultName, prepareScene, type StoreName } from '../support/crash/scene.ts'
 import { temporaryFolder, whyNoMounts } from '../support/mounted.ts'
-import { availableS3Servers, whyNoS3 } from '../support/s3-server.ts'
+import { whyNoS3 } from '../support/s3-server.ts'
+import { testUnless } from '../support/test-unless.ts'
 
 /** A few rounds of `scripts/crash.ts`, and seconds of `scripts/churn.ts`, which have the long runs. */
 
@@ -12,13 +13,8 @@ function mountTest(
   store: StoreName,
   body: (t: ExecutionContext, folder: string, seed: number) => Promise<void>,
 ): void {
-  const reason =
-    whyNoMounts() ?? (store === 'folder' || availableS3Servers().includes(store) ? undefined : whyNoS3)
-  if (reason !== undefined) {
-    test.skip(`${title} (skipped: ${reason})`, () => {})
-    return
-  }
-  test.serial(title, async (t) => {
+  const reason = whyNoMounts() ?? (store === 'folder' ? undefined : whyNoS3(store))
+  testUnless(test.serial, reason)(title, async (t) => {
     const seed = Date.now() % 1_000_000
     t.log(`seed ${seed}`)
     await using folder = await temporaryFolder()

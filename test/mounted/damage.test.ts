@@ -6,6 +6,7 @@ import { zstdCompressSync, zstdDecompressSync } from 'node:zlib'
 import test from 'ava'
 import { jbfsProgram, mountDestination, temporaryFolder, whyNoMounts } from '../support/mounted.ts'
 import { output, run } from '../support/run.ts'
+import { testUnless } from '../support/test-unless.ts'
 
 interface Damage {
   readonly title: string
@@ -120,12 +121,9 @@ const damages: readonly Damage[] = [
   hostile('another table', 'CREATE TABLE more (x)'),
 ]
 
-const reason = whyNoMounts()
-const title = 'each damaged snapshot has its own error, and all others go on being served'
-
-if (reason !== undefined) test.skip(`${title} (skipped: ${reason})`, () => {})
-else
-  test(title, async (t) => {
+testUnless(test, whyNoMounts())(
+  'each damaged snapshot has its own error, and all others go on being served',
+  async (t) => {
     await using folder = await temporaryFolder()
     const destination = join(folder.path, 'destination')
     const repository = join(destination, 'customer')
@@ -160,4 +158,5 @@ else
     }
     const status = JSON.parse(await output(process.execPath, [jbfsProgram, 'status', mount.path, '--json']))
     t.regex(JSON.stringify(status), /damaged/)
-  })
+  },
+)

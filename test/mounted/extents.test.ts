@@ -8,13 +8,11 @@ import { manifest, totals } from '../snapshot/publish-sample.ts'
 import { fileInode, nameOf, objectOf, writeTree } from '../snapshot/write-tree.ts'
 import { mountDestination, temporaryFolder, whyNoMounts } from '../support/mounted.ts'
 import { output } from '../support/run.ts'
+import { testUnless } from '../support/test-unless.ts'
 
-const reason = whyNoMounts()
-const title = 'a file of thousands of extents is read, and its holes are found'
-
-if (reason !== undefined) test.skip(`${title} (skipped: ${reason})`, () => {})
-else
-  test(title, async (t) => {
+testUnless(test, whyNoMounts())(
+  'a file of thousands of extents is read, and its holes are found',
+  async (t) => {
     await using folder = await temporaryFolder()
     const destination = join(folder.path, 'destination')
     const count = 4096
@@ -44,4 +42,5 @@ else
     t.is((await output('stat', ['-c', '%b', file])).trim(), String(count / 512))
     await output('cp', ['--sparse=always', file, join(folder.path, 'copy')], { timeout: 20_000 })
     await output('cmp', [file, join(folder.path, 'copy')])
-  })
+  },
+)

@@ -13,9 +13,9 @@ import { foreignLayouts } from '../support/foreign/layouts.ts'
 import { mountDestination, temporaryFolder, whyNoMounts } from '../support/mounted.ts'
 import { output } from '../support/run.ts'
 import { runJbfs } from '../support/run-jbfs.ts'
+import { testUnless } from '../support/test-unless.ts'
 
-const reason = whyNoMounts()
-const mountedTest = reason === undefined ? test : test.skip
+const mountedTest = testUnless(test, whyNoMounts())
 
 for (const layout of foreignLayouts)
   mountedTest(`with a mapping, the layout ${layout.name} is the tree that was backed up`, async (t) => {

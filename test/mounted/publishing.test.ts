@@ -4,10 +4,9 @@ import { setTimeout as delay } from 'node:timers/promises'
 import test, { type ExecutionContext } from 'ava'
 import { jbfsProgram, mountDestination, temporaryFolder, whyNoMounts } from '../support/mounted.ts'
 import { output } from '../support/run.ts'
+import { testUnless } from '../support/test-unless.ts'
 
 /** What is published while the destination is mounted. */
-
-const reason = whyNoMounts()
 
 interface Place {
   readonly destination: string
@@ -21,11 +20,7 @@ function publishingTest(
   args: readonly string[],
   body: (t: ExecutionContext, place: Place) => Promise<void>,
 ): void {
-  if (reason !== undefined) {
-    test.skip(`${title} (skipped: ${reason})`, () => {})
-    return
-  }
-  test.serial(title, async (t) => {
+  testUnless(test.serial, whyNoMounts())(title, async (t) => {
     await using folder = await temporaryFolder()
     const [source, destination] = [join(folder.path, 'source'), join(folder.path, 'destination')]
     await mkdir(source)

@@ -10,8 +10,9 @@ import {
   temporaryFolder,
   whyNoMounts,
 } from '../support/mounted.ts'
+import { realS3Test } from '../support/real-s3-test.ts'
 import { output, run } from '../support/run.ts'
-import { availableS3Servers, startS3Server, whyNoS3 } from '../support/s3-server.ts'
+import { startS3Server } from '../support/s3-server.ts'
 
 interface Scene {
   readonly source: string
@@ -22,37 +23,29 @@ interface Scene {
   readonly bucket: string
 }
 
-const reason = whyNoMounts() ?? (availableS3Servers().length === 0 ? whyNoS3 : undefined)
-
 /** A sample account imported to a real S3 server and mounted through the proxy, for each server there is. */
 function s3Test(title: string, body: (t: ExecutionContext, scene: Scene) => Promise<void>): void {
-  if (reason !== undefined) {
-    test.skip(`${title} (skipped: ${reason})`, () => {})
-    return
-  }
-  for (const name of availableS3Servers()) {
-    test.serial(`${name}: ${title}`, async (t) => {
-      await using folder = await temporaryFolder()
-      await using server = await startS3Server(name)
-      const bucket = await server.createBucket()
-      const source = join(folder.path, 'source')
-      await writeSampleAccount(source, { files: 300, seed: 3 })
-      await mkdir(join(source, 'numbered'))
-      for (let i = 0; i < 60; i++)
-        await writeFile(join(source, 'numbered', `file-${i + 10}`), `content ${i}\n`)
-      const { env } = server
-      const place = `s3://${bucket}/backups/customer/snap.1`
-      await output(process.execPath, [jbfsProgram, 'import', source, place, '--endpoint', server.endpoint], {
-        env: { ...env, HOME: folder.path },
-      })
-      await using proxy = await startFaultProxy(server.endpoint)
-      await using mount = await mountDestination(folder.path, `s3://${bucket}/backups`, {
-        args: ['--endpoint', proxy.endpoint, '--refresh', '0'],
-        env,
-      })
-      await body(t, { source, proxy, mount, snapshot: join(mount.path, 'customer/snap.1'), env, bucket })
+  const onServer = async (t: ExecutionContext, name: string): Promise<void> => {
+    await using folder = await temporaryFolder()
+    await using server = await startS3Server(name)
+    const bucket = await server.createBucket()
+    const source = join(folder.path, 'source')
+    await writeSampleAccount(source, { files: 300, seed: 3 })
+    await mkdir(join(source, 'numbered'))
+    for (let i = 0; i < 60; i++) await writeFile(join(source, 'numbered', `file-${i + 10}`), `content ${i}\n`)
+    const { env } = server
+    const place = `s3://${bucket}/backups/customer/snap.1`
+    await output(process.execPath, [jbfsProgram, 'import', source, place, '--endpoint', server.endpoint], {
+      env: { ...env, HOME: folder.path },
     })
+    await using proxy = await startFaultProxy(server.endpoint)
+    await using mount = await mountDestination(folder.path, `s3://${bucket}/backups`, {
+      args: ['--endpoint', proxy.endpoint, '--refresh', '0'],
+      env,
+    })
+    await body(t, { source, proxy, mount, snapshot: join(mount.path, 'customer/snap.1'), env, bucket })
   }
+  realS3Test(test.serial, title, onServer, whyNoMounts())
 }
 
 s3Test('rsync finds nothing to do', async (t, { source, snapshot }) => {
@@ -150,48 +143,51 @@ s3Test('a new snapshot is noticed on SIGHUP, `latest` follows, and what is open 
   t.is(await readFile(join(snapshot, 'numbered/file-12'), 'utf8'), 'content 2\n')
 })
 
-if (reason === undefined)
-  for (const name of availableS3Servers())
-    test.serial(`${name}: what is wrong with the way to the store is one line of the command`, async (t) => {
-      await using folder = await temporaryFolder()
-      await using server = await startS3Server(name)
-      const bucket = await server.createBucket()
-      await mkdir(join(folder.path, 'mnt'))
-      const attempt = async (
-        destination: string,
-        endpoint: string,
-        env: Record<string, string>,
-      ): Promise<string> => {
-        const args = [
-          'mount',
-          destination,
-          join(folder.path, 'mnt'),
-          '--endpoint',
-          endpoint,
-          '--cache-dir',
-          join(folder.path, 'cache'),
-          '--http-retries',
-          '0',
-        ]
-        const { code, stderr } = await run(process.execPath, [jbfsProgram, ...args], {
-          env: { ...server.env, HOME: folder.path, ...env },
-        })
-        t.not(code, 0)
-        t.regex(stderr, /^jbfs: [^\n]+\n$/)
-        for (const secret of [server.secretAccessKey, env.AWS_SECRET_ACCESS_KEY ?? 'none'])
-          t.false(stderr.includes(secret))
-        return stderr
-      }
-      const place = `s3://${bucket}/backups`
-      t.regex(await attempt(place, server.endpoint, { AWS_ACCESS_KEY_ID: 'unknown' }), /access key/)
-      t.regex(
-        await attempt(place, server.endpoint, { AWS_SECRET_ACCESS_KEY: 'wrong-secret-key' }),
-        /secret key/,
-      )
-      t.regex(await attempt('s3://no-such-bucket-here/backups', server.endpoint, {}), /no such bucket/)
-      t.regex(await attempt(place, 'http://127.0.0.1:1', {}), /connection refused/)
-      t.regex(
-        await attempt(place, server.endpoint.replace('http:', 'https:'), {}),
-        /TLS|certificate|connection failed/i,
-      )
-    })
+realS3Test(
+  test.serial,
+  'what is wrong with the way to the store is one line of the command',
+  async (t, name) => {
+    await using folder = await temporaryFolder()
+    await using server = await startS3Server(name)
+    const bucket = await server.createBucket()
+    await mkdir(join(folder.path, 'mnt'))
+    const attempt = async (
+      destination: string,
+      endpoint: string,
+      env: Record<string, string>,
+    ): Promise<string> => {
+      const args = [
+        'mount',
+        destination,
+        join(folder.path, 'mnt'),
+        '--endpoint',
+        endpoint,
+        '--cache-dir',
+        join(folder.path, 'cache'),
+        '--http-retries',
+        '0',
+      ]
+      const { code, stderr } = await run(process.execPath, [jbfsProgram, ...args], {
+        env: { ...server.env, HOME: folder.path, ...env },
+      })
+      t.not(code, 0)
+      t.regex(stderr, /^jbfs: [^\n]+\n$/)
+      for (const secret of [server.secretAccessKey, env.AWS_SECRET_ACCESS_KEY ?? 'none'])
+        t.false(stderr.includes(secret))
+      return stderr
+    }
+    const place = `s3://${bucket}/backups`
+    t.regex(await attempt(place, server.endpoint, { AWS_ACCESS_KEY_ID: 'unknown' }), /access key/)
+    t.regex(
+      await attempt(place, server.endpoint, { AWS_SECRET_ACCESS_KEY: 'wrong-secret-key' }),
+      /secret key/,
+    )
+    t.regex(await attempt('s3://no-such-bucket-here/backups', server.endpoint, {}), /no such bucket/)
+    t.regex(await attempt(place, 'http://127.0.0.1:1', {}), /connection refused/)
+    t.regex(
+      await attempt(place, server.endpoint.replace('http:', 'https:'), {}),
+      /TLS|certificate|connection failed/i,
+    )
+  },
+  whyNoMounts(),
+)

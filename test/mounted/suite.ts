@@ -4,6 +4,7 @@ import type { ExecutionContext, TestFn } from 'ava'
 import { writeSampleAccount } from '../../src/sample/sample-account.ts'
 import { jbfsProgram, mountDestination, temporaryFolder, whyNoMounts } from '../support/mounted.ts'
 import { output, run } from '../support/run.ts'
+import { testUnless } from '../support/test-unless.ts'
 
 export interface SuiteOptions {
   readonly transport: 'kernel' | 'libfuse'
@@ -59,14 +60,11 @@ export function mountedSuite(test: TestFn, options: SuiteOptions): void {
   })
   test.after.always(() => mounted?.[Symbol.asyncDispose]())
 
-  /** Skipped aloud where nothing can be mounted. */
   const mountedTest = (
     title: string,
     body: (t: ExecutionContext, mounted: Mounted) => Promise<void>,
   ): void => {
-    if (reason === undefined)
-      test.serial(`${options.transport}: ${title}`, (t) => body(t, mounted as Mounted))
-    else test.skip(`${options.transport}: ${title} (skipped: ${reason})`, () => {})
+    testUnless(test.serial, reason)(`${options.transport}: ${title}`, (t) => body(t, mounted as Mounted))
   }
 
   mountedTest('find sees what the source has', async (t, { source, snapshot }) => {

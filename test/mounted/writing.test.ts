@@ -26,6 +26,7 @@ import {
 } from '../support/mounted.ts'
 import { output, run } from '../support/run.ts'
 import { runJbfs, type TextResult } from '../support/run-jbfs.ts'
+import { testUnless } from '../support/test-unless.ts'
 
 /** A destination in a folder, mounted for writing, through the kernel. */
 
@@ -42,18 +43,12 @@ interface Scene {
   again(): Promise<MountedDestination>
 }
 
-const reason = whyNoMounts()
-
 function writeTest(
   title: string,
   body: (t: ExecutionContext, scene: Scene) => Promise<void>,
   args: readonly string[] = [],
 ): void {
-  if (reason !== undefined) {
-    test.skip(`${title} (skipped: ${reason})`, () => {})
-    return
-  }
-  test.serial(title, async (t) => {
+  testUnless(test.serial, whyNoMounts())(title, async (t) => {
     await using folder = await temporaryFolder()
     const { path } = folder
     const destination = join(path, 'destination')

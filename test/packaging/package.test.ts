@@ -11,19 +11,21 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { delimiter, join, resolve } from 'node:path'
-import test, { type TestFn } from 'ava'
+import test from 'ava'
 import { mountAt } from '../../src/base/mountinfo.ts'
 import { foreignObjects, foreignRepository, writeObjects } from '../support/foreign/foreign-destination.ts'
 import { paths } from '../support/foreign/layouts/paths.ts'
+import { whyNoMounts } from '../support/mounted.ts'
 import { findOlderNode } from '../support/older-node.ts'
 import { runText, type TextResult } from '../support/run-jbfs.ts'
+import { testUnless } from '../support/test-unless.ts'
 
 /**
  * The package as a user gets it: packed from a copy of the sources, installed below a folder of its own, and started with the system's
  * Node.js, not with the one in node_modules.
  */
-const it = (npmIsThere() ? test.serial : test.serial.skip) as TestFn
-const skipped = npmIsThere() ? '' : ' (skipped: npm is not installed)'
+const whyNoNpm = spawnSync('npm', ['--version']).status === 0 ? undefined : 'npm is not installed'
+const packageTest = testUnless(test.serial, whyNoNpm)
 const root = resolve(import.meta.dirname, '../..')
 const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
 const folder = mkdtempSync(join(tmpdir(), 'jbfs-package-'))
@@ -31,7 +33,7 @@ const environment = withoutNodeModules()
 
 test.after.always('removes what was installed', () => rmSync(folder, { recursive: true, force: true }))
 
-it(`npm pack makes a package of what was built, and of nothing else${skipped}`, async (t) => {
+packageTest('npm pack makes a package of what was built, and of nothing else', async (t) => {
   t.timeout(120_000)
   copySources(join(folder, 'source'))
   const { code, stdout, stderr } = await npm(['pack', '--pack-destination', folder], join(folder, 'source'))
@@ -49,33 +51,32 @@ it(`npm pack makes a package of what was built, and of nothing else${skipped}`, 
   )
 })
 
-it(`npm install -g of the package gives a jbfs that runs with the Node.js of the system${skipped}`, async (t) => {
-  t.timeout(170_000)
-  const install = [
-    'install',
-    '--global',
-    '--prefix',
-    join(folder, 'prefix'),
-    '--prefer-offline',
-    '--no-audit',
-    '--no-fund',
-  ]
-  const { code, stdout, stderr } = await npm([...install, tarball()], folder)
-  t.is(code, 0, stdout + stderr)
-  t.log(`started with Node.js ${findOlderNode()?.version ?? process.versions.node}`)
-  const version = await jbfs('--version')
-  t.deepEqual(version, { code: 0, stdout: `${manifest.version}\n`, stderr: '' })
-  const help = await jbfs('--help')
-  t.is(help.code, 0)
-  t.regex(help.stdout, /jbfs mount/)
-})
+packageTest(
+  'npm install -g of the package gives a jbfs that runs with the Node.js of the system',
+  async (t) => {
+    t.timeout(170_000)
+    const install = [
+      'install',
+      '--global',
+      '--prefix',
+      join(folder, 'prefix'),
+      '--prefer-offline',
+      '--no-audit',
+      '--no-fund',
+    ]
+    const { code, stdout, stderr } = await npm([...install, tarball()], folder)
+    t.is(code, 0, stdout + stderr)
+    t.log(`started with Node.js ${findOlderNode()?.version ?? process.versions.node}`)
+    const version = await jbfs('--version')
+    t.deepEqual(version, { code: 0, stdout: `${manifest.version}\n`, stderr: '' })
+    const help = await jbfs('--help')
+    t.is(help.code, 0)
+    t.regex(help.stdout, /jbfs mount/)
+  },
+)
 
-const canMount = process.getuid?.() === 0 && existsSync('/dev/fuse')
-it(`the installed jbfs shows its demo and leaves nothing behind${skipped || (canMount ? '' : ' (skipped: needs root and /dev/fuse)')}`, async (t) => {
-  if (!canMount) {
-    t.pass()
-    return
-  }
+const demoTest = testUnless(test.serial, whyNoNpm ?? whyNoMounts())
+demoTest('the installed jbfs shows its demo and leaves nothing behind', async (t) => {
   t.timeout(120_000)
   const { code, stdout, stderr } = await jbfs('demo', '--files', '60')
   t.is(code, 0, stdout + stderr)
@@ -85,7 +86,7 @@ it(`the installed jbfs shows its demo and leaves nothing behind${skipped || (can
   t.is(mountAt(join(demoFolder, 'mnt')), undefined)
 })
 
-it(`the installed jbfs finds the processes in which it reads what others wrote${skipped}`, async (t) => {
+packageTest('the installed jbfs finds the processes in which it reads what others wrote', async (t) => {
   const destination = join(folder, 'foreign')
   writeObjects(destination, foreignObjects(paths, folder))
   const repository = join(destination, foreignRepository)
@@ -95,10 +96,6 @@ it(`the installed jbfs finds the processes in which it reads what others wrote${
   const tried = await jbfs('inspect', repository, '--try', join(folder, 'mapping.toml'))
   t.is(tried.code, 0, tried.stdout + tried.stderr)
 })
-
-function npmIsThere(): boolean {
-  return spawnSync('npm', ['--version']).status === 0
-}
 
 /** Packing builds, and what is built must not appear in the working tree. */
 function copySources(target: string): void {

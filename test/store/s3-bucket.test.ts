@@ -6,8 +6,9 @@ import { type LifecycleRule, S3Bucket } from '../../src/store/s3-bucket.ts'
 import { s3Defaults } from '../../src/store/s3-options.ts'
 import { type BucketHistory, bucketHistory } from '../support/bucket-history.ts'
 import { type BucketAnswers, errorAnswer, startBucketServer } from '../support/bucket-server.ts'
+import { realS3Test } from '../support/real-s3-test.ts'
 import { recordedKeys } from '../support/recording-server.ts'
-import { availableS3Servers, startS3Server, whyNoS3 } from '../support/s3-server.ts'
+import { startS3Server } from '../support/s3-server.ts'
 
 const policy = { retries: 2, baseDelay: 1, largestDelay: 1 }
 
@@ -38,28 +39,25 @@ function realTest(
   title: string,
   body: (t: ExecutionContext, bucket: S3Bucket, history: BucketHistory, name: string) => Promise<void>,
 ): void {
-  const names = availableS3Servers()
-  if (names.length === 0) test.skip(`${title} (skipped: ${whyNoS3})`, () => {})
-  for (const name of names)
-    test(`${name}: ${title}`, async (t) => {
-      await using server = await startS3Server(name)
-      const place = await server.createBucket()
-      using history = bucketHistory(server, place)
-      const { endpoint, region, accessKeyId, secretAccessKey } = server
-      using bucket = new S3Bucket(
-        {
-          ...s3Defaults,
-          bucket: place,
-          prefix: 'web/',
-          endpoint,
-          region,
-          addressing: 'path',
-          credentials: { accessKeyId, secretAccessKey },
-        },
-        { policy },
-      )
-      await body(t, bucket, history, name)
-    })
+  realS3Test(test, title, async (t, name) => {
+    await using server = await startS3Server(name)
+    const place = await server.createBucket()
+    using history = bucketHistory(server, place)
+    const { endpoint, region, accessKeyId, secretAccessKey } = server
+    using bucket = new S3Bucket(
+      {
+        ...s3Defaults,
+        bucket: place,
+        prefix: 'web/',
+        endpoint,
+        region,
+        addressing: 'path',
+        credentials: { accessKeyId, secretAccessKey },
+      },
+      { policy },
+    )
+    await body(t, bucket, history, name)
+  })
 }
 
 realTest('versioning, versions and delete markers below a prefix', async (t, bucket, history) => {

@@ -7,7 +7,8 @@ import { S3Store } from '../../src/store/s3-store.ts'
 import { createMetrics, withMetrics } from '../../src/store/with-metrics.ts'
 import { withRetry } from '../../src/store/with-retry.ts'
 import { type FaultProxy, type SeenRequest, startFaultProxy } from '../support/fault-proxy.ts'
-import { availableS3Servers, type S3Server, startS3Server, whyNoS3 } from '../support/s3-server.ts'
+import { realS3Test } from '../support/real-s3-test.ts'
+import { type S3Server, startS3Server } from '../support/s3-server.ts'
 
 const hasty = { retries: 3, baseDelay: 1, largestDelay: 4 }
 const key = objectKey('folder/key')
@@ -29,30 +30,28 @@ test.after.always(async () => {
 })
 
 function faultTest(title: string, body: (t: ExecutionContext, scene: Scene) => Promise<void>): void {
-  if (availableS3Servers().length === 0) test.skip(`${title} (skipped: ${whyNoS3})`, () => {})
-  for (const name of availableS3Servers())
-    test.serial(`${name}: ${title}`, async (t) => {
-      const started = servers.get(name) ?? startS3Server(name)
-      servers.set(name, started)
-      const server = await started
-      const bucket = await server.createBucket()
-      await using proxy = await startFaultProxy(server.endpoint)
-      const open = (changes: Partial<S3StoreOptions>): S3Store =>
-        new S3Store({
-          ...s3Defaults,
-          bucket,
-          prefix: 'pre fix/',
-          endpoint: proxy.endpoint,
-          region: server.region,
-          addressing: 'path',
-          credentials: { accessKeyId: server.accessKeyId, secretAccessKey: server.secretAccessKey },
-          ...changes,
-        })
-      using store = open({})
-      await store.put(key, content)
-      proxy.reset()
-      await body(t, { proxy, server, bucket, store, open })
-    })
+  realS3Test(test.serial, title, async (t, name) => {
+    const started = servers.get(name) ?? startS3Server(name)
+    servers.set(name, started)
+    const server = await started
+    const bucket = await server.createBucket()
+    await using proxy = await startFaultProxy(server.endpoint)
+    const open = (changes: Partial<S3StoreOptions>): S3Store =>
+      new S3Store({
+        ...s3Defaults,
+        bucket,
+        prefix: 'pre fix/',
+        endpoint: proxy.endpoint,
+        region: server.region,
+        addressing: 'path',
+        credentials: { accessKeyId: server.accessKeyId, secretAccessKey: server.secretAccessKey },
+        ...changes,
+      })
+    using store = open({})
+    await store.put(key, content)
+    proxy.reset()
+    await body(t, { proxy, server, bucket, store, open })
+  })
 }
 
 const isGet = ({ kind }: SeenRequest): boolean => kind === 'GET'

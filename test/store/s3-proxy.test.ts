@@ -4,6 +4,7 @@ import { s3Defaults } from '../../src/store/s3-options.ts'
 import { S3Store } from '../../src/store/s3-store.ts'
 import { type ForwardProxy, startForwardProxy } from '../support/forward-proxy.ts'
 import { availableS3Servers, type S3Server, startS3Server, whyNoS3 } from '../support/s3-server.ts'
+import { testUnless } from '../support/test-unless.ts'
 import { startTlsFront } from '../support/tls-front.ts'
 
 /** A proxy that the environment names stands between a store and its server. */
@@ -17,12 +18,8 @@ interface Scene {
 const variables = ['HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY', 'http_proxy', 'https_proxy', 'no_proxy']
 
 function proxyTest(title: string, body: (t: ExecutionContext, scene: Scene) => Promise<void>): void {
-  const name = availableS3Servers()[0]
-  if (name === undefined) {
-    test.skip(`${title} (skipped: ${whyNoS3})`, () => {})
-    return
-  }
-  test.serial(title, async (t) => {
+  testUnless(test.serial, whyNoS3())(title, async (t) => {
+    const [name = ''] = availableS3Servers()
     await using server = await startS3Server(name)
     await using proxy = await startForwardProxy()
     const bucket = await server.createBucket()

@@ -4,7 +4,8 @@ import { objectKey } from '../../src/store/object-store.ts'
 import { s3Defaults } from '../../src/store/s3-options.ts'
 import { S3Store } from '../../src/store/s3-store.ts'
 import { objectStoreSuite } from '../conformance/object-store.ts'
-import { availableS3Servers, type S3Server, startS3Server, whyNoS3 } from '../support/s3-server.ts'
+import { realS3Test, s3ServersInTitles } from '../support/real-s3-test.ts'
+import { type S3Server, startS3Server, whyNoS3 } from '../support/s3-server.ts'
 
 const key = objectKey('key')
 
@@ -30,12 +31,13 @@ async function open(name: string, prefix: string) {
   return { store, [Symbol.asyncDispose]: async () => store[Symbol.dispose]() }
 }
 
-const available = availableS3Servers()
-if (available.length === 0) objectStoreSuite(test, { name: 'S3', open: () => open('', ''), skipped: whyNoS3 })
-for (const name of available) objectStoreSuite(test, { name, open: () => open(name, 'backups/of us/') })
+for (const name of s3ServersInTitles())
+  objectStoreSuite(test, { name, open: () => open(name, 'backups/of us/'), reason: whyNoS3() })
 
-for (const name of available)
-  test.serial(`${name}: a body that is not what its SHA-256 says is refused, and not stored`, async (t) => {
+realS3Test(
+  test.serial,
+  'a body that is not what its SHA-256 says is refused, and not stored',
+  async (t, name) => {
     await using opened = await open(name, 'backups/')
     const { store } = opened
     const sha256 = createHash('sha256').update('content').digest()
@@ -46,4 +48,5 @@ for (const name of available)
     const part = { number: 1, offset: 0, bytes: Buffer.from('damaged'), sha256 }
     await t.throwsAsync(store.parts.put(key, upload, part))
     await store.parts.abandon(key, upload)
-  })
+  },
+)

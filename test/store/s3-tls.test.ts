@@ -4,6 +4,7 @@ import { objectKey } from '../../src/store/object-store.ts'
 import { type S3StoreOptions, s3Defaults } from '../../src/store/s3-options.ts'
 import { S3Store } from '../../src/store/s3-store.ts'
 import { availableS3Servers, startS3Server, whyNoS3 } from '../support/s3-server.ts'
+import { testUnless } from '../support/test-unless.ts'
 import { startTlsFront } from '../support/tls-front.ts'
 
 interface Scene {
@@ -13,27 +14,25 @@ interface Scene {
 }
 
 function tlsTest(title: string, body: (t: ExecutionContext, scene: Scene) => Promise<void>): void {
-  const [name] = availableS3Servers()
-  if (name === undefined) test.skip(`${title} (skipped: ${whyNoS3})`, () => {})
-  else
-    test.serial(title, async (t) => {
-      await using server = await startS3Server(name)
-      await using front = await startTlsFront(server.endpoint)
-      const { accessKeyId, secretAccessKey, region } = server
-      const bucket = await server.createBucket()
-      const open = (settings: Partial<S3StoreOptions>): S3Store =>
-        new S3Store({
-          ...s3Defaults,
-          bucket,
-          prefix: '',
-          endpoint: front.endpoint,
-          region,
-          addressing: 'path',
-          credentials: { accessKeyId, secretAccessKey },
-          ...settings,
-        })
-      await body(t, { certificate: front.certificate, open })
-    })
+  testUnless(test.serial, whyNoS3())(title, async (t) => {
+    const [name = ''] = availableS3Servers()
+    await using server = await startS3Server(name)
+    await using front = await startTlsFront(server.endpoint)
+    const { accessKeyId, secretAccessKey, region } = server
+    const bucket = await server.createBucket()
+    const open = (settings: Partial<S3StoreOptions>): S3Store =>
+      new S3Store({
+        ...s3Defaults,
+        bucket,
+        prefix: '',
+        endpoint: front.endpoint,
+        region,
+        addressing: 'path',
+        credentials: { accessKeyId, secretAccessKey },
+        ...settings,
+      })
+    await body(t, { certificate: front.certificate, open })
+  })
 }
 
 // The first test: Node reads the system's list once.

@@ -49,7 +49,13 @@ export function availableS3Servers(): readonly string[] {
   return Object.keys(s3Servers).filter((name) => existsSync(serverBinary(name)))
 }
 
-export const whyNoS3 = 'no S3 server: Go is not installed and JBFS_TEST_S3_ENDPOINT is not set'
+/** Why no test can run against a real server, or against this one; undefined when it can. */
+export function whyNoS3(name?: string): string | undefined {
+  const available = availableS3Servers()
+  if (name === undefined ? available.length > 0 : available.includes(name)) return undefined
+  if (process.env.JBFS_TEST_S3_ENDPOINT !== undefined) return 'JBFS_TEST_S3_ENDPOINT names another server'
+  return `no ${name ?? 'S3 server'}: Go is not installed and JBFS_TEST_S3_ENDPOINT is not set`
+}
 
 const region = 'us-east-1'
 
