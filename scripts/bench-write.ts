@@ -22,11 +22,13 @@ const timeout = 3600_000
 
 const {
   rounds,
+  only,
   large: size,
   staging,
 } = yargs(process.argv.slice(2))
   .options({
     rounds: { type: 'number', default: 3, describe: 'of each, in turns with the plain program' },
+    only: { choices: ['small', 'large'] as const, describe: 'one of the two' },
     large: {
       type: 'string',
       coerce: parseByteSize,
@@ -95,19 +97,22 @@ async function compare(
   }
 }
 
-async function compareAll(scene: Scene): Promise<void> {
-  const { folder } = scene
-  const small = join(folder, 'small')
-  const file = join(folder, 'large')
+const copy = (source: string) => (snapshot: string) => output('cp', ['-r', source, snapshot], { timeout })
+
+async function compareSmall(scene: Scene): Promise<void> {
+  const small = join(scene.folder, 'small')
   await writeSmallFiles(small, smallFiles)
-  await writeLarge(file, usualLargeBytes)
-  const copy = (source: string) => (snapshot: string) => output('cp', ['-r', source, snapshot], { timeout })
   await compare(
     'small files',
     (seconds) => `${(smallFiles / seconds).toFixed(0)}/s`,
     () => plain(scene, 'files', '64', small),
     (round) => throughMount(scene, `small-${round}`, copy(small)),
   )
+}
+
+async function compareLarge(scene: Scene): Promise<void> {
+  const file = join(scene.folder, 'large')
+  await writeLarge(file, usualLargeBytes)
   await compare(
     formatByteSize(usualLargeBytes),
     (seconds) => `${(usualLargeBytes / 1e6 / seconds).toFixed(0)} MB/s`,
@@ -175,8 +180,11 @@ try {
   const bucket = await server.createBucket()
   await using proxy = await startProxy(server.endpoint)
   const scene = { folder, bucket, endpoint: proxy.endpoint, env: { ...server.env, TMPDIR: folder } }
-  if (size === undefined) await compareAll(scene)
-  else await writeVeryLarge(scene, server, size)
+  if (size !== undefined) await writeVeryLarge(scene, server, size)
+  else {
+    if (only !== 'large') await compareSmall(scene)
+    if (only !== 'small') await compareLarge(scene)
+  }
 } finally {
   await rm(folder, { recursive: true, force: true })
 }

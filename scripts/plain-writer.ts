@@ -19,6 +19,8 @@ import {
 const partBytes = 16 << 20
 
 const [endpoint = '', Bucket = '', what, connections = '64', path = ''] = process.argv.slice(2)
+/** Of each run its own: a server need not make room for what takes the place of something else. */
+const prefix = `plain-${Date.now()}`
 const client = new S3Client({
   endpoint,
   region: process.env.AWS_REGION ?? 'us-east-1',
@@ -41,14 +43,14 @@ async function putFiles(): Promise<void> {
   const files = entries.filter((entry) => entry.isFile()).map((file) => join(file.parentPath, file.name))
   await each(files.length, async (i) => {
     const Body = await readFile(files[i] as string)
-    await client.send(new PutObjectCommand({ Bucket, Key: `plain/${i}`, Body }))
+    await client.send(new PutObjectCommand({ Bucket, Key: `${prefix}/${i}`, Body }))
   })
 }
 
 async function putParts(): Promise<void> {
   await using file = await open(path)
   const { size } = await file.stat()
-  const target = { Bucket, Key: 'plain/large' }
+  const target = { Bucket, Key: `${prefix}/large` }
   const { UploadId } = await client.send(new CreateMultipartUploadCommand(target))
   const Parts: { ETag: string | undefined; PartNumber: number }[] = []
   await each(Math.ceil(size / partBytes), async (i) => {

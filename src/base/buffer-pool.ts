@@ -3,8 +3,9 @@ export class BufferPool {
   readonly size: number
   readonly #free: Buffer[] = []
   readonly #most: number
+  #used = 0
 
-  /** `most`: kept while nobody uses them. */
+  /** `most`: kept while nobody uses any; until then all are. */
   constructor(size: number, most: number) {
     this.size = size
     this.#most = most
@@ -12,10 +13,12 @@ export class BufferPool {
 
   /** In shared memory, so that other threads need no copy; with what was in it before. */
   take(): Buffer {
+    this.#used++
     return this.#free.pop() ?? Buffer.from(new SharedArrayBuffer(this.size))
   }
 
   giveBack(buffer: Buffer): void {
-    if (this.#free.length < this.#most) this.#free.push(buffer)
+    this.#free.push(buffer)
+    if (--this.#used === 0) this.#free.length = Math.min(this.#free.length, this.#most)
   }
 }

@@ -64,7 +64,7 @@ const largestPause = 60_000
 /** Bytes of parts that are in memory at a time. */
 export const growingMemory = concurrency * firstPartSize
 
-/** Two are kept: one fills while another is under way. */
+/** Two are kept for the next file. */
 export function partBuffers(): BufferPool {
   return new BufferPool(firstPartSize, 2)
 }
