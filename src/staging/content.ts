@@ -3,6 +3,7 @@ import type { Ino } from '../snapshot/tree.ts'
 import type { GrowingUpload } from './growing-upload.ts'
 import type { StagedFile } from './staged-file.ts'
 import type { StagingRoom } from './staging-room.ts'
+import type { WorkingTree } from './working-tree.ts'
 
 /** The content of one inode, as far as somebody has it open or it is not in the store. */
 export interface Content {
@@ -57,6 +58,18 @@ export function emptyContent(ino: Ino): Content {
 /** Neither its parts nor its bytes are there any more: only its removal helps. */
 export function isLost({ failure, file }: Content): boolean {
   return codeOf(failure) === 'changed' && file !== undefined && file.begins > 0
+}
+
+/** Whether the file of a content has a name; what has none is wanted only by who has it open. */
+export function isNamed(tree: WorkingTree, ino: Ino): boolean {
+  return (tree.inode(ino)?.nlink ?? 0) > 0
+}
+
+/** From the staging folder. */
+export function removeFile(content: Content, room: StagingRoom): void {
+  content.file?.remove()
+  content.file = undefined
+  account(content, room)
 }
 
 /** Has it take what its file takes of the disk. */

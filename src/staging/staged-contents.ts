@@ -1,21 +1,19 @@
-import { existsSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { setTimeout as delay } from 'node:timers/promises'
 import { type Abortable, orAborted } from '../base/abort.ts'
-import { codeOf, messageOf } from '../base/errors.ts'
-import { CacheError } from '../cache/errors.ts'
-import { type ContentStore, extentsOf } from '../snapshot/content-store.ts'
+import { codeOf } from '../base/errors.ts'
+import type { ContentStore } from '../snapshot/content-store.ts'
 import { ChangeError } from '../snapshot/errors.ts'
 import { withoutSetuid } from '../snapshot/setuid.ts'
 import type { Ino, OwnInode } from '../snapshot/tree.ts'
 import type { AllocateKind, MaybePromise, StagedContent } from '../snapshot/writable-tree.ts'
 import type { ByteRange } from '../store/object-store.ts'
-import { account, type Content, emptyContent, isLost, takeRoom } from './content.ts'
+import { account, type Content, emptyContent, isLost, isNamed, removeFile, takeRoom } from './content.ts'
+import { ContentUploads } from './content-uploads.ts'
+import { fetchContent } from './fetch-content.ts'
 import { GrowingContents, type GrowingContentsOptions } from './growing-contents.ts'
-import { sendContent } from './send-content.ts'
+import { openLeft } from './left-content.ts'
 import { StagedFile } from './staged-file.ts'
 import type { Reliever } from './staging-room.ts'
-import { writeFetched } from './write-fetched.ts'
 
 export interface StagedContentsOptions extends GrowingContentsOptions {
   /** Where the files are; it is there. */
@@ -41,10 +39,6 @@ interface Change extends Abortable {
   readonly writesTo?: number | undefined
 }
 
-/** Milliseconds before an upload that failed is tried again, doubled up to the largest: what is staged is never given up. */
-const firstPause = 1_000
-const largestPause = 60_000
-
 /**
  * Contents of a working snapshot on their way: changed in the staging folder, sent in the background once nobody has them open for writing, and then removed
  * there. What was written is never dropped: an upload that fails is tried again for ever.
@@ -52,6 +46,7 @@ const largestPause = 60_000
 export class StagedContents implements Reliever {
   readonly #options: StagedContentsOptions
   readonly #growing: GrowingContents
+  readonly #uploads: ContentUploads
   readonly #relief: Disposable
   readonly #contents = new Map<Ino, Content>()
   readonly #closed = new AbortController()
@@ -61,6 +56,12 @@ export class StagedContents implements Reliever {
   constructor(options: StagedContentsOptions) {
     this.#options = options
     this.#growing = new GrowingContents(options)
+    this.#uploads = new ContentUploads({
+      ...options,
+      growing: this.#growing,
+      settle: (content) => this.#settle(content),
+      closed: this.#closed.signal,
+    })
     this.#relief = options.room.add(this)
   }
 
@@ -83,7 +84,8 @@ export class StagedContents implements Reliever {
       this.#growing.free(content)
       const { isDirty, held, upload, changing } = content
       // A copy of what the store has.
-      if (!isDirty && held === undefined && upload === undefined && changing === 0) this.#removeFile(content)
+      if (!isDirty && held === undefined && upload === undefined && changing === 0)
+        removeFile(content, this.#options.room)
     }
   }
 
@@ -94,7 +96,7 @@ export class StagedContents implements Reliever {
     for (const ino of tree.staged()) {
       const state = growing.get(ino)
       const begins = state?.freed ?? 0
-      const file = this.#openLeft(ino, begins)
+      const file = openLeft({ ino, path: this.#pathOf(ino), begins }, this.#options)
       if (file === undefined) continue
       const content = this.#contentOf(ino)
       content.file = file
@@ -104,39 +106,10 @@ export class StagedContents implements Reliever {
       }
       content.isDirty = true
       account(content, this.#options.room)
-      this.#learnWritten(ino, file)
-      this.#uploadWhenClosed(content)
+      this.#uploads.whenClosed(content)
     }
     // Of the others everything is here, or nothing is wanted any more.
     for (const [ino, state] of growing) this.#growing.abandonLeft(ino, state)
-  }
-
-  /**
-   * undefined: the system's own crash has taken it, or its end. Nobody had waited for that (fsync), so that what was stored last is the content again. `begins`:
-   * before that its bytes are in the store, as those of an upload that goes on.
-   */
-  #openLeft(ino: Ino, begins: number): StagedFile | undefined {
-    const { tree, logger } = this.#options
-    const path = this.#pathOf(ino)
-    const isNew = !existsSync(path)
-    const file = isNew && begins === 0 ? undefined : new StagedFile(path, { isNew, begins })
-    if (file !== undefined && file.size >= (tree.inode(ino)?.size ?? 0)) return file
-    logger.error({ inode: ino, path }, 'what was written to a file is lost')
-    if (file !== undefined && begins > 0) {
-      if (file.size < begins) file.resize(begins)
-      return file
-    }
-    tree.lost(ino)
-    file?.remove()
-    return undefined
-  }
-
-  /** The last writes have reached the file, and maybe not the tree. */
-  #learnWritten(ino: Ino, file: StagedFile): void {
-    const { size, ctime } = this.#inode(ino)
-    const known = ctime.seconds * 1000 + ctime.nanoseconds / 1e6
-    if (size !== file.size || file.written > known)
-      this.#options.tree.wrote(ino, { size: file.size, at: Math.max(file.written, known) })
   }
 
   opened(ino: Ino, writes: boolean): void {
@@ -268,7 +241,7 @@ export class StagedContents implements Reliever {
   /** Resolves when the content is in the store. */
   async store(ino: Ino, { signal }: Abortable): Promise<void> {
     const content = this.#contents.get(ino)
-    if (content?.isDirty) await orAborted(this.#upload(content, { hold: true }), signal)
+    if (content?.isDirty) await orAborted(this.#uploads.upload(content, { hold: true }), signal)
   }
 
   /** Bytes are on the disk of the staging folder. */
@@ -280,13 +253,14 @@ export class StagedContents implements Reliever {
    * Calls `then` when all that has a name is in the store, before anything can be changed again. Rejects with what an upload fails with.
    */
   async drained<T>(then: () => T): Promise<T> {
-    await this.#uploadAll()
+    await this.#uploads.all(this.#unstored())
     // What was changed meanwhile is less.
     const frozen = Promise.withResolvers<void>()
     this.#frozen = frozen.promise
     try {
       // What gets its first name here, or comes from another snapshot, does not wait.
-      while (this.#unstored().length > 0) await this.#uploadAll()
+      for (let left = this.#unstored(); left.length > 0; left = this.#unstored())
+        await this.#uploads.all(left)
       return then()
     } finally {
       this.#frozen = undefined
@@ -297,7 +271,7 @@ export class StagedContents implements Reliever {
   /** Files that are not in the store, with their bytes, and what keeps them from it. */
   *pending(): Iterable<{ ino: Ino; bytes: number; failure: Error | undefined }> {
     for (const { ino, file, isDirty, failure, growing } of this.#contents.values())
-      if (isDirty && file !== undefined && this.#isNamed(ino))
+      if (isDirty && file !== undefined && isNamed(this.#options.tree, ino))
         yield { ino, bytes: file.size - (growing?.stored ?? 0), failure }
   }
 
@@ -324,10 +298,6 @@ export class StagedContents implements Reliever {
     const inode = this.#options.tree.inode(ino)
     if (inode === undefined) throw new ChangeError('no-name')
     return inode
-  }
-
-  #isNamed(ino: Ino): boolean {
-    return (this.#options.tree.inode(ino)?.nlink ?? 0) > 0
   }
 
   #pathOf(ino: Ino): string {
@@ -412,14 +382,17 @@ export class StagedContents implements Reliever {
     }
     if (!room.fits(takes)) return room.freed(takes)
     // What it changes is in parts, and nowhere else: it becomes an object, to be fetched.
-    return this.#upload(content, { hold: true })
+    return this.#uploads.upload(content, { hold: true })
   }
 
   /** Gets the content into the staging folder, at least the first `keep` bytes of it. */
   #stage(content: Content, keep: number): Promise<void> | undefined {
+    const { store, tree, room } = this.#options
     const inode = this.#inode(content.ino)
-    if (inode.object === undefined || keep === 0) {
-      const file = new StagedFile(this.#pathOf(content.ino), { isNew: true })
+    const { object } = inode
+    const path = this.#pathOf(content.ino)
+    if (object === undefined || keep === 0) {
+      const file = new StagedFile(path, { isNew: true })
       if (keep > 0) file.resize(inode.size)
       content.file = file
       content.isStreamed = keep === 0
@@ -427,42 +400,26 @@ export class StagedContents implements Reliever {
       return undefined
     }
     // At once: others must not take the same room meanwhile.
-    takeRoom(content, inode.object.size, this.#options.room)
-    const fetching = this.#fetch(content, inode).finally(() => {
-      content.held = undefined
-      account(content, this.#options.room)
-      this.#options.room.relieved()
-    })
+    takeRoom(content, object.size, room)
+    const fetching = fetchContent(path, { ...inode, object }, { store, tree, signal: this.#closed.signal })
+      .then((file) => {
+        content.file = file
+        content.isStreamed = false
+      })
+      .finally(() => {
+        content.held = undefined
+        account(content, room)
+        room.relieved()
+      })
     content.held = fetching
     return fetching
-  }
-
-  async #fetch(content: Content, { ino, object, size, sparse }: OwnInode): Promise<void> {
-    const { store, tree } = this.#options
-    if (object === undefined) return
-    const path = this.#pathOf(ino)
-    try {
-      const found = await store.getStream(object.key, { signal: this.#closed.signal })
-      if (found === undefined) throw new CacheError('missing', `${object.key} is not in the store`)
-      const extents = sparse
-        ? [...tree.extents(ino, 0)]
-        : [{ offset: 0, length: object.size, objectOffset: 0 }]
-      const sha256 = await writeFetched(path, found.body, extents, size)
-      if (!sha256.equals(object.sha256))
-        throw new CacheError('corrupt', `${object.key} does not have the SHA-256 of its index`)
-      content.file = new StagedFile(path, { isNew: false })
-      content.isStreamed = false
-    } catch (error) {
-      rmSync(path, { force: true })
-      throw error
-    }
   }
 
   /** After every change of who has it open. */
   #settle(content: Content): void {
     const { ino, opens, file, isDirty, held } = content
     if (opens === 0 && held === undefined && !content.isUploading) {
-      if (!this.#isNamed(ino)) {
+      if (!isNamed(this.#options.tree, ino)) {
         this.#drop(content)
         if (isDirty) this.#options.tree.forgetStaged(ino)
         return
@@ -472,124 +429,20 @@ export class StagedContents implements Reliever {
         return
       }
     }
-    this.#uploadWhenClosed(content)
+    this.#uploads.whenClosed(content)
   }
 
   #drop(content: Content): void {
     this.#growing.breakUp(content)
-    this.#removeFile(content)
+    removeFile(content, this.#options.room)
     // An upload that waits for its turn must not go on without a file, for ever.
     content.isDirty = false
     this.#contents.delete(content.ino)
     this.#options.onReleased(content.ino)
   }
 
-  #removeFile(content: Content): void {
-    content.file?.remove()
-    content.file = undefined
-    account(content, this.#options.room)
-  }
-
-  #uploadWhenClosed(content: Content): void {
-    if (!content.isDirty || content.writers > 0 || content.upload !== undefined || content.isTrying) return
-    content.isTrying = true
-    void this.#uploadForEver(content)
-  }
-
-  async #uploadForEver(content: Content): Promise<void> {
-    try {
-      for (
-        let pause = firstPause;
-        content.isDirty && content.writers === 0;
-        pause = Math.min(largestPause, pause * 2)
-      ) {
-        try {
-          await this.#upload(content, { hold: false })
-        } catch (error) {
-          if (this.#closed.signal.aborted) return
-          this.#options.logger.warn(
-            { inode: content.ino, error: messageOf(error), seconds: pause / 1000 },
-            'a file could not be stored; trying again',
-          )
-          await delay(pause, undefined, { signal: this.#closed.signal, ref: false }).catch(() => {})
-          if (this.#closed.signal.aborted) return
-          // It may have lost its last name meanwhile.
-          if (!this.#isNamed(content.ino)) return this.#settle(content)
-        }
-      }
-    } finally {
-      // At once: who closes it next begins anew.
-      content.isTrying = false
-      this.#options.room.relieved()
-    }
-  }
-
   #unstored(): Content[] {
-    return [...this.#contents.values()].filter(({ isDirty, ino }) => isDirty && this.#isNamed(ino))
-  }
-
-  async #uploadAll(): Promise<void> {
-    const uploads = this.#unstored().map((content) => this.#upload(content, { hold: true }))
-    const results = await Promise.allSettled(uploads)
-    const failed = results.find((result) => result.status === 'rejected')
-    if (failed !== undefined) throw failed.reason
-  }
-
-  /** Resolves when the content as it is now is stored; with `hold`, nobody changes it meanwhile. */
-  #upload(content: Content, { hold }: { readonly hold: boolean }): Promise<void> {
-    if (content.upload !== undefined) {
-      // The one under way may be of an older state.
-      return hold
-        ? content.upload.catch(() => {}).then(() => this.#upload(content, { hold }))
-        : content.upload
-    }
-    if (!content.isDirty) return Promise.resolve()
-    const uploading = this.#send(content).finally(() => {
-      content.upload = undefined
-      content.isUploading = false
-      if (content.held === uploading) content.held = undefined
-      // Stored, and open, it takes the same room; and what has failed makes none.
-      this.#options.room.relieved()
-    })
-    content.upload = uploading
-    // Behind its last part nothing can come.
-    if (hold || content.growing !== undefined) content.held ??= uploading
-    return uploading.then(() => {
-      this.#settle(content)
-    })
-  }
-
-  async #send(content: Content): Promise<void> {
-    const { tree, uploads, contents } = this.#options
-    const signal = this.#closed.signal
-    try {
-      // Not at once: `held` and `upload` are set first.
-      await undefined
-      const store = await contents()
-      using _place = await uploads.acquire({ signal })
-      const { file, generation, growing } = content
-      if (file === undefined || !content.isDirty) return
-      // Somebody has opened it again, and writes: whoever closes it then sends the last of it.
-      if (growing !== undefined && content.held !== content.upload) return
-      content.isUploading = true
-      const { size } = file
-      const stored = await sendContent(content, file, store, signal)
-      if (stored === undefined || content.generation !== generation) return
-      const isSparse = (stored.object?.size ?? 0) < size
-      const extents = isSparse ? extentsOf(stored.ranges) : undefined
-      // Of what was freed here, the system must not remember that it grows.
-      tree.stored(content.ino, { size, object: stored.object, extents }, { isDurable: file.begins > 0 })
-      content.isDirty = false
-      content.failure = undefined
-      content.growing = undefined
-      // It is in the object.
-      if (file.begins > 0) this.#removeFile(content)
-      if (growing !== undefined && growing.id !== stored.object?.id)
-        this.#growing.abandon(content.ino, growing)
-    } catch (error) {
-      content.failure = error as Error
-      this.#growing.resendIfGone(content)
-      throw error
-    }
+    const { tree } = this.#options
+    return [...this.#contents.values()].filter(({ isDirty, ino }) => isDirty && isNamed(tree, ino))
   }
 }
