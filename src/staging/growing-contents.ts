@@ -5,7 +5,7 @@ import type { Ino } from '../snapshot/tree.ts'
 import type { ObjectStore } from '../store/object-store.ts'
 import { account, type Content } from './content.ts'
 import { GrowingRows, type GrowingState } from './growing-rows.ts'
-import { firstPartSize, GrowingUpload, type GrowingUploadOptions } from './growing-upload.ts'
+import { GrowingUpload, type GrowingUploadOptions, partSizeFor } from './growing-upload.ts'
 import type { StagedFile } from './staged-file.ts'
 import type { StagingResources } from './staging-resources.ts'
 import type { WorkingTree } from './working-tree.ts'
@@ -37,7 +37,9 @@ export class GrowingContents {
 
   /** Goes on with what an earlier process has begun. */
   resume(content: Content, file: StagedFile, state: GrowingState): void {
-    content.growing = GrowingUpload.resume(state, this.#uploadOptions(content, file))
+    // Of the size that it has begun with.
+    const partSize = state.parts[0]?.length ?? this.#partSize
+    content.growing = GrowingUpload.resume(state, this.#uploadOptions(content, file, partSize))
   }
 
   /** Has the parts go that an earlier process has sent of what needs them no more. */
@@ -54,18 +56,27 @@ export class GrowingContents {
     if (!isStreamed || writers === 0 || file === undefined) return
     if (content.growing === undefined) {
       // It must not fill the staging area before its first parts can go, alone or with others.
-      if (content.room < (this.#options.room.isShort ? firstPartSize : streamedFrom)) return
-      content.growing = new GrowingUpload(this.#options.ids.next(), this.#uploadOptions(content, file))
+      const partSize = this.#partSize
+      if (content.room < (this.#options.room.isShort ? partSize : streamedFrom)) return
+      content.growing = new GrowingUpload(
+        this.#options.ids.next(),
+        this.#uploadOptions(content, file, partSize),
+      )
     }
     content.growing.grow(content.frontier)
   }
 
-  #uploadOptions(content: Content, file: StagedFile): GrowingUploadOptions {
+  get #partSize(): number {
+    return partSizeFor(this.#options.room.limit)
+  }
+
+  #uploadOptions(content: Content, file: StagedFile, partSize: number): GrowingUploadOptions {
     const { store, repository, memory, buffers, hashes, room, tree } = this.#options
     return {
       store,
       repository,
       file,
+      partSize,
       memory,
       buffers,
       hashes,

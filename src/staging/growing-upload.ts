@@ -15,6 +15,8 @@ export interface GrowingUploadOptions {
   readonly store: ObjectStore
   readonly repository: string
   readonly file: StagedFile
+  /** Bytes of each of the first parts. */
+  readonly partSize: number
   /** Bytes of all growing uploads that are in memory. */
   readonly memory: Semaphore
   /** For parts: `partBuffers`. */
@@ -53,20 +55,31 @@ export interface GrownContent {
   readonly ranges: readonly ByteRange[]
 }
 
-/** Bytes of the first parts. An object has at most 10,000: the thousand after them are twice as large, and so on, which is enough for the 5 TiB of S3. */
-export const firstPartSize = 16 << 20
+/**
+ * Bytes of a part, which all of an upload have: Cloudflare R2 takes no others. versitygw, on ext4, refuses an object when the compressed offsets of its parts fill an attribute of the file, as
+ * those of some 700 do: 22 GiB. Where the staging area is small many files must have room for a part.
+ */
+const partSize = 32 << 20
+const partSizeInSmallRoom = 16 << 20
+const smallRoom = 1 << 30
+/** An object has at most 10,000 parts: the thousand after the first ones are twice as large, and so on, which is enough for the 5 TiB of S3. */
 const partsOfASize = 1000
-const concurrency = 8
+const concurrency = 6
 /** Milliseconds before parts that could not be sent are tried again, doubled up to the largest. */
 const firstPause = 1_000
 const largestPause = 60_000
 
+/** Bytes of a part of an upload that begins, in a staging area of `room` bytes. */
+export function partSizeFor(room: number): number {
+  return room < smallRoom ? partSizeInSmallRoom : partSize
+}
+
 /** Bytes of parts that are in memory at a time. */
-export const growingMemory = concurrency * firstPartSize
+export const growingMemory = concurrency * partSize
 
 /** Two are kept for the next file. */
 export function partBuffers(): BufferPool {
-  return new BufferPool(firstPartSize, 2)
+  return new BufferPool(partSize, 2)
 }
 
 /**
@@ -196,7 +209,7 @@ export class GrowingUpload {
   }
 
   get #nextPartSize(): number {
-    return firstPartSize * 2 ** Math.floor(this.#parts.length / partsOfASize)
+    return this.#options.partSize * 2 ** Math.floor(this.#parts.length / partsOfASize)
   }
 
   /** The next `size` bytes of data behind the cut; undefined when there are fewer before `end`. */

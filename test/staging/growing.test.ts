@@ -172,6 +172,20 @@ test('a part that fails is told of, and sent again', async (t) => {
   await isStored(t, prepared, bytes)
 })
 
+test('all parts of an upload are of one size, which a small staging area has smaller', async (t) => {
+  for (const [room, size] of [
+    [1 << 30, 32 * piece],
+    [256 * piece, 16 * piece],
+  ] as const) {
+    const { snapshot, file, store } = await oneFile(t, room)
+    await write(snapshot, file, contentOf(100 * piece))
+    const count = Math.floor((100 * piece) / size)
+    await until(() => [...store.uploads.values()][0]?.size === count)
+    const parts = [...([...store.uploads.values()][0]?.values() ?? [])]
+    t.true(parts.every(({ length }) => length === size))
+  }
+})
+
 test('parts that somebody has taken away are sent again, from what is here', async (t) => {
   const prepared = await oneFile(t)
   const { snapshot, file, store } = prepared

@@ -37,7 +37,7 @@ export interface Staging {
 /** `stagingBytes`: room for all contents. */
 export async function staging(
   t: ExecutionContext,
-  { stagingBytes = 1 << 30 }: { readonly stagingBytes?: number } = {},
+  { stagingBytes = 512 << 20 }: { readonly stagingBytes?: number } = {},
 ): Promise<Staging> {
   const folder = await temporaryFolder(t)
   const store = new MemoryStore()
