@@ -575,7 +575,11 @@ function readIfThere(path: string): Buffer | undefined {
   }
 }
 
+/** Milliseconds that a change waits for whoever else looks at the database: `jbfs status` as it opens it, or the thread that carries its log over. */
+const longestWait = 5_000
+
 function settings(database: DatabaseSync): void {
+  database.exec(`PRAGMA busy_timeout = ${longestWait}`)
   // NORMAL: what a commit has written survives the process, and with `sync` the system.
   database.exec(
     'PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA trusted_schema = OFF; PRAGMA cache_size = -16384',
