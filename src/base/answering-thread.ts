@@ -32,8 +32,9 @@ export class AnsweringThread<Request, Answer> implements AsyncDisposable {
     if (this.#closed !== undefined) throw this.#closed
     const worker = this.#worker ?? this.#start()
     return new Promise((resolve, reject) => {
-      if (this.#asked.push({ resolve, reject }) === 1) worker.ref()
+      // What cannot be sent is not answered: whoever asks next would take its place.
       worker.postMessage(request, transfer)
+      if (this.#asked.push({ resolve, reject }) === 1) worker.ref()
     })
   }
 
@@ -51,6 +52,7 @@ export class AnsweringThread<Request, Answer> implements AsyncDisposable {
 
   #start(): Worker {
     const worker = new Worker(this.#url)
+    worker.unref()
     worker.on('message', (answer: Answer) => {
       // One that is gone may still have spoken.
       const asked = worker === this.#worker ? this.#asked.shift() : undefined

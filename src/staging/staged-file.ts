@@ -3,6 +3,7 @@ import {
   fstatSync,
   fsyncSync,
   ftruncateSync,
+  futimesSync,
   openSync,
   read,
   readSync,
@@ -105,8 +106,11 @@ export class StagedFile implements StagedContent {
 
   /** Gives up what is before `end`; what is left begins there. */
   free(end: number): void {
+    const { written } = this
     kept(() => punchHole(this.#fd, 0, end))
     this.#begins = end
+    // A hole is a change to the system, and not to us: times that somebody has set since the last write are to outlive a crash.
+    kept(() => futimesSync(this.#fd, written / 1000, written / 1000))
   }
 
   write(bytes: Uint8Array, offset: number): void {

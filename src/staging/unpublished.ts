@@ -1,10 +1,10 @@
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { codeOf, messageOf } from '../base/errors.ts'
 import { processIdentity } from '../destination/process-identity.ts'
 import { formerIn } from './former-number.ts'
-import { databaseName, readWorkingState } from './working-schema.ts'
+import { contentsName, databaseName, readWorkingState } from './working-schema.ts'
 
 /** In a folder of working snapshots: of which place they are, and which mount has written them. */
 const placeName = 'place'
@@ -87,13 +87,18 @@ function countsIn(folder: string): Counts | undefined {
     const isPublished = state.baseEtag !== undefined && state.changes === state.published
     if (isPublished && formerIn(folder, state.number) === undefined) return undefined
     // What an upload that was under way has sent need not be sent again.
-    const row = database
+    const staged = database
       .prepare(
-        `SELECT count(*) AS files, ifnull(sum(inode.size - ifnull(growing.freed, 0)), 0) AS bytes
+        `SELECT ino, inode.size AS size, ifnull(growing.freed, 0) AS freed
          FROM staged JOIN inode USING (ino) LEFT JOIN growing USING (ino) WHERE inode.nlink > 0`,
       )
-      .get()
-    return { files: Number(row?.files), bytes: Number(row?.bytes), problem: undefined }
+      .all()
+    // Of the last writes only the file itself tells.
+    const sizes = staged.map(({ ino, size, freed }) => {
+      const file = statSync(join(folder, contentsName, String(ino)), { throwIfNoEntry: false })
+      return (file?.size ?? Number(size)) - Number(freed)
+    })
+    return { files: sizes.length, bytes: sizes.reduce((sum, size) => sum + size, 0), problem: undefined }
   } catch (error) {
     return { files: 0, bytes: 0, problem: messageOf(error) }
   } finally {

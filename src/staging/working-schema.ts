@@ -8,8 +8,9 @@ import { growingTable } from './growing-rows.ts'
  */
 export const workingVersion = 2
 
-/** Of a working snapshot, in its folder. */
+/** Of a working snapshot, in its folder; contents that are not in the store are named by their inodes. */
 export const databaseName = 'working.sqlite'
+export const contentsName = 'contents'
 
 const tables = [
   // What the snapshot is, and how it stands to what is published: one row.

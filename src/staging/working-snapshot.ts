@@ -29,6 +29,7 @@ import { StagedContents } from './staged-contents.ts'
 import { stagingFault } from './staging-fault.ts'
 import type { StagingResources } from './staging-resources.ts'
 import {
+  contentsName,
   createWorkingTables,
   databaseName,
   readWorkingState,
@@ -54,7 +55,6 @@ export interface WorkingSnapshotOptions {
 const manifestName = 'manifest.json'
 /** The manifest that is being put: after a crash it may, or may not, be in the store. */
 const putName = 'manifest.put'
-const contentsName = 'contents'
 
 /**
  * A snapshot that is being changed, in a folder of the state directory: its tree in a database, the contents that are not in the store beside it. Both are the
@@ -575,7 +575,11 @@ function readIfThere(path: string): Buffer | undefined {
   }
 }
 
+/** Milliseconds that a change waits for whoever else looks at the database: `jbfs status` as it opens it, or the thread that carries its log over. */
+const longestWait = 5_000
+
 function settings(database: DatabaseSync): void {
+  database.exec(`PRAGMA busy_timeout = ${longestWait}`)
   // NORMAL: what a commit has written survives the process, and with `sync` the system.
   database.exec(
     'PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA trusted_schema = OFF; PRAGMA cache_size = -16384',

@@ -37,7 +37,7 @@ export interface StoredFile {
 }
 
 /**
- * The namespace of a working snapshot: the tables of a file index that are changed in place, each change in a transaction of its own, but for the size and the times of a file that is being
+ * The namespace of a working snapshot: the tables of a file index that are changed in place, each change in a transaction of its own, but for the size and the times of a staged file that is being
  * written: these go down with the next one, as after a crash the file tells them itself. Inode numbers are those
  * of the index it was made of, and new ones behind them: they stay while it lives, and only what is published has new ones in reading order. A
  * position is never used again in a folder, so that a listing that is under way goes on rightly.
@@ -300,7 +300,8 @@ export class WorkingTree implements WritableTree {
   ): void {
     const time = timestampOf(at)
     const inode = this.inode(ino)
-    if (!stages && inode !== undefined && size >= inode.size && (mode ?? inode.mode) === inode.mode) {
+    const isLike = inode !== undefined && size >= inode.size && (mode ?? inode.mode) === inode.mode
+    if (isLike && !stages && this.#isStaged(ino)) {
       this.#written.set(ino, { ...inode, size, mtime: time, ctime: time })
       this.#changes++
       return
@@ -432,6 +433,13 @@ export class WorkingTree implements WritableTree {
     this.#atOnce(() => this.#run('UPDATE working SET changes = ?', this.#changes))
   }
 
+  /** Only a file of the staging folder tells after a crash what was written. */
+  #isStaged(ino: Ino): boolean {
+    return (
+      this.#written.has(ino) || this.#prepared('SELECT 1 FROM staged WHERE ino = ?').get(ino) !== undefined
+    )
+  }
+
   #asWritten(inode: OwnInode): OwnInode {
     return this.#written.get(inode.ino) ?? inode
   }
@@ -449,12 +457,16 @@ export class WorkingTree implements WritableTree {
   }
 
   #run(sql: string, ...values: SQLInputValue[]): void {
+    this.#prepared(sql).run(...values)
+  }
+
+  #prepared(sql: string): StatementSync {
     let statement = this.#statements.get(sql)
     if (statement === undefined) {
       statement = this.database.prepare(sql)
       this.#statements.set(sql, statement)
     }
-    statement.run(...values)
+    return statement
   }
 
   #present(ino: Ino): OwnInode {

@@ -35,6 +35,7 @@ export class WriteAheadLog implements AsyncDisposable {
   readonly #limits: LogLimits
   #commits = 0
   #carrying: Promise<void> | undefined
+  #isClosed = false
 
   /** `path`: of the database, which has a log, and no longer carries it over by itself. */
   constructor(
@@ -52,16 +53,22 @@ export class WriteAheadLog implements AsyncDisposable {
 
   /** To be called after each commit. */
   committed(): void {
-    if (++this.#commits < this.#limits.commits || this.#carrying !== undefined) return
+    if (this.#isClosed || ++this.#commits < this.#limits.commits || this.#carrying !== undefined) return
     this.#commits = 0
     this.#carrying = this.#carry().finally(() => {
       this.#carrying = undefined
     })
   }
 
-  /** Resolves when nobody else uses the database. */
-  async [Symbol.asyncDispose](): Promise<void> {
+  /** Resolves when what is being carried over is. */
+  async carried(): Promise<void> {
     await this.#carrying
+  }
+
+  /** Resolves when nobody else uses the database, nor will for what is committed yet. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#isClosed = true
+    await this.carried()
   }
 
   async #carry(): Promise<void> {

@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync, rmSync, truncateSync } from 'nod
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import test from 'ava'
-import type { Ino, Inode, OwnInode, Timestamp } from '../../src/snapshot/tree.ts'
+import type { Ino, Inode, OwnInode, OwnObjectRef, Timestamp } from '../../src/snapshot/tree.ts'
 import type { WorkingSnapshot } from '../../src/staging/working-snapshot.ts'
 import type { WorkingTree } from '../../src/staging/working-tree.ts'
 import { StoreError } from '../../src/store/errors.ts'
@@ -443,6 +443,26 @@ test('times that were set behind a write are there after a crash', async (t) => 
   snapshot.tree.setAttributes(file, { mtime })
   const again = prepared.recover() as WorkingSnapshot
   t.like(again.tree.inode(file), { size: 13, mtime })
+})
+
+test('what changes the times of a stored file is there after a crash, and published', async (t) => {
+  const prepared = await oneFile(t)
+  const { snapshot, file } = prepared
+  const aged = { mtime: { seconds: 1, nanoseconds: 0 } }
+  await write(snapshot, file, 0, 'stored')
+  snapshot.closed(file, true)
+  await stored(snapshot, file)
+  const { object, size } = snapshot.tree.inode(file) as OwnInode
+  const sharing = addFile(snapshot.tree, 'g')
+  for (const ino of [file, sharing]) snapshot.tree.setAttributes(ino, aged)
+  await snapshot.publish({})
+  await snapshot.resize(file, size, false)
+  const truncated = prepared.recover() as WorkingSnapshot
+  t.deepEqual(truncated.tree.inode(file)?.mtime, snapshot.tree.inode(file)?.mtime)
+  t.false(truncated.isPublished)
+  t.true(truncated.share(sharing, { size, object: object as OwnObjectRef, extents: undefined }))
+  const again = prepared.recover() as WorkingSnapshot
+  t.deepEqual(again.tree.inode(sharing)?.mtime, truncated.tree.inode(sharing)?.mtime)
 })
 
 test('a file that is removed while its upload waits for its turn is forgotten', async (t) => {

@@ -1,4 +1,4 @@
-import { statSync } from 'node:fs'
+import { statSync, utimesSync } from 'node:fs'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import type { AllocateKind } from '../../src/snapshot/writable-tree.ts'
@@ -62,6 +62,16 @@ test('holes are found, and are made by punching', async (t) => {
   file.allocate({ offset: 0, length: piece * 4 }, 'punch')
   t.deepEqual(file.ranges(), [])
   t.is(file.blocks, 0)
+  file.close()
+})
+
+test('what is given up at the start of a file is no change of it', async (t) => {
+  const file = await newFile(t)
+  file.write(Buffer.alloc(1 << 16, 1), 0)
+  utimesSync(file.path, 5, 5)
+  file.free(1 << 15)
+  t.is(file.begins, 1 << 15)
+  t.is(file.written, 5000)
   file.close()
 })
 

@@ -1,6 +1,7 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
+import type { Ino } from '../../src/snapshot/tree.ts'
 import { unpublishedPlaces, unpublishedWork, workingFolder } from '../../src/staging/unpublished.ts'
 import { temporaryFolder } from '../snapshot/write-tree.ts'
 import { addFile, name, staging } from './working.ts'
@@ -52,7 +53,9 @@ test('of a working snapshot the files count that have a name and are not stored'
     snapshot.write(ino, 0, Buffer.alloc(100), false)
   }
   snapshot.tree.unlink(snapshot.tree.root, name('unnamed'))
-  t.like(unpublishedWork(folder), [{ snapshots: 1, files: 2, bytes: 200, problem: undefined }])
+  // Of which the database does not know yet.
+  snapshot.write(files[0] as Ino, 100, Buffer.alloc(50), false)
+  t.like(unpublishedWork(folder), [{ snapshots: 1, files: 2, bytes: 250, problem: undefined }])
   for (const ino of files) snapshot.closed(ino, true)
   await snapshot.publish({})
   t.deepEqual(unpublishedWork(folder), [])

@@ -1,11 +1,14 @@
+import { once } from 'node:events'
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
+import { Worker } from 'node:worker_threads'
 import test, { type ExecutionContext } from 'ava'
 import { silentLogger } from '../../src/base/log.ts'
 import { listSnapshots, readSnapshot } from '../../src/snapshot/catalog.ts'
 import { keepSnapshotIndex, openSnapshotIndex } from '../../src/snapshot/index-file.ts'
 import type { Ino, OwnInode } from '../../src/snapshot/tree.ts'
+import { databaseName } from '../../src/staging/working-schema.ts'
 import { WorkingSnapshot } from '../../src/staging/working-snapshot.ts'
 import { StoreError } from '../../src/store/errors.ts'
 import {
@@ -241,6 +244,33 @@ test('an object is shared by an empty file only', async (t) => {
   t.like(snapshot.tree.inode(b), { size: 4, object })
   t.not(snapshot.tree.inode(b)?.mtime.seconds, 1)
   t.false(snapshot.share(b, { size, object, extents: undefined }))
+})
+
+test('a change waits for whoever else has the database for a moment', async (t) => {
+  const { begin, recover } = await staging(t)
+  const snapshot = begin()
+  const held = new Worker(
+    `const { DatabaseSync } = require('node:sqlite')
+    const { parentPort, workerData } = require('node:worker_threads')
+    const database = new DatabaseSync(workerData)
+    parentPort.on('message', () => {
+      database.exec('BEGIN IMMEDIATE')
+      parentPort.postMessage('held')
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 500)
+      database.exec('COMMIT')
+    })`,
+    { eval: true, workerData: join(snapshot.folder, databaseName) },
+  )
+  try {
+    held.postMessage('hold')
+    await once(held, 'message')
+    addFile(snapshot.tree, 'a')
+    held.postMessage('hold')
+    await once(held, 'message')
+    t.truthy(recover()?.tree.lookup(snapshot.tree.root, name('a')))
+  } finally {
+    await held.terminate()
+  }
 })
 
 /** Publishes `a` with the text `one`, then has `prepared.store` fail at the put of the next manifest. */

@@ -16,6 +16,8 @@ interface Written extends AsyncDisposable {
   readonly logSize: number
   /** So many commits, and then what comes of them. */
   commit(count: number): Promise<void>
+  /** Of the log: the database stays open. */
+  end(): Promise<void>
 }
 
 async function written(
@@ -44,8 +46,9 @@ async function written(
         insert.run()
         log.committed()
       }
-      await log[Symbol.asyncDispose]()
+      await log.carried()
     },
+    end: () => log[Symbol.asyncDispose](),
     async [Symbol.asyncDispose]() {
       database.close()
       await thread[Symbol.asyncDispose]()
@@ -77,6 +80,14 @@ test('what the thread cannot carry over is carried over in place, with a warning
   await database.commit(10)
   t.true(database.size > empty)
   t.deepEqual(database.warnings, ['a log could not be carried over'])
+})
+
+test('a log that has ended does not go to the database any more', async (t) => {
+  await using database = await written(t, { commits: 10, pages: 1000 })
+  const empty = database.size
+  await database.end()
+  await database.commit(10)
+  t.is(database.size, empty)
 })
 
 test('what the thread is carrying over is there after a crash', async (t) => {
