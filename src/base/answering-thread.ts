@@ -6,8 +6,8 @@ interface Asked<Answer> {
 }
 
 /**
- * A worker that answers each request with one message, in their order. It is started when it is first needed, and anew when it has died; it keeps the process alive only while somebody
- * waits for it.
+ * A worker that answers each request with one message, in their order. It is started when it is first needed, and anew when it has died; it keeps the
+ * process alive only while somebody waits for it.
  */
 export class AnsweringThread<Request, Answer> implements AsyncDisposable {
   readonly #url: URL

@@ -39,8 +39,8 @@ export async function unmountAndWait(mountpoint: string, { lazy = false } = {}):
       ? await publishAndWait(socket, { unmounts: true }).catch((error: unknown) => error)
       : undefined
   await unmountOrAdvise(mountpoint, lazy)
-  // Without the lease there is nothing to go on with.
-  if (codeOf(problem) === 'lease-lost' && daemon !== undefined) await ended(daemon)
+  // Without the lease there is nothing to go on with. That it is lost is the news, whether the daemon ends or not.
+  if (codeOf(problem) === 'lease-lost' && daemon !== undefined) await ended(daemon).catch(() => {})
   if (problem !== undefined) throw problem
   // One that hangs, or has died.
   if (daemon === undefined) removeControlSocket(socket)

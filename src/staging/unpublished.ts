@@ -112,7 +112,8 @@ function writerIn(folder: string): PlaceWriter & { readonly isAlive: boolean } {
     const { mountpoint, mountAgain, pid, process } = JSON.parse(
       readFileSync(join(folder, writerName), 'utf8'),
     )
-    return { mountpoint, mountAgain, isAlive: processIdentity(pid) === process }
+    const isAlive = process !== undefined && processIdentity(pid) === process
+    return { mountpoint, mountAgain, isAlive }
   } catch {
     return { mountpoint: folder, mountAgain: 'jbfs mount --read-write', isAlive: false }
   }

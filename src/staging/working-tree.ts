@@ -37,9 +37,9 @@ export interface StoredFile {
 }
 
 /**
- * The namespace of a working snapshot: the tables of a file index that are changed in place, each change in a transaction of its own, but for the size and the times of a staged file that is being
- * written: these go down with the next one, as after a crash the file tells them itself. Inode numbers are those
- * of the index it was made of, and new ones behind them: they stay while it lives, and only what is published has new ones in reading order. A
+ * The namespace of a working snapshot: the tables of a file index that are changed in place, each change in a transaction of its own, but for the size
+ * and the times of a staged file that is being written: these go down with the next one, as after a crash the file tells them itself. Inode numbers are
+ * those of the index it was made of, and new ones behind them: they stay while it lives, and only what is published has new ones in reading order. A
  * position is never used again in a folder, so that a listing that is under way goes on rightly.
  */
 export class WorkingTree implements WritableTree {
@@ -287,7 +287,8 @@ export class WorkingTree implements WritableTree {
   }
 
   /**
-   * A file was written to: its new size, mtime and ctime (`at`, in epoch milliseconds, or now), and its mode if it has another one. `stages`: its content lies in the staging folder, and no longer in the store, from now on.
+   * A file was written to: its new size, mtime and ctime (`at`, in epoch milliseconds, or now), and its mode if it has another one. `stages`: its
+   * content lies in the staging folder, and no longer in the store, from now on.
    */
   wrote(
     ino: Ino,

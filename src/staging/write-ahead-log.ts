@@ -24,8 +24,8 @@ export function checkpointThread(): CheckpointThread {
 }
 
 /**
- * The write-ahead log of a working snapshot's database, which a thread carries over into it: that waits for the disk twice, and half of what it cost to add a small file
- * went into it, with everybody waiting for a quarter of a second now and then. What was committed is safe with or without.
+ * The write-ahead log of a working snapshot's database, which a thread carries over into it: that waits for the disk twice. In the event loop half of
+ * what a small file cost went into it, and everybody waited a quarter of a second now and then. What was committed is safe with or without.
  */
 export class WriteAheadLog implements AsyncDisposable {
   readonly #database: DatabaseSync
