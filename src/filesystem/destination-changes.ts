@@ -85,7 +85,7 @@ export class DestinationChanges {
     await changeable.writable(nodeidOf(target.slot, rootIno), context)
     const { repository, entry } = target
     await snapshots.renumber(repository, entry, number, context)
-    tree.renameSnapshot(tree.folder(parent), target, number)
+    tree.renameSnapshot(tree.folder(parent), name, target, number)
   }
 }
 

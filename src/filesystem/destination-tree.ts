@@ -27,15 +27,16 @@ export interface DestinationTreeOptions extends ListFolderOptions {
   readonly logger: Logger
 }
 
-export interface LocalSnapshots extends Pick<WritableSnapshots, 'get' | 'begun'> {
+export interface LocalSnapshots extends Pick<WritableSnapshots, 'get' | 'numbers'> {
   /** Prefixes of the repositories that have some. */
   repositories(): readonly string[]
 }
 
 /** What the kernel must not answer from its memory any more. */
 export interface Change {
+  /** Or a file that is none of a snapshot's tree. */
   readonly folder: number
-  /** Names that stand for something else now, or for nothing; none where only the listing may have become old. */
+  /** Names that stand for something else now, or for nothing; none where only the listing, or the content, may have become old. */
   readonly names: readonly string[]
 }
 
@@ -141,13 +142,16 @@ export class DestinationTree {
     this.#putChild(folder, snapshot.entry.name, snapshot)
   }
 
-  /** A snapshot has another number now; whoever is in it stays there. */
-  renameSnapshot(folder: Folder, snapshot: MountedSnapshot, number: number): void {
+  /** A snapshot that was called `name` has another number now, by which a listing may know it already; whoever is in it stays there. */
+  renameSnapshot(folder: Folder, name: string, snapshot: MountedSnapshot, number: number): void {
     const children = new Map(folder.listing?.children)
-    children.delete(snapshot.entry.name)
-    snapshot.entry = { ...snapshot.entry, number, name: snapshotName(number) }
+    const former = children.get(name)?.target
+    children.delete(name)
+    if (snapshot.entry.number !== number)
+      snapshot.entry = { ...snapshot.entry, number, name: snapshotName(number) }
     folder.listing = { children, changed: Date.now() }
     this.#putChild(folder, snapshot.entry.name, snapshot)
+    if (former !== undefined && former !== snapshot) this.#drop(former)
   }
 
   /** What has a name in a folder is gone. */
@@ -175,7 +179,7 @@ export class DestinationTree {
     if (!this.#nodes.has(folder)) throw new FuseError('ESTALE')
 
     // Nothing waits from here on: the nodes that are made and dropped are those of one listing and the next.
-    const entries = [...published, ...this.#begun(folder.prefix, published)]
+    const entries = [...published, ...this.#unlisted(folder, published)]
     const folders = new Set([...stored, ...this.#localFolders(folder)])
     const before = folder.listing
     const found = new Map<string, Child>()
@@ -207,10 +211,15 @@ export class DestinationTree {
     return folder.listing
   }
 
-  /** Snapshots that were begun here and are not in the store. */
-  #begun(repository: string, published: readonly CatalogEntry[]): CatalogEntry[] {
-    const begun = this.#options.local?.begun(repository) ?? []
-    return begun.filter((number) => !published.some((entry) => entry.number === number)).map(begunEntry)
+  /** Snapshots that are being changed here, and are not in the store yet, or were not when it was asked. */
+  #unlisted({ prefix, listing }: Folder, published: readonly CatalogEntry[]): CatalogEntry[] {
+    const numbers = this.#options.local?.numbers(prefix) ?? []
+    return numbers
+      .filter((number) => !published.some((entry) => entry.number === number))
+      .map((number) => {
+        const shown = showing(listing, this.#options.local?.get(prefix, number))
+        return shown?.entry.number === number ? shown.entry : begunEntry(number)
+      })
   }
 
   /** Folders that are nowhere but here: made, or on the way to a snapshot that was begun. */
@@ -243,19 +252,31 @@ export class DestinationTree {
   }
 
   #snapshotOf(folder: Folder, entry: CatalogEntry, known: Child['target'] | undefined): MountedSnapshot {
-    if (known instanceof MountedSnapshot && known.working !== undefined) {
-      // Whatever is published of it comes from here.
-      known.entry = entry
-      return known
+    const working = this.#options.local?.get(folder.prefix, entry.number)
+    // Whatever is published of it comes from here; it may have had another number.
+    const shown = showing(folder.listing, working)
+    if (shown !== undefined) {
+      this.#publishedAs(shown, entry)
+      return shown
     }
-    if (known instanceof MountedSnapshot && known.entry.manifestEtag === entry.manifestEtag) {
+    const isKnown =
+      known instanceof MountedSnapshot &&
+      known.working === undefined &&
+      known.entry.manifestEtag === entry.manifestEtag
+    if (isKnown) {
       known.retry()
       return known
     }
     const snapshot = this.#newSnapshot(folder, entry)
-    const working = this.#options.local?.get(folder.prefix, entry.number)
     if (working !== undefined) snapshot.becomeWorking(working)
     return snapshot
+  }
+
+  /** What is being changed here has been published, maybe once more. */
+  #publishedAs(snapshot: MountedSnapshot, entry: CatalogEntry): void {
+    snapshot.entry = entry
+    const file = this.#ownFiles.renewed(snapshot)
+    if (file !== undefined) this.#options.onChange({ folder: file.nodeid, names: [] })
   }
 
   #newSnapshot(folder: Folder, entry: CatalogEntry): MountedSnapshot {
@@ -303,8 +324,9 @@ export class DestinationTree {
   }
 
   #dropMissing(before: Listing | undefined, after: ReadonlyMap<string, Child>): void {
-    for (const [name, { target }] of before?.children ?? [])
-      if (after.get(name)?.target !== target) this.#drop(target)
+    // Under another name it is still there.
+    const kept = new Set([...after.values()].map(({ target }) => target))
+    for (const { target } of before?.children.values() ?? []) if (!kept.has(target)) this.#drop(target)
   }
 
   /** Snapshots that are gone live on while someone is in them; everything else is asked for by name again. */
@@ -324,6 +346,17 @@ export class DestinationTree {
     this.#snapshots.delete(snapshot.slot)
     this.#ownFiles.drop(snapshot)
   }
+}
+
+/** The snapshot in a listing that is being changed as this one. */
+function showing(
+  listing: Listing | undefined,
+  working: WritableSnapshot | undefined,
+): MountedSnapshot | undefined {
+  if (working === undefined) return undefined
+  for (const { target } of listing?.children.values() ?? [])
+    if (target instanceof MountedSnapshot && target.working === working) return target
+  return undefined
 }
 
 /** Of a snapshot that has no manifest yet. */

@@ -60,6 +60,6 @@ export interface LatestLink {
 export interface TextFile {
   readonly kind: 'text'
   readonly nodeid: number
-  readonly bytes: Buffer
-  readonly created: number
+  bytes: Buffer
+  created: number
 }

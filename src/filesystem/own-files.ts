@@ -41,6 +41,16 @@ export class OwnFiles {
     })
   }
 
+  /** Has the file of a manifest, if anybody has asked for it, show the present one; returns it when that is another. */
+  renewed(snapshot: MountedSnapshot): OwnFile | undefined {
+    const file = this.#files.get(snapshot)?.get('manifest')
+    const { manifest } = snapshot.entry
+    if (file?.kind !== 'text' || manifest === undefined || file.bytes.equals(manifest.bytes)) return undefined
+    file.bytes = manifest.bytes
+    file.created = manifest.created
+    return file
+  }
+
   /** Nobody is in the snapshot any more. */
   drop(snapshot: MountedSnapshot): void {
     for (const { nodeid } of this.#files.get(snapshot)?.values() ?? []) this.#options.nodes.delete(nodeid)

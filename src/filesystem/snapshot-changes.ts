@@ -34,6 +34,8 @@ export interface ReadingHalf {
   entryOf(snapshot: MountedSnapshot, inode: Inode): Entry
   getattr(nodeid: number, context: ChangeContext): MaybePromise<Attributes>
   folderEntry(parent: number, name: string): Entry | undefined
+  /** Of a node that is shown in snapshots under this name, and is none of their trees. */
+  shownEntry(nodeid: number, name: string): Entry | undefined
   read(
     nodeid: number,
     offset: number,
@@ -182,8 +184,8 @@ export class SnapshotChanges implements ChangeOperations {
   }
 
   link(nodeid: number, parent: number, name: string, context: ChangeContext): MaybePromise<Entry> {
-    if (slotOf(nodeid) === 0) throw new ChangeError('not-permitted')
     return then(this.#changeable.writable(parent, context), (working) => {
+      if (slotOf(nodeid) === 0) return this.#linkShown(nodeid, { parent, name }, working)
       const snapshot = this.#changeable.of(parent)
       const linked =
         slotOf(nodeid) === snapshot.slot
@@ -191,6 +193,15 @@ export class SnapshotChanges implements ChangeOperations {
           : this.#links.link(nodeid, { parent, name }, working, context)
       return then(linked, (inode) => this.#entry(snapshot, inode))
     })
+  }
+
+  /** `cp -al` of a snapshot comes to the manifest, too, that is shown in it: the new one will have its own. */
+  #linkShown(nodeid: number, { parent, name }: Place, { tree }: WritableSnapshot): Entry {
+    const ino = inoOf(parent)
+    const shown = ino === tree.root ? this.#reading.shownEntry(nodeid, name) : undefined
+    if (shown === undefined) throw new ChangeError('not-permitted')
+    if (tree.lookup(ino, name as FileName) !== undefined) throw new ChangeError('name-taken')
+    return { ...shown, entryValid: 0 }
   }
 
   unlink(parent: number, name: string, context: ChangeContext): MaybePromise<void> {

@@ -84,6 +84,10 @@ export class SnapshotFilesystem implements FuseOperations {
             const child = tree.folder(parent).listing?.children.get(name)
             return child && this.#rememberChild(child)
           },
+          shownEntry: (nodeid, name) => {
+            const node = tree.node(nodeid)
+            return name === manifestName && node?.kind === 'text' ? this.#entries.ofOwnFile(node) : undefined
+          },
           getattr: (nodeid, context) => this.getattr(nodeid, context),
           read: (nodeid, offset, size, context) => this.read(nodeid, offset, size, context),
         },

@@ -122,8 +122,8 @@ export interface ForeignInode {
 export interface WritableSnapshots {
   /** undefined: it is as it is published. */
   get(repository: string, number: number): WritableSnapshot | undefined
-  /** Numbers of snapshots that were begun and never published. */
-  begun(repository: string): readonly number[]
+  /** Numbers of those that are being changed. */
+  numbers(repository: string): readonly number[]
   /** Begins one that is not there, with an empty top folder. */
   begin(repository: string, number: number, top: MadeInode): WritableSnapshot
   /** Makes a published one changeable. */

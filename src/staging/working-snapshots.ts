@@ -124,13 +124,13 @@ export class WorkingSnapshots implements WritableSnapshots, AsyncDisposable {
   }
 
   get(repository: string, number: number): WorkingSnapshot | undefined {
-    return this.#snapshots.get(keyOf(repository, number))
+    const working = this.#snapshots.get(keyOf(repository, number))
+    // While it gets another number it has the places of both.
+    return working?.number === number ? working : undefined
   }
 
-  begun(repository: string): readonly number[] {
-    return [...this.#all]
-      .filter((snapshot) => snapshot.repository === repository && snapshot.baseEtag === undefined)
-      .map(({ number }) => number)
+  numbers(repository: string): readonly number[] {
+    return [...this.#all].filter((working) => working.repository === repository).map(({ number }) => number)
   }
 
   /** Prefixes of repositories with snapshots that were never published: nothing in the store speaks of them. */

@@ -1,5 +1,8 @@
 import test from 'ava'
-import type { Folder } from '../../src/filesystem/folder.ts'
+import type { LocalSnapshots } from '../../src/filesystem/destination-tree.ts'
+import type { Folder, TextFile } from '../../src/filesystem/folder.ts'
+import type { MountedSnapshot } from '../../src/filesystem/mounted-snapshot.ts'
+import type { WritableSnapshot } from '../../src/snapshot/writable-tree.ts'
 import { context, entryAt, manifestText, memoryDestination, namesIn } from './memory-destination.ts'
 
 const here = ['.', '..']
@@ -209,5 +212,86 @@ test('what is listed again after a publish is not the answer of a listing that b
   t.deepEqual(
     reader.listed.filter((prefix) => prefix === 'account/'),
     ['account/', 'account/'],
+  )
+})
+
+/** What one snapshot of `account/` is changed by, under the numbers that it has at a time. */
+function changing(...numbers: number[]): {
+  readonly local: LocalSnapshots
+  readonly working: WritableSnapshot
+  numbers: number[]
+} {
+  const working = {} as WritableSnapshot
+  const state = { working, numbers }
+  const local: LocalSnapshots = {
+    get: (_, number) => (state.numbers.includes(number) ? working : undefined),
+    numbers: () => state.numbers,
+    repositories: () => ['account/'],
+  }
+  return Object.assign(state, { local })
+}
+
+test('a snapshot that gets another number is the same one, whatever a listing finds meanwhile', async (t) => {
+  const state = changing(1)
+  const { local } = state
+  const { reader, tree } = memoryDestination({ 'account/snap.1/jetbackup.index': manifestText(1) }, { local })
+  const root = await tree.listing(tree.root, {})
+  const account = root.children.get('account')?.target as Folder
+  const target = async (name: string) => (await tree.listing(account, {})).children.get(name)?.target
+  const snapshot = (await target('snap.1')) as MountedSnapshot
+  t.is(snapshot.working, state.working)
+
+  // It has its number already, and is not published under it.
+  state.numbers = [2]
+  await tree.relist('account/')
+  t.is(await target('snap.2'), snapshot)
+  reader.objects.set('account/snap.2/jetbackup.index', manifestText(1, 2))
+  await tree.relist('account/')
+  t.is(await target('snap.2'), snapshot)
+  const former = (await target('snap.1')) as MountedSnapshot
+  t.is(former.working, undefined, 'as it is published still')
+
+  reader.objects.delete('account/snap.1/jetbackup.index')
+  tree.renameSnapshot(account, 'snap.1', snapshot, 2)
+  await tree.relist('account/')
+  t.is(await target('snap.1'), undefined)
+  t.is(await target('snap.2'), snapshot)
+  t.like(snapshot, { isSuperseded: false, entry: { number: 2, name: 'snap.2' } })
+  t.true(former.isSuperseded)
+})
+
+test('a listing that began before a snapshot was published first does not take it away', async (t) => {
+  const { local, working } = changing(1)
+  const { reader, tree } = memoryDestination({ 'account/note': '' }, { local })
+  const root = await tree.listing(tree.root, {})
+  const account = root.children.get('account')?.target as Folder
+  const first = (await tree.listing(account, {})).children.get('snap.1')?.target as MountedSnapshot
+  t.is(first.working, working)
+  reader.objects.set('account/snap.1/jetbackup.index', manifestText(1))
+  await tree.relist('account/')
+  t.not(first.entry.manifest, undefined)
+  // As that listing had it.
+  reader.objects.delete('account/snap.1/jetbackup.index')
+  await tree.relist('account/')
+  t.is((await tree.listing(account, {})).children.get('snap.1')?.target, first)
+  t.not(first.entry.manifest, undefined)
+})
+
+test('the manifest of a snapshot that is published once more is the new one, and the kernel is told', async (t) => {
+  const { local } = changing(1)
+  const path = 'account/snap.1/jetbackup.index'
+  const { reader, tree, changes } = memoryDestination({ [path]: manifestText(1) }, { local })
+  const root = await tree.listing(tree.root, {})
+  const account = root.children.get('account')?.target as Folder
+  const snapshot = (await tree.listing(account, {})).children.get('snap.1')?.target as MountedSnapshot
+  const file = tree.manifestFile(snapshot) as TextFile
+  t.is(file.bytes.toString(), manifestText(1))
+  reader.objects.set(path, manifestText(2))
+  await tree.relist('account/')
+  t.is(tree.manifestFile(snapshot), file)
+  t.is(file.bytes.toString(), manifestText(2))
+  t.deepEqual(
+    changes.filter(([prefix]) => prefix === '?'),
+    [['?', []]],
   )
 })

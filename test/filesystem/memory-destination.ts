@@ -34,7 +34,11 @@ export interface MemoryDestination {
 /** What a mount is made of, without a kernel, over objects in memory. */
 export function memoryDestination(
   objects: Readonly<Record<string, string>>,
-  { openTree, source }: Partial<Pick<DestinationTreeOptions, 'openTree'> & { source: BlobSource }> = {},
+  {
+    openTree,
+    source,
+    local,
+  }: Partial<Pick<DestinationTreeOptions, 'openTree' | 'local'> & { source: BlobSource }> = {},
 ): MemoryDestination {
   const reader = new MemoryReader(objects)
   const changes: [string, readonly string[]][] = []
@@ -42,6 +46,7 @@ export function memoryDestination(
   const tree = new DestinationTree({
     reader,
     listSnapshots: (repository, { known }) => listSnapshots(reader, repository, { known }),
+    local,
     openTree: openTree ?? (() => Promise.reject(new Error('no tree here'))),
     onChange: ({ folder, names }: Change) => {
       const node = tree.node(folder)

@@ -62,7 +62,7 @@ test('one that is begun is there for this mount, and the next, and published wit
     snapshots.begin('other/', 7, top)
     t.is(snapshots.get(repository, 1), one)
     t.is(snapshots.get(repository, 2), undefined)
-    t.deepEqual(snapshots.begun(repository), [1])
+    t.deepEqual(snapshots.numbers(repository), [1])
     t.deepEqual(snapshots.repositories(), [repository, 'other/'])
     addFile(one.tree, 'f')
     t.like(snapshots.pending(), { files: 0, bytes: 0, snapshots: 2 })
@@ -72,9 +72,9 @@ test('one that is begun is there for this mount, and the next, and published wit
     await using snapshots = await open()
     const one = snapshots.get(repository, 1)
     t.truthy(one?.tree.lookup(one.tree.root, name('f')))
-    t.deepEqual(snapshots.begun('other/'), [7])
+    t.deepEqual(snapshots.numbers('other/'), [7])
     await snapshots.publish()
-    t.deepEqual(snapshots.begun(repository), [])
+    t.deepEqual(snapshots.numbers(repository), [1])
     t.is(snapshots.pending().snapshots, 0)
   }
   t.deepEqual(readdirSync(folder), [], 'what is published leaves nothing')
@@ -94,7 +94,7 @@ test('whoever changes a published one at a time with others gets the same', asyn
   const both = await Promise.all([next.change(repository, entry), next.change(repository, entry)])
   t.is(both[0], both[1])
   t.is(await next.change(repository, entry), both[0])
-  t.deepEqual(next.begun(repository), [])
+  t.deepEqual(next.numbers(repository), [1])
 })
 
 test('same bytes are sent once in a repository, also those of earlier snapshots', async (t) => {
@@ -294,14 +294,14 @@ test('what was never begun whole is removed, and what somebody else has publishe
   {
     await using snapshots = await open()
     t.deepEqual(readdirSync(folder), ['1'])
-    t.deepEqual(snapshots.begun(repository), [1])
+    t.deepEqual(snapshots.numbers(repository), [1])
   }
   const key = `${repository}snap.1/jetbackup.index`
   store.objects.set(key, Buffer.from('{}'))
   await t.throwsAsync(open(), { code: 'snapshot-exists' })
   store.objects.delete(key)
   await using snapshots = await open()
-  t.deepEqual(snapshots.begun(repository), [1])
+  t.deepEqual(snapshots.numbers(repository), [1])
 })
 
 test('one is given another number for all, here and in the store', async (t) => {
