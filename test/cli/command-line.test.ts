@@ -25,6 +25,13 @@ test('every command has a help text', async (t) => {
   }
 })
 
+test('the help of what writes and publishes says how', async (t) => {
+  const helpOf = async (command: string): Promise<string> => (await runJbfs([command, '--help'])).stdout
+  t.regex(await helpOf('mount'), /^ {2}jbfs mount --read-write offsite /m)
+  for (const command of ['umount', 'publish'])
+    t.regex(await helpOf(command), /not all that was written is published:\n +3 .*\n +8 /, command)
+})
+
 test('--version is that of the package', async (t) => {
   const manifest = JSON.parse(readFileSync(join(import.meta.dirname, '../../package.json'), 'utf8'))
   t.is((await runJbfs(['--version'])).stdout, `${manifest.version}\n`)
