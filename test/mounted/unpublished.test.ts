@@ -128,7 +128,12 @@ unpublishedTest('a daemon that goes on after umount is shown, with what is left'
   t.notRegex(stdout, /^ {2}unpublished /m, 'nothing waits for another one')
   await rename(`${destination}.away`, destination)
   t.is(await mount.ended, 0)
-  t.is((await jbfs('status', mount.path, '--state-dir', stateDir)).code, 4)
+  const done = await jbfs('status', mount.path, '--state-dir', stateDir)
+  t.is(done.code, 4)
+  t.true(
+    done.stderr.includes(`nothing mounted at ${mount.path}, and nothing waits in ${stateDir} to be`),
+    done.stderr,
+  )
 })
 
 unpublishedTest('what a killed daemon has left is shown, and what goes on with it', async (t, scene) => {
@@ -140,7 +145,10 @@ unpublishedTest('what a killed daemon has left is shown, and what goes on with i
   await mount.ended
   const left = `1 snapshot not published, 1 file (1000 B) not stored: waiting on this machine for ${mountAgain}\n`
   const gone = await status()
-  t.regex(gone, new RegExp(`^${mount.path}\n {2}destination +${destination}\n {2}state +unmounted`))
+  t.regex(
+    gone,
+    new RegExp(`^${mount.path}\n {2}destination +${destination}\n {2}state +its daemon is gone, `),
+  )
   t.true(gone.includes(left), gone)
 
   await rename(`${destination}.away`, destination)
