@@ -50,7 +50,7 @@ export async function runCli(argv: readonly string[]): Promise<void> {
   } catch (error) {
     // Some faults of a command line yargs throws past `fail`.
     if (error instanceof Error && error.name === 'YError')
-      throw usageError(error.message, { help: helpFor(argv), options: [] })
+      throw usageError(error.message, { argv, help: helpFor(argv), options: [] })
     throw isLostFolder(error) ? lostFolderError(error) : error
   }
 }
@@ -89,7 +89,7 @@ function parser(argv: readonly string[]): Argv {
       .wrap(Math.min(110, process.stdout.columns ?? 100))
       .exitProcess(false)
       .fail((message, error) => {
-        throw error ?? usageError(message, { help: helpFor(argv), options: optionsOf(root) })
+        throw error ?? usageError(message, { argv, help: helpFor(argv), options: optionsOf(root) })
       })
   )
 }

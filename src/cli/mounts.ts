@@ -8,10 +8,10 @@ import { healthOfMount, jbfsType, type MountHealth } from './mountpoint.ts'
 /** A jbfs mount as it is seen from outside, or what one has left. */
 export interface JbfsMount extends Pick<MountInfo, 'mountpoint' | 'source'> {
   /**
-   * `unknown`: it answers, but its daemon is out of our reach, being another user's · `detached`: its daemon serves it, but not here · `unmounted`: what was
-   * written there is not all published.
+   * `unknown`: it answers, but its daemon is out of our reach, being another user's · `detached`: its daemon serves it, but not here · `unmounted`: its
+   * daemon goes on, as not all that was written there is published · `gone`: nor is it, and its daemon has ended.
    */
-  readonly state: 'serving' | 'unknown' | 'detached' | 'unmounted' | Exclude<MountHealth, 'alive'>
+  readonly state: 'serving' | 'unknown' | 'detached' | 'unmounted' | 'gone' | Exclude<MountHealth, 'alive'>
   /** What the daemon says; undefined where none answers. */
   readonly status: MountStatus | undefined
   /** What waits for the next mount; undefined when there is nothing, or a daemon has it. */
@@ -40,7 +40,7 @@ export async function jbfsMounts({
         (unpublished): JbfsMount => ({
           mountpoint: unpublished.mountpoint,
           source: unpublished.place,
-          state: 'unmounted',
+          state: 'gone',
           status: undefined,
           unpublished,
         }),

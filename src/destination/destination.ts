@@ -12,7 +12,7 @@ import { defaultRetryPolicy, type RetryPolicy, withRetry } from '../store/with-r
 import type { Credentials } from './credentials.ts'
 import { adviceFor } from './diagnosis/advice.ts'
 import { fencedStore } from './fenced-store.ts'
-import { Lease } from './lease.ts'
+import { Lease, refuseOthers } from './lease.ts'
 import type { Owner } from './owner-record.ts'
 import { OwnerFile } from './ownership.ts'
 import type { Destination, S3Destination } from './parse-destination.ts'
@@ -88,6 +88,17 @@ export async function acquireDestination(
     description,
     [Symbol.asyncDispose]: () => opened.disposeAsync(),
   }
+}
+
+/** Rejects as `acquireDestination` would now if somebody else owns the destination or is writing to it, and takes nothing: `owned`, `in-use`, `bad-owner` or a `StoreError`. */
+export async function refuseOtherWriters(
+  destination: Destination,
+  options: Omit<AcquireOptions, 'program' | 'leaseSeconds'>,
+): Promise<void> {
+  using opened = openOwnerFile(destination, options)
+  const { file, description } = opened
+  const takeover = takeoverCommandLine(destination)
+  await refuseOthers({ file, owner: options.owner, description, takeover }, options)
 }
 
 /** Dispose to close its connections. */

@@ -68,16 +68,14 @@ export class Lease implements AsyncDisposable {
    * `owned`, `in-use`, `bad-owner` or a `StoreError`.
    */
   static async acquire(options: LeaseOptions, { signal }: Abortable = {}): Promise<Lease> {
-    const { file, owner, logger, description } = options
+    const { file, logger, description } = options
     let asked: { readonly record: HeldRecord; readonly since: Instant } | undefined
     for (;;) {
       const found = await readOwner(options, { signal })
       // It was given, only the answer was lost.
       if (asked !== undefined && isHeldBy(asked.record, found))
         return Lease.#begin(options, asked.record, found.etag, asked.since)
-      if (found !== undefined && found.record.owner.id !== owner.id) throw ownedError(found, options)
-      const wait = found === undefined ? 0 : secondsToWait(found)
-      if (wait === undefined) throw inUseError(found as Ownership, options)
+      const wait = secondsUntilGiven(found, options)
       if (wait > 0) {
         logger.warn(
           { destination: description, seconds: Math.ceil(wait) },
@@ -215,7 +213,24 @@ export class Lease implements AsyncDisposable {
 
 type HeldRecord = OwnerRecord & { readonly lease: LeaseRecord }
 
-async function readOwner(options: LeaseOptions, { signal }: Abortable): Promise<Ownership | undefined> {
+/** Who asks for a lease, and of what. */
+type Asked = Omit<LeaseOptions, 'program' | 'logger' | 'seconds'>
+
+/** Rejects as `Lease.acquire` would now, and takes nothing. */
+export async function refuseOthers(options: Asked, context: Abortable = {}): Promise<void> {
+  secondsUntilGiven(await readOwner(options, context), options)
+}
+
+/** Seconds until the lease can be taken. Throws `owned` or `in-use`. */
+function secondsUntilGiven(found: Ownership | undefined, options: Asked): number {
+  if (found === undefined) return 0
+  if (found.record.owner.id !== options.owner.id) throw ownedError(found, options)
+  const wait = secondsToWait(found)
+  if (wait === undefined) throw inUseError(found, options)
+  return wait
+}
+
+async function readOwner(options: Asked, { signal }: Abortable): Promise<Ownership | undefined> {
   try {
     return await options.file.read({ signal })
   } catch (error) {

@@ -25,6 +25,19 @@ test('every command has a help text', async (t) => {
   }
 })
 
+test('the help of what writes and publishes says how', async (t) => {
+  const helpOf = async (command: string): Promise<string> => (await runJbfs([command, '--help'])).stdout
+  t.regex(await helpOf('mount'), /^ {2}jbfs mount --read-write offsite /m)
+  for (const command of ['umount', 'publish'])
+    t.regex(await helpOf(command), /not all that was written is published:\n +3 .*\n +8 /, command)
+})
+
+test('status that finds nothing says where it has looked', async (t) => {
+  await using folder = await temporaryFolder()
+  const { stderr } = await runJbfs(['status', folder.path, '--state-dir', join(folder.path, 'state')])
+  t.regex(stderr, new RegExp(`nothing waits in ${folder.path}/state to be published .*--state-dir`))
+})
+
 test('--version is that of the package', async (t) => {
   const manifest = JSON.parse(readFileSync(join(import.meta.dirname, '../../package.json'), 'utf8'))
   t.is((await runJbfs(['--version'])).stdout, `${manifest.version}\n`)
@@ -71,22 +84,22 @@ const wrong: [string, string[], RegExp][] = [
   [
     'an unknown option',
     ['mount', '/a', '/b', '--memroy', '1G'],
-    /unknown argument: memroy \(did you mean --memory\?\) \(see jbfs mount --help\)/,
+    /unknown argument: --memroy \(did you mean --memory\?\) \(see jbfs mount --help\)/,
   ],
   [
     'an unknown option of a command below another',
     ['destination', 'add', 'x', '--bukket', 'b'],
-    /unknown argument: bukket \(did you mean --bucket\?\) \(see jbfs destination add --help\)/,
+    /unknown argument: --bukket \(did you mean --bucket\?\) \(see jbfs destination add --help\)/,
   ],
   [
     'an option that is not typed to its end',
     ['destination', 'add', 'x', '--backup-dir', '/web'],
-    /unknown argument: backup-dir \(did you mean --backup-directory\?\)/,
+    /unknown argument: --backup-dir \(did you mean --backup-directory\?\)/,
   ],
   [
     'keys as options',
     ['destination', 'add', 'x', '--access-key', 'a', '--secret-key', 'b'],
-    /unknown arguments: access-key \([^)]*--keys-from-stdin\), secret-key \([^)]*--keys-from-stdin\) \(see/,
+    /unknown arguments: --access-key \([^)]*--keys-from-stdin\), --secret-key \([^)]*--keys-from-stdin\) \(see/,
   ],
   [
     'a slip in a command below another',
@@ -98,6 +111,13 @@ const wrong: [string, string[], RegExp][] = [
     ['destination', 'frobnicate'],
     /there is no command "frobnicate" \(see jbfs destination --help\)/,
   ],
+  [
+    'an unknown option that has taken an argument for its value',
+    ['mount', '--readwrite', '/a', '/b'],
+    /unknown argument: --readwrite \(did you mean --read-write\?\) \(see jbfs mount --help\)/,
+  ],
+  ['a word too many', ['mount', '/a', '/b', '/c'], /unknown argument: \/c \(see jbfs mount --help\)/],
+  ['a missing argument besides an option', ['mount', '/a', '--no-verify-ssl'], /an argument is missing/],
   ['a missing argument', ['mount', '/a'], /an argument is missing \(see jbfs mount --help\)/],
   [
     'a size that is none',

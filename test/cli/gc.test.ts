@@ -114,7 +114,9 @@ placesTest('while somebody else may write nothing is looked at or deleted', asyn
     t.is(stdout, '')
     t.regex(stderr, said)
     // Who only looks takes nothing from anybody.
-    t.regex((await gc(place, '/job', '--dry-run')).stdout, /\nwould free 2 objects /)
+    const dry = await gc(place, '/job', '--dry-run')
+    t.regex(dry.stdout, /\nwould free 2 objects /)
+    t.regex(dry.stderr, new RegExp(`without --dry-run this would be refused: .*${said.source}`))
     t.deepEqual(await keysOf(place.store), withOwner(before))
   }
 })

@@ -128,22 +128,38 @@ unpublishedTest('a daemon that goes on after umount is shown, with what is left'
   t.notRegex(stdout, /^ {2}unpublished /m, 'nothing waits for another one')
   await rename(`${destination}.away`, destination)
   t.is(await mount.ended, 0)
-  t.is((await jbfs('status', mount.path, '--state-dir', stateDir)).code, 4)
+  const done = await jbfs('status', mount.path, '--state-dir', stateDir)
+  t.is(done.code, 4)
+  t.true(
+    done.stderr.includes(`nothing mounted at ${mount.path}, and nothing waits in ${stateDir} to be`),
+    done.stderr,
+  )
 })
 
 unpublishedTest('what a killed daemon has left is shown, and what goes on with it', async (t, scene) => {
   const { folder, destination, mount, stateDir, mountAgain, mountForWriting, jbfs } = scene
   const status = async (): Promise<string> =>
     (await jbfs('status', mount.path, '--state-dir', stateDir)).stdout
+  const gc = (how: string): Promise<TextResult> => jbfs('gc', destination, how, '--state-dir', stateDir)
   await writeOutOfReach(scene)
+  t.regex((await gc('--yes')).stderr, new RegExp(`yet: jbfs umount ${mount.path}, then collect\n$`))
   mount.daemon.kill('SIGKILL')
   await mount.ended
   const left = `1 snapshot not published, 1 file (1000 B) not stored: waiting on this machine for ${mountAgain}\n`
   const gone = await status()
-  t.regex(gone, new RegExp(`^${mount.path}\n {2}destination +${destination}\n {2}state +unmounted`))
+  t.regex(
+    gone,
+    new RegExp(`^${mount.path}\n {2}destination +${destination}\n {2}state +its daemon is gone, `),
+  )
   t.true(gone.includes(left), gone)
 
   await rename(`${destination}.away`, destination)
+  const steps = `${mountAgain}, then jbfs umount ${mount.path}, then collect\n`
+  const [dry, refused] = [await gc('--dry-run'), await gc('--yes')]
+  t.is(dry.code, 0, dry.stderr)
+  t.true(dry.stderr.includes('without --dry-run this would be refused: this server has written'), dry.stderr)
+  t.is(refused.code, 8, refused.stderr)
+  for (const { stderr } of [dry, refused]) t.true(stderr.includes(steps), stderr)
   {
     await using _reading = await mountDestination(folder, destination)
     const reading = await status()

@@ -3,13 +3,11 @@ import { resolve } from 'node:path'
 import type { ArgumentsCamelCase, Argv, CommandModule, InferredOptionTypes, Options } from 'yargs'
 import { parseDuration } from '../../base/duration.ts'
 import { startLogging } from '../../daemon/logging.ts'
-import { DestinationError } from '../../destination/errors.ts'
-import type { Destination } from '../../destination/parse-destination.ts'
 import { refuseReadOnly } from '../../destination/refuse-read-only.ts'
-import { unpublishedPlaces } from '../../staging/unpublished.ts'
 import { refuseMissingProfile } from '../aws-profile.ts'
 import { CliError } from '../errors.ts'
 import { interruption } from '../interruption.ts'
+import { tellRefusal, unpublishedRefusal } from '../maintenance/gc-refusal.ts'
 import { refuseSnapshot } from '../maintenance/place.ts'
 import { destinationArgument, jsonFlag, logLevelFlag, stateDirFlag, storeFlags, yesFlag } from '../options.ts'
 import { ownFolders } from '../own-folders.ts'
@@ -63,8 +61,13 @@ async function runGc(args: ArgumentsCamelCase<GcArguments>): Promise<void> {
   if (!isDry && !args.yes && !isAtTerminal())
     throw new CliError('usage', 'say --yes to delete objects, or --dry-run to see which there are')
   refuseMissingProfile(given, process.env)
-  const stateDir = resolve(args['state-dir'] ?? ownFolders().state)
-  if (!isDry) refuseUnpublished(given, stateDir)
+  const { runtime, state } = ownFolders()
+  const stateDir = resolve(args['state-dir'] ?? state)
+  const refusal = await unpublishedRefusal(given, { runtime, state: stateDir })
+  if (refusal !== undefined) {
+    if (!isDry) throw refusal
+    tellRefusal(refusal)
+  }
   const { logger } = startLogging({ level: args['log-level'] ?? 'warn', readable: true })
   const { GarbageCollection } = await import('../maintenance/garbage-collection.ts')
   const { makeTemporaryFolder } = await import('../../import/temporary-folder.ts')
@@ -86,17 +89,4 @@ async function runGc(args: ArgumentsCamelCase<GcArguments>): Promise<void> {
   } finally {
     await rm(temporary, { recursive: true, force: true })
   }
-}
-
-/** What this server has stored and not published yet, no snapshot refers to. */
-function refuseUnpublished(given: Destination, stateDir: string): void {
-  const place = given.kind === 's3' ? `s3://${given.bucket}/${given.prefix}`.replace(/\/$/, '') : given.path
-  const isAt = (other: string): boolean =>
-    other === place || other.startsWith(`${place}/`) || place.startsWith(`${other}/`)
-  const unpublished = unpublishedPlaces(stateDir).find(isAt)
-  if (unpublished !== undefined)
-    throw new DestinationError(
-      'in-use',
-      `this server has written to ${unpublished} what may not be published yet: unmount it where it is mounted with --read-write, or mount it so and unmount it, then collect`,
-    )
 }

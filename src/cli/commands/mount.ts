@@ -46,7 +46,8 @@ const mountFlags = {
   },
   'read-write': {
     type: 'boolean',
-    describe: 'let backups be written there',
+    describe:
+      'let backups be written there, too: kept in the state folder, stored in the background, and published after five seconds without a change, by jbfs publish and by jbfs umount',
   },
   raw: {
     type: 'boolean',
@@ -119,6 +120,10 @@ export const mountCommand: CommandModule<object, MountArguments> = {
       .positional('mountpoint', { type: 'string', demandOption: true, describe: 'an empty folder' })
       .options(mountFlags)
       .example('$0 mount offsite /mnt/backups', 'a destination of the settings')
+      .example(
+        '$0 mount --read-write offsite /mnt/backups',
+        'to write backups; jbfs umount publishes the last of it',
+      )
       .example('$0 mount /backups /mnt/backups', 'a folder of backups')
       .example('$0 mount s3://bucket/backups /mnt/backups --region eu-central-1', 'Amazon S3')
       .example(

@@ -5,6 +5,7 @@ import { canonicalMountpoint } from '../mountpoint.ts'
 import { askMount } from '../mounts.ts'
 import { ownFolders } from '../own-folders.ts'
 import { publishAndWait } from '../publish-and-wait.ts'
+import { unpublishedExits } from '../unpublished-text.ts'
 
 interface PublishArguments {
   mountpoint: string
@@ -16,7 +17,8 @@ export const publishCommand: CommandModule<object, PublishArguments> = {
   builder: (yargs: Argv) =>
     yargs
       .positional('mountpoint', { type: 'string', demandOption: true, describe: 'where it is mounted' })
-      .example('$0 publish /mnt/backups', 'when a backup is complete'),
+      .example('$0 publish /mnt/backups', 'when a backup is complete')
+      .epilogue(unpublishedExits),
   handler: runPublish,
 }
 

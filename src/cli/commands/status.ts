@@ -33,14 +33,22 @@ async function runStatus({
   ...args
 }: ArgumentsCamelCase<StatusArguments>): Promise<void> {
   const { runtime, state } = ownFolders()
-  let shown = await jbfsMounts({ runtime, state: resolve(args['state-dir'] ?? state) })
+  const stateDir = resolve(args['state-dir'] ?? state)
+  const nothingLeft = `nothing waits in ${stateDir} to be published (another --state-dir may have been used)`
+  let shown = await jbfsMounts({ runtime, state: stateDir })
   if (typed !== undefined) {
     const mountpoint = await canonicalMountpoint(typed)
     shown = shown.filter((mount) => mount.mountpoint === mountpoint)
-    if (shown.length === 0) throw new CliError('not-mounted', `jbfs has nothing mounted at ${mountpoint}`)
+    if (shown.length === 0)
+      throw new CliError('not-mounted', `jbfs has nothing mounted at ${mountpoint}, and ${nothingLeft}`)
   }
   if (json) print(JSON.stringify(shown, null, 2))
-  else print(shown.length === 0 ? 'nothing is mounted' : shown.map(describeMount).join('\n\n'))
+  else
+    print(
+      shown.length === 0
+        ? `nothing is mounted, and ${printable(nothingLeft)}`
+        : shown.map(describeMount).join('\n\n'),
+    )
 }
 
 const stateAdvice = {
@@ -51,6 +59,7 @@ const stateAdvice = {
   detached: () =>
     'detached, or mounted where it cannot be seen from here; its daemon ends with its last user',
   unmounted: () => 'unmounted, and not all that was written there is published',
+  gone: () => 'its daemon is gone, and not all that was written there is published',
 } as const
 
 function describeMount({ mountpoint, source, state, status, unpublished }: JbfsMount): string {

@@ -1,6 +1,7 @@
 import type { ArgumentsCamelCase, Argv, CommandModule } from 'yargs'
 import { canonicalMountpoint } from '../mountpoint.ts'
 import { unmountAndWait } from '../unmount-and-wait.ts'
+import { unpublishedExits } from '../unpublished-text.ts'
 
 interface UmountArguments {
   mountpoint: string
@@ -10,16 +11,17 @@ interface UmountArguments {
 export const umountCommand: CommandModule<object, UmountArguments> = {
   command: 'umount <mountpoint>',
   aliases: ['unmount'],
-  describe: 'Unmount, and wait until the daemon has ended',
+  describe: 'Publish what was written, unmount, and wait until the daemon has ended',
   builder: (yargs: Argv) =>
     yargs
       .positional('mountpoint', { type: 'string', demandOption: true, describe: 'where it is mounted' })
       .option('lazy', {
         type: 'boolean',
         default: false,
-        describe: 'detach now what is in use; the daemon ends with its last user',
+        describe: 'detach now what is in use; the daemon publishes, and ends, with its last user',
       })
-      .example('$0 umount /mnt/backups', 'also after a crash of the daemon'),
+      .example('$0 umount /mnt/backups', 'also after a crash of the daemon')
+      .epilogue(unpublishedExits),
   handler: runUmount,
 }
 

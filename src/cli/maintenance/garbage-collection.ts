@@ -1,17 +1,20 @@
 import type { Abortable } from '../../base/abort.ts'
 import type { Logger } from '../../base/log.ts'
 import type { OwnedPlace } from '../../destination/backup-directory.ts'
-import { acquireDestination, openDestination } from '../../destination/destination.ts'
+import { acquireDestination, openDestination, refuseOtherWriters } from '../../destination/destination.ts'
+import { DestinationError } from '../../destination/errors.ts'
 import {
   type OwnedDirectory,
   type OwnedRepository,
   ownedDirectories,
 } from '../../destination/owned-directories.ts'
+import type { Owner } from '../../destination/owner-record.ts'
 import type { Destination } from '../../destination/parse-destination.ts'
 import { serverIdentity } from '../../destination/server-identity.ts'
 import { pathIn, splitRepository } from '../../destination/split-repository.ts'
 import { type FoundOrphans, findOrphans, type UnclearRepository } from '../../maintenance/find-orphans.ts'
 import { type Freed, freeOrphans, nothingFreed } from '../../maintenance/free-orphans.ts'
+import { StoreError } from '../../store/errors.ts'
 import type { ObjectReader, ObjectStore } from '../../store/object-store.ts'
 import type { ExitCode } from '../exit-codes.ts'
 import { print, printable, warn } from '../output.ts'
@@ -21,6 +24,7 @@ import { findRepositories, passingOver } from '../repositories.ts'
 import { Terminal } from '../terminal.ts'
 import { version } from '../version.ts'
 import { amountText } from './counts.ts'
+import { tellRefusal } from './gc-refusal.ts'
 import { type GcRow, leftoversText, rowLine, rowOf, totalsOf } from './gc-report.ts'
 
 export interface GcRun {
@@ -58,17 +62,11 @@ export class GarbageCollection {
     try {
       const repositories = await findRepositories(reader, { ...tellPassedOver, signal })
       if (repositories.length === 0) warn(`there are no repositories in ${description}`)
-      if (isDry) await this.#look(reader, repositories)
-      else {
-        const unowned = unownedPlace(given, repositories.includes(''))
-        for (const directory of await ownedDirectories(given, repositories, {
-          reader,
-          unowned,
-          logger,
-          signal,
-        }))
-          await this.#collect(directory)
-      }
+      if (isDry) {
+        await this.#tellOtherWriters(reader, repositories)
+        await this.#look(reader, repositories)
+      } else
+        for (const directory of await this.#directories(reader, repositories)) await this.#collect(directory)
     } catch (error) {
       this.#line.clear()
       const { objects, indexes } = totalsOf(this.#rows).freed
@@ -77,6 +75,33 @@ export class GarbageCollection {
     }
     this.#line.clear()
     this.#end(description)
+  }
+
+  async #directories(reader: ObjectReader, repositories: readonly string[]): Promise<OwnedDirectory[]> {
+    const { given, logger, signal } = this.#run
+    const unowned = unownedPlace(given, repositories.includes(''))
+    return await ownedDirectories(given, repositories, { reader, unowned, logger, signal })
+  }
+
+  async #tellOtherWriters(reader: ObjectReader, repositories: readonly string[]): Promise<void> {
+    const { logger, signal } = this.#run
+    try {
+      const owner = await this.#owner()
+      for (const { destination } of await this.#directories(reader, repositories))
+        await refuseOtherWriters(destination, { logger, owner, signal }).catch((error: unknown) => {
+          if (!(error instanceof DestinationError)) throw error
+          tellRefusal(error)
+        })
+    } catch (error) {
+      if (error instanceof DestinationError) return tellRefusal(error)
+      // Who may read the backups need not be one who may read whose they are.
+      if (!(error instanceof StoreError)) throw error
+    }
+  }
+
+  #owner(): Promise<Owner> {
+    const { given, stateDir } = this.#run
+    return serverIdentity(stateDir, given.named?.owner)
   }
 
   async #look(reader: ObjectReader, repositories: readonly string[]): Promise<void> {
@@ -91,8 +116,8 @@ export class GarbageCollection {
 
   /** Holds the lease from before the first look until the last object is gone. */
   async #collect({ destination, repositories }: OwnedDirectory): Promise<void> {
-    const { given, stateDir, logger, signal } = this.#run
-    const owner = await serverIdentity(stateDir, given.named?.owner)
+    const { logger, signal } = this.#run
+    const owner = await this.#owner()
     const program = `jbfs ${version()} gc`
     await using acquired = await acquireDestination(destination, { logger, owner, program, signal })
     const { store, lease, description } = acquired
