@@ -54,8 +54,9 @@ export class AnsweringThread<Request, Answer> implements AsyncDisposable {
     const worker = new Worker(this.#url)
     worker.unref()
     worker.on('message', (answer: Answer) => {
-      // One that is gone may still have spoken.
-      const asked = worker === this.#worker ? this.#asked.shift() : undefined
+      // One that is gone may still have spoken; whoever waits for its end is kept alive by it alone.
+      if (worker !== this.#worker) return
+      const asked = this.#asked.shift()
       if (this.#asked.length === 0) worker.unref()
       asked?.resolve(answer)
     })
