@@ -246,7 +246,16 @@ for (const round of [1, 2, 3])
       writer.kill('SIGSTOP')
       await delay(2500)
       const place = scene.destination(text)
-      await using next = await acquireWhenFree(place, { id: 'the one server', host: 'here', name: 'here' })
+      // Stopped with the lock of the directory in its hands it keeps everybody else waiting.
+      const nudge = setInterval(() => {
+        writer.kill('SIGCONT')
+        setTimeout(() => writer.kill('SIGSTOP'), 5)
+      }, 10_000)
+      await using next = await acquireWhenFree(place, {
+        id: 'the one server',
+        host: 'here',
+        name: 'here',
+      }).finally(() => clearInterval(nudge))
       const before = writesOf(scene.proxy)
       const objects = await keysOf(place)
       writer.kill('SIGCONT')
