@@ -1,10 +1,10 @@
 import { DatabaseSync } from 'node:sqlite'
 import { pathToFileURL } from 'node:url'
 import { parentPort } from 'node:worker_threads'
-import { carryOver, type LogState } from './checkpoint.ts'
+import { carryOver } from './checkpoint.ts'
 
-/** The answer to the path of a database: how its log stands, or why nobody could look. */
-export type CheckpointAnswer = LogState | { readonly error: unknown }
+/** The answer to the path of a database: how many pages are in its log, or why nobody could look. */
+export type CheckpointAnswer = { readonly pages: number } | { readonly error: unknown }
 
 parentPort?.on('message', (path: string) => {
   parentPort?.postMessage(answerOf(path))
@@ -17,7 +17,7 @@ function answerOf(path: string): CheckpointAnswer {
     url.searchParams.set('mode', 'rw')
     const database = new DatabaseSync(url)
     try {
-      return carryOver(database)
+      return { pages: carryOver(database) }
     } finally {
       database.close()
     }

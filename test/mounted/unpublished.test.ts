@@ -14,6 +14,7 @@ import {
   whyNoMounts,
 } from '../support/mounted.ts'
 import { runJbfs, type TextResult } from '../support/run-jbfs.ts'
+import { testUnless } from '../support/test-unless.ts'
 
 /** What a user is told of what was written, and is not published. */
 
@@ -28,15 +29,9 @@ interface Scene {
   jbfs(...args: string[]): Promise<TextResult>
 }
 
-const reason = whyNoMounts()
-
 /** With a destination in a folder, mounted for writing. */
 function unpublishedTest(title: string, body: (t: ExecutionContext, scene: Scene) => Promise<void>): void {
-  if (reason !== undefined) {
-    test.skip(`${title} (skipped: ${reason})`, () => {})
-    return
-  }
-  test.serial(title, async (t) => {
+  testUnless(test.serial, whyNoMounts())(title, async (t) => {
     await using folder = await temporaryFolder()
     const { path } = folder
     const [destination, stateDir] = [join(path, 'destination'), join(path, 'state')]
