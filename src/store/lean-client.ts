@@ -1,6 +1,6 @@
 import { type Abortable, orAborted } from '../base/abort.ts'
 import { codeOf } from '../base/errors.ts'
-import { Semaphore } from '../base/semaphore.ts'
+import type { Semaphore } from '../base/semaphore.ts'
 import {
   isSuccess,
   type LeanAnswer,
@@ -22,7 +22,8 @@ export interface LeanClientOptions {
   readonly region: string
   /** Always the same one. */
   readonly server: () => Promise<LeanBucket>
-  readonly maxConnections: number
+  /** So many requests at a time. */
+  readonly places: Semaphore
   readonly credentials: () => Promise<Credentials>
 }
 
@@ -50,7 +51,6 @@ const longestIdle = 20_000
 export class LeanClient {
   readonly #options: LeanClientOptions
   readonly #signer: RequestSigner
-  readonly #places: Semaphore
   readonly #open = new Set<LeanConnection>()
   readonly #idle: LeanConnection[] = []
   #closed = false
@@ -60,7 +60,6 @@ export class LeanClient {
   constructor(options: LeanClientOptions) {
     this.#options = options
     this.#signer = new RequestSigner(options.region)
-    this.#places = new Semaphore(options.maxConnections)
   }
 
   /** Rejects with `NotPlain`, what the server said, an error of the network, or the signal's reason. `headers` have lower-case names. */
@@ -104,7 +103,7 @@ export class LeanClient {
     signal: AbortSignal | undefined,
   ): Promise<LeanAnswer> {
     signal?.throwIfAborted()
-    using _place = await this.#places.acquire({ signal })
+    using _place = await this.#options.places.acquire({ signal })
     const server = await orAborted(this.#options.server(), signal)
     const path = server.basePath + encodeKey(key)
     const credentials = await orAborted(this.#options.credentials(), signal)

@@ -1,22 +1,29 @@
 import { isIP } from 'node:net'
 import type { SecureContext } from 'node:tls'
+import type { Semaphore } from '../base/semaphore.ts'
 import { LeanClient } from './lean-client.ts'
 import type { WriteGuard } from './object-store.ts'
 import type { S3StoreOptions } from './s3-options.ts'
 import type { S3Requests } from './s3-requests.ts'
 import { addressOf, hostOf } from './s3-route.ts'
 
-/** The lean way to the server that the SDK's requests go to, too; over connections that ask `guard` before anything goes out. */
+export interface LeanWay {
+  readonly places: Semaphore
+  /** Asked before anything goes out. */
+  readonly guard?: WriteGuard | undefined
+}
+
+/** The lean way to the server that the SDK's requests go to, too. */
 export function leanClientOf(
   options: S3StoreOptions,
   trust: SecureContext | undefined,
   requests: S3Requests,
-  guard: WriteGuard | undefined,
+  { places, guard }: LeanWay,
 ): LeanClient {
-  const { region, verifyTls, connectTo, maxConnections, connectTimeout, responseTimeout } = options
+  const { region, verifyTls, connectTo, connectTimeout, responseTimeout } = options
   return new LeanClient({
     region,
-    maxConnections,
+    places,
     credentials: () => requests.credentials(),
     server: async () => {
       const route = await requests.route()

@@ -33,7 +33,8 @@ export class S3Requests implements Disposable {
   readonly #trust: SecureContext | undefined
   readonly #client: S3Client
   #patient: S3Client | undefined
-  readonly #places: Semaphore
+  /** For each request that is not for an object to be got whole or by ranges. */
+  readonly places: Semaphore
   #route: Promise<S3Route> | undefined
   #server: string
 
@@ -41,7 +42,7 @@ export class S3Requests implements Disposable {
     this.#options = options
     this.#trust = trust
     this.#client = createClient(options, trust)
-    this.#places = new Semaphore(options.maxConnections)
+    this.places = new Semaphore(options.maxConnections)
     this.#server = options.endpoint === undefined ? 'the S3 server' : new URL(options.endpoint).host
   }
 
@@ -66,7 +67,7 @@ export class S3Requests implements Disposable {
     { signal, patience }: SendOptions = {},
   ): Promise<Output> {
     await orAborted(this.route(), signal)
-    using _place = await this.#places.acquire({ signal })
+    using _place = await this.places.acquire({ signal })
     const client = patience === 'long' ? this.#patientClient() : this.#client
     return await client.send(command, {
       ...(signal !== undefined && { abortSignal: signal }),

@@ -74,8 +74,10 @@ export class S3Store implements ObjectStore {
       failed: (error, key, signal) => this.#failed(error, key, signal),
     })
     if (proxyOf(options) === undefined) {
-      this.#lean = leanClientOf(options, trust, this.#requests, undefined)
-      this.#leanPut = leanClientOf(options, trust, this.#requests, options.guard)
+      const places = new Semaphore(options.maxConnections)
+      this.#lean = leanClientOf(options, trust, this.#requests, { places })
+      const { guard } = options
+      this.#leanPut = leanClientOf(options, trust, this.#requests, { places: this.#requests.places, guard })
     }
   }
 
