@@ -4,23 +4,39 @@
  */
 const echoTime = 1_000
 
-/** Calls `handle` for each of these signals, once for one that comes twice at a time. `clock`: milliseconds, from anywhere. Dispose to stop listening. */
+/** When each signal came last, whoever listened. */
+const lastOfAll = new Map<NodeJS.Signals, number>()
+
+/** Calls `handle` for each of these signals, once for one that comes twice at a time, be it that another listened first. `clock`: milliseconds, from anywhere. Dispose to stop listening. */
 export function onSignals(
   signals: readonly NodeJS.Signals[],
   handle: (signal: NodeJS.Signals) => void,
   clock: () => number = () => performance.now(),
 ): Disposable {
-  const last = new Map<NodeJS.Signals, number>()
+  const last = new Map(lastOfAll)
   const onSignal = (signal: NodeJS.Signals): void => {
     const before = last.get(signal)
     const now = clock()
     last.set(signal, now)
+    lastOfAll.set(signal, now)
     if (before === undefined || now - before > echoTime) handle(signal)
   }
   for (const signal of signals) process.on(signal, onSignal)
   return {
     [Symbol.dispose]() {
-      for (const signal of signals) process.off(signal, onSignal)
+      for (const signal of signals) {
+        const before = last.get(signal)
+        process.off(signal, onSignal)
+        if (before !== undefined) swallow(signal, before + echoTime - clock())
+      }
     },
   }
+}
+
+/** For so many milliseconds: its echo would end a process that has just cleaned up. */
+function swallow(signal: NodeJS.Signals, time: number): void {
+  if (time <= 0) return
+  const ignore = (): void => {}
+  process.on(signal, ignore)
+  setTimeout(() => process.off(signal, ignore), time).unref()
 }

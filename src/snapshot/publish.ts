@@ -7,7 +7,7 @@ import { constants, createZstdCompress } from 'node:zlib'
 import type { Abortable } from '../base/abort.ts'
 import { indexKeys, manifestKey, snapshotName } from '../destination/layout.ts'
 import { StoreError } from '../store/errors.ts'
-import type { FileSource, ObjectKey, ObjectStore } from '../store/object-store.ts'
+import type { FileSource, ObjectKey, ObjectMetadata, ObjectStore } from '../store/object-store.ts'
 import { defaultRetryPolicy, retryDelay } from '../store/with-retry.ts'
 import type { CatalogEntry } from './catalog.ts'
 import { SnapshotError } from './errors.ts'
@@ -58,6 +58,9 @@ const putTries = 4
 export async function publishSnapshot(options: PublishOptions): Promise<CatalogEntry> {
   const { store, repository, number, indexPath, signal } = options
   const compressed = `${indexPath}.zst`
+  // Meanwhile: what is put is bound to what was seen here, however long ago.
+  const present = whatIsThere(options)
+  present.catch(() => {})
   try {
     const validated = await validateUntrusted(indexPath, { signal })
     if (typeof validated === 'string')
@@ -72,7 +75,7 @@ export async function publishSnapshot(options: PublishOptions): Promise<CatalogE
     }
     const manifest = serializeManifest({ ...options.manifest, jbfs }, options.base)
     const parsed = parseManifest(manifest)
-    const etag = await putIndex(options, { path: compressed, ranges: [{ offset: 0, length: size }] })
+    const etag = await putIndex(options, { path: compressed, ranges: [{ offset: 0, length: size }] }, present)
     await options.beforeManifest?.()
     signal?.throwIfAborted()
     options.onManifest?.(manifest)
@@ -97,15 +100,33 @@ function indexKeyOf(
   return replacesIndex === indexKeys('', number)[0] ? second : first
 }
 
-/** Resolves with the index's etag. */
-async function putIndex(options: PublishOptions, source: FileSource): Promise<string> {
+interface Present {
+  /** In the place of the new index. */
+  readonly index: ObjectMetadata | undefined
+  readonly manifest: ObjectMetadata | undefined
+}
+
+async function whatIsThere(options: PublishOptions): Promise<Present> {
   const { store, repository, number, signal } = options
+  const [index, manifest] = await Promise.all([
+    store.head(indexKeyOf(options), { signal }),
+    store.head(manifestKey(repository, number), { signal }),
+  ])
+  return { index, manifest }
+}
+
+/** Resolves with the index's etag. `first`: what is there, for the first try. */
+async function putIndex(
+  options: PublishOptions,
+  source: FileSource,
+  first: Promise<Present>,
+): Promise<string> {
+  const { store, signal } = options
   const key = indexKeyOf(options)
-  return trying(options, { signal }, async () => {
-    const left = await store.head(key, { signal })
-    const present = await store.head(manifestKey(repository, number), { signal })
-    if (present?.etag !== options.replaces) throw exists(options)
-    const condition = left === undefined ? ({ ifNoneMatch: '*' } as const) : { ifMatch: left.etag }
+  return trying(options, { signal }, async (attempt) => {
+    const { index, manifest } = await (attempt === 1 ? first : whatIsThere(options))
+    if (manifest?.etag !== options.replaces) throw exists(options)
+    const condition = index === undefined ? ({ ifNoneMatch: '*' } as const) : { ifMatch: index.etag }
     return (await store.put(key, source, { ...condition, signal })).etag
   })
 }

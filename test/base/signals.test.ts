@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import test from 'ava'
 import { onSignals } from '../../src/base/signals.ts'
 
@@ -24,4 +25,20 @@ test('a signal that comes twice at a time is one, and one that comes later anoth
   now = 10_000
   send('SIGUSR2')
   t.is(heard.length, 3, 'nobody listens any more')
+})
+
+test('the echo of a signal that has been heard ends nobody, and is not news for who listens next', async (t) => {
+  const [first, next] = [[] as string[], [] as string[]]
+  {
+    using _listening = onSignals(['SIGUSR1'], (signal) => void first.push(signal))
+    process.emit('SIGUSR1', 'SIGUSR1')
+  }
+  t.is(process.listenerCount('SIGUSR1'), 1)
+  {
+    using _listening = onSignals(['SIGUSR1'], (signal) => void next.push(signal))
+    process.emit('SIGUSR1', 'SIGUSR1')
+  }
+  t.deepEqual([first, next], [['SIGUSR1'], []])
+  await delay(1_100)
+  t.is(process.listenerCount('SIGUSR1'), 0, 'a later one does what it does without us')
 })

@@ -82,7 +82,7 @@ class Crash implements AsyncDisposable {
     looks: 0,
     statesSeen: 0,
   }
-  readonly #syncs = new Set<Promise<void>>()
+  readonly #syncs = new Set<Promise<unknown>>()
   #mount: MountedDestination | undefined
   #isKilled = false
   #isFaulty = false
@@ -116,9 +116,10 @@ class Crash implements AsyncDisposable {
         `round ${round}: ${how}, ${this.#history.state.paths.size} names, ${this.#history.length} states, readers saw ${watcher.states}`,
       )
     }
+    await this.#endFault()
     await this.#mounted()
     this.#history.settle(await readState(this.#root))
-    await this.#publish()
+    if (!(await this.#publish())) throw new Error('the last state cannot be published')
     const { length } = this.#history
     await watcher.sees(length)
     await this.#check(watcher)
@@ -205,11 +206,12 @@ class Crash implements AsyncDisposable {
     if (this.#isKilled) return
     this.#totals.steps++
     if (step.kind === 'pause') return void (await delay(step.milliseconds))
-    const work = step.kind === 'publish' ? this.#publish() : perform(this.#root, step, this.#history)
+    const work: Promise<unknown> =
+      step.kind === 'publish' ? this.#publish() : perform(this.#root, step, this.#history)
     const settled = work.catch((error: unknown) => this.#failed(error, step))
     // Who publishes does not keep others from going on.
     const isInTheWay = step.kind !== 'publish' && step.kind !== 'sync-folder'
-    if (isInTheWay || this.#random.chance(0.5)) return settled
+    if (isInTheWay || this.#random.chance(0.5)) return void (await settled)
     this.#syncs.add(settled)
     void settled.catch(() => {}).finally(() => this.#syncs.delete(settled))
   }
@@ -232,7 +234,8 @@ class Crash implements AsyncDisposable {
     if (found !== undefined) this.#history.settle(found)
   }
 
-  async #publish(): Promise<void> {
+  /** False: it failed, as it may under a fault, or in a daemon that is killed. */
+  async #publish(): Promise<boolean> {
     const { length } = this.#history
     const { folder, fault } = this.#options
     const { code, stderr } = await runJbfs(['publish', join(folder, 'mnt')], { env: { HOME: folder } })
@@ -240,6 +243,7 @@ class Crash implements AsyncDisposable {
       this.#history.published(length)
       this.#totals.publishes++
     } else if (!this.#isKilled && fault === undefined) throw new Error(`jbfs publish: ${stderr}`)
+    return code === 0
   }
 
   async #unmount(): Promise<void> {
