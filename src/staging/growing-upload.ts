@@ -300,23 +300,23 @@ export class GrowingUpload {
   }
 
   async #sendPart(part: Omit<Part, 'etag' | 'isUnderWay'>): Promise<string> {
-    const { store } = this.#options
+    const { store, hashes } = this.#options
     const { signal } = this.#ended
     const { number, offset } = part
     const reading = this.#reading.then(() => this.#read(part))
     // One after the other, as they are hashed in their order.
     this.#reading = reading.catch(() => {})
-    const { bytes, sha256, room } = await reading
+    const { bytes, room } = await reading
     using _room = room
+    const sha256 = (): Promise<Buffer | undefined> => hashes.hash(bytes).catch(() => undefined)
     return await store.parts.put(this.key, await this.#begun(), { number, offset, bytes, sha256 }, { signal })
   }
 
   async #read({ number, length, ranges }: Pick<Part, 'number' | 'length' | 'ranges'>): Promise<{
     bytes: Buffer
-    sha256: Buffer | undefined
     room: Disposable
   }> {
-    const { file, memory, buffers, hashes } = this.#options
+    const { file, memory, buffers } = this.#options
     const isHashed = number <= this.#hashed
     this.#hashed = Math.max(number, this.#hashed)
     using held = new DisposableStack()
@@ -333,10 +333,8 @@ export class GrowingUpload {
         filled += range.length
       }
       // The thread has the same memory: it is to be done with it before it is used again.
-      const updated = isHashed ? undefined : this.#update(bytes)
-      const sha256 = await hashes.hash(bytes).catch(() => undefined)
-      await updated
-      return { bytes, sha256, room: held.move() }
+      if (!isHashed) await this.#update(bytes)
+      return { bytes, room: held.move() }
     } catch (error) {
       if (!isHashed) this.#forgetHash()
       throw error

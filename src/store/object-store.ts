@@ -124,8 +124,8 @@ export interface UploadPart {
   readonly offset: number
   /** At least `smallestPart` bytes, unless it is the last one. */
   readonly bytes: Buffer
-  /** Of the bytes, as in `PutOptions`. */
-  readonly sha256?: Buffer | undefined
+  /** Takes that of the bytes, as in `PutOptions`, for a store that compares it. undefined: it cannot be had just now. */
+  readonly sha256?: (() => Promise<Buffer | undefined>) | undefined
 }
 
 /** S3's limits for the parts of an object: bytes of all but the last, and how many there are. */

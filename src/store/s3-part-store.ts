@@ -7,15 +7,15 @@ import {
   beginUpload,
   completeUpload,
   isUploadMissing,
+  type PartSender,
   sendPart,
   type UploadTarget,
 } from './s3-parts.ts'
-import type { S3Requests } from './s3-requests.ts'
 
 export interface S3PartStoreOptions {
   /** Of the store, for messages. */
   readonly description: string
-  readonly requests: Pick<S3Requests, 'send'>
+  readonly requests: PartSender
   readonly at: (key: ObjectKey) => UploadTarget
   readonly head: (key: ObjectKey, options: Abortable) => Promise<ObjectMetadata | undefined>
   /** Whatever a request failed with, as a `StoreError` or the signal's reason. */

@@ -4,16 +4,18 @@ import {
   CreateMultipartUploadCommand,
   UploadPartCommand,
 } from '@aws-sdk/client-s3'
-import type { Abortable } from '../base/abort.ts'
+import { type Abortable, orAborted } from '../base/abort.ts'
 import type { UploadPart } from './object-store.ts'
 import { payloadHash } from './payload-hash.ts'
 import type { S3Requests } from './s3-requests.ts'
+import { unsignedPayload } from './sign-request.ts'
 
 /**
  * The requests of a multipart upload, as S3 has them. All reject with what the SDK throws, or the signal's reason.
  */
 
 type Sender = Pick<S3Requests, 'send'>
+export type PartSender = Pick<S3Requests, 'send' | 'isSafeLine'>
 
 export interface UploadTarget {
   readonly Bucket: string
@@ -42,13 +44,14 @@ export async function beginUpload(
 
 /** Resolves with the part's etag. */
 export async function sendPart(
-  requests: Sender,
+  requests: PartSender,
   begun: BegunUpload,
   { number, bytes, sha256 }: Omit<UploadPart, 'offset'>,
   { signal }: Abortable,
 ): Promise<string> {
   const command = new UploadPartCommand({ ...begun, PartNumber: number, Body: bytes })
-  command.middlewareStack.add(payloadHash(sha256), { step: 'build' })
+  const payload = (await orAborted(requests.isSafeLine(), signal)) ? unsignedPayload : await sha256?.()
+  command.middlewareStack.add(payloadHash(payload), { step: 'build' })
   const { ETag } = await requests.send(command, { patience: 'silence', signal })
   return ETag ?? ''
 }

@@ -11,6 +11,7 @@ import { Semaphore } from '../base/semaphore.ts'
 import { bucketOf, createClient } from './s3-client.ts'
 import type { S3StoreOptions } from './s3-options.ts'
 import { routeOf, type S3Route } from './s3-route.ts'
+import { isSafeLine } from './safe-line.ts'
 import type { Credentials } from './sign-request.ts'
 
 /** Milliseconds for the one request that may take long: a server that keeps objects as files joins gigabytes of parts before it answers. */
@@ -55,6 +56,11 @@ export class S3Requests implements Disposable {
   route(): Promise<S3Route> {
     this.#route ??= this.#findRoute()
     return this.#route
+  }
+
+  /** As `isSafeLine` has it. */
+  async isSafeLine(): Promise<boolean> {
+    return isSafeLine(await this.route(), this.#options)
   }
 
   credentials(): Promise<Credentials> {

@@ -14,10 +14,10 @@ import {
   type Conditions,
   completeUpload,
   isUploadMissing,
+  type PartSender,
   sendPart,
   type UploadTarget,
 } from './s3-parts.ts'
-import type { S3Requests } from './s3-requests.ts'
 import { retrying } from './with-retry.ts'
 
 /** Objects above it go up in parts of this size. */
@@ -32,7 +32,7 @@ export const uploadMemory = 256 << 20
 const longestCleanup = 1000
 
 export interface UploadWay {
-  readonly requests: Pick<S3Requests, 'send'>
+  readonly requests: PartSender
   /** undefined: there is only the ordinary way. */
   readonly lean: Pick<LeanClient, 'put'> | undefined
   /**

@@ -7,6 +7,9 @@ export interface Credentials {
   readonly sessionToken?: string | undefined
 }
 
+/** In place of a body's SHA-256: nobody is to compare it. */
+export const unsignedPayload = 'UNSIGNED-PAYLOAD'
+
 /** As it goes over the wire. */
 export interface UnsignedRequest {
   readonly method: 'GET' | 'PUT'
@@ -38,7 +41,7 @@ export class RequestSigner {
     { method, host, path, headers: given, sha256 }: UnsignedRequest,
     now = new Date(),
   ): Record<string, string> {
-    const payload = sha256?.toString('hex') ?? 'UNSIGNED-PAYLOAD'
+    const payload = sha256?.toString('hex') ?? unsignedPayload
     const time = now.toISOString().replaceAll(/[-:]|\.\d+/g, '')
     const day = time.slice(0, 8)
     const headers: Record<string, string> = {

@@ -93,7 +93,10 @@ function slowRequests(): {
     seen.now -= length
     return { UploadId: '1', ETag: 'e' }
   }
-  return { requests: { send: send as UploadWay['requests']['send'] }, seen }
+  return {
+    requests: { send: send as UploadWay['requests']['send'], isSafeLine: async () => true },
+    seen,
+  }
 }
 
 const ordinary = { lean: undefined, partRetry: undefined, failed: (error: unknown) => error }
