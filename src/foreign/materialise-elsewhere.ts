@@ -1,6 +1,7 @@
 import { fork } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import type { Abortable } from '../base/abort.ts'
+import { onlyCompileCache } from '../base/compile-cache.ts'
 import { messageOf } from '../base/errors.ts'
 import { workerUrl } from '../base/worker-url.ts'
 import { ForeignError, type ForeignErrorCode, foreignErrorCodes } from './errors.ts'
@@ -24,7 +25,7 @@ export function materialiseElsewhere(
   return new Promise((resolve, reject) => {
     signal?.throwIfAborted()
     const child = fork(fileURLToPath(workerUrl('./materialise-process', import.meta.url)), {
-      env: {},
+      env: onlyCompileCache(),
       // Rows are short-lived: with the 16 MiB of a default they only take memory.
       execArgv: ['--max-semi-space-size=4'],
       stdio: 'ignore',

@@ -1,6 +1,7 @@
 import { fork } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import type { Abortable } from '../base/abort.ts'
+import { onlyCompileCache } from '../base/compile-cache.ts'
 import { messageOf } from '../base/errors.ts'
 import { Semaphore } from '../base/semaphore.ts'
 import { workerUrl } from '../base/worker-url.ts'
@@ -54,7 +55,7 @@ function validateElsewhere(
   return new Promise((resolve, reject) => {
     signal?.throwIfAborted()
     const child = fork(fileURLToPath(workerUrl('./validate-process', import.meta.url)), [path, share], {
-      env: {},
+      env: onlyCompileCache(),
       execArgv: [],
       stdio: 'ignore',
     })
