@@ -101,6 +101,18 @@ unpublishedTest('when all files are stored, umount shows that it publishes', asy
   t.deepEqual(await ended, [0, null])
 })
 
+unpublishedTest('gc that would be refused for what a mount has written says so once', async (t, scene) => {
+  const { destination, mount, stateDir, jbfs } = scene
+  await mkdir(join(mount.path, 'customer/snap.1'), { recursive: true })
+  t.is((await jbfs('publish', mount.path)).code, 0)
+  await mkdir(join(mount.path, 'customer/snap.2'))
+  const { code, stderr } = await jbfs('gc', destination, '--dry-run', '--state-dir', stateDir)
+  t.is(code, 0, stderr)
+  t.deepEqual(stderr.match(/would be refused: .*/g), [
+    `would be refused: this server has written to ${destination} what may not be published yet: jbfs umount ${mount.path}, then collect`,
+  ])
+})
+
 /** A snapshot with one file of 1,000 bytes, which cannot be stored while `destination` has another name. */
 async function writeOutOfReach({ destination, mount }: Scene): Promise<void> {
   const snapshot = join(mount.path, 'customer/snap.1')

@@ -78,6 +78,7 @@ async function runGc(args: ArgumentsCamelCase<GcArguments>): Promise<void> {
       given,
       grace: { text: args.grace, seconds: graceSeconds },
       isDry,
+      isRefused: refusal !== undefined,
       yes: args.yes,
       json: args.json,
       stateDir,

@@ -31,6 +31,8 @@ export interface GcRun {
   readonly given: Destination
   readonly grace: { readonly text: string; readonly seconds: number }
   readonly isDry: boolean
+  /** Whoever runs it was told already that it would be refused without `isDry`. */
+  readonly isRefused: boolean
   /** Do not ask. */
   readonly yes: boolean
   readonly json: boolean
@@ -56,14 +58,14 @@ export class GarbageCollection {
   }
 
   async run(): Promise<void> {
-    const { given, logger, signal, isDry } = this.#run
+    const { given, logger, signal, isDry, isRefused } = this.#run
     using opened = openDestination(given, { logger })
     const { reader, description } = opened
     try {
       const repositories = await findRepositories(reader, { ...tellPassedOver, signal })
       if (repositories.length === 0) warn(`there are no repositories in ${description}`)
       if (isDry) {
-        await this.#tellOtherWriters(reader, repositories)
+        if (!isRefused) await this.#tellOtherWriters(reader, repositories)
         await this.#look(reader, repositories)
       } else
         for (const directory of await this.#directories(reader, repositories)) await this.#collect(directory)
