@@ -7,10 +7,12 @@ import { unwritableLog } from './logging.ts'
 
 /**
  * `jbfs mount` goes to the background by starting itself again, detached, with `--foreground`. Over the IPC channel the new process says
- * once whether it serves; then the channel is closed and nothing binds the two any more.
+ * what whoever mounts should know meanwhile, and once whether it serves; then the channel is closed and nothing binds the two any more.
  */
+type Message = { readonly state: 'starting'; readonly notice: string } | Announcement
+
 type Announcement =
-  | { readonly state: 'ready'; readonly notice?: string | undefined }
+  | { readonly state: 'ready' }
   | { readonly state: 'failed'; readonly code: string; readonly message: string }
 
 export interface BackgroundOptions extends Abortable {
@@ -20,21 +22,16 @@ export interface BackgroundOptions extends Abortable {
   readonly logFile: string
   /** A descriptor to hand on under its own number. */
   readonly fuseFd?: number | undefined
-}
-
-/** A process that serves. */
-export interface Started {
-  readonly pid: number
-  /** What whoever mounts should know, one line. */
-  readonly notice: string | undefined
+  /** Hears what whoever mounts should know, one line each. */
+  readonly onNotice: (notice: string) => void
 }
 
 /**
  * Resolves once the new process serves. Rejects with its own error (code and message) when it gave up, with
  * `daemon-died` when it ended without a word, and with the signal's reason after ending it when that aborts.
  */
-export async function startInBackground(options: BackgroundOptions): Promise<Started> {
-  const { signal, logFile } = options
+export async function startInBackground(options: BackgroundOptions): Promise<void> {
+  const { signal } = options
   signal?.throwIfAborted()
   const child = spawnDetached(options)
   const ended = new Promise((resolve) => child.once('close', resolve))
@@ -43,12 +40,11 @@ export async function startInBackground(options: BackgroundOptions): Promise<Sta
   }
   signal?.addEventListener('abort', stop, { once: true })
   try {
-    const announcement = await firstWord(child, logFile)
+    const announcement = await announcementOf(child, options)
     if (announcement.state === 'failed') throw new JbfsError(announcement.code, announcement.message)
     // It had just become ready when it was told to end: its mount is gone only when it is.
     if (signal?.aborted) await ended
     signal?.throwIfAborted()
-    return { pid: child.pid as number, notice: announcement.notice }
   } catch (error) {
     signal?.throwIfAborted()
     throw error
@@ -59,22 +55,25 @@ export async function startInBackground(options: BackgroundOptions): Promise<Sta
   }
 }
 
-/** The other end: what a process that may have been started by `startInBackground` says of itself. Only the first word counts. */
+/** The other end: what a process that may have been started by `startInBackground` says of itself. After `ready` or `failed` nothing is heard any more. */
 export function announcer(): {
-  ready(notice: string | undefined): void
+  tell(notice: string): void
+  ready(): void
   failed(error: unknown): Promise<void>
 } {
-  const say = (announcement: Announcement): Promise<void> =>
+  // Whoever waited may be gone by now; that is no fault of the mount.
+  const send = (message: Message): Promise<void> =>
     new Promise((resolve) => {
       if (!process.connected || process.send === undefined) return resolve()
-      // Whoever waited may be gone by now; that is no fault of the mount.
-      process.send(announcement, () => {
-        if (process.connected) process.disconnect()
-        resolve()
-      })
+      process.send(message, () => resolve())
     })
+  const say = async (announcement: Announcement): Promise<void> => {
+    await send(announcement)
+    if (process.connected) process.disconnect()
+  }
   return {
-    ready: (notice) => void say({ state: 'ready', notice }),
+    tell: (notice) => void send({ state: 'starting', notice }),
+    ready: () => void say({ state: 'ready' }),
     failed: (error) =>
       say({
         state: 'failed',
@@ -109,9 +108,16 @@ function openLog(file: string): number {
   }
 }
 
-function firstWord(child: ChildProcess, logFile: string): Promise<Announcement> {
+function announcementOf(
+  child: ChildProcess,
+  { logFile, onNotice }: BackgroundOptions,
+): Promise<Announcement> {
   return new Promise((resolve, reject) => {
-    child.once('message', (message) => resolve(message as Announcement))
+    child.on('message', (said) => {
+      const message = said as Message
+      if (message.state === 'starting') onNotice(message.notice)
+      else resolve(message)
+    })
     child.once('error', (error) =>
       reject(new JbfsError('daemon-died', `cannot start the daemon: ${messageOf(error)}`, { cause: error })),
     )

@@ -26,15 +26,20 @@ const prefetchShare = 7 / 8
 
 export interface DaemonContext {
   readonly logger: Logger
-  /** Called once, when the mount answers; `notice`: what whoever mounts should know, one line. It is in the log, too. */
-  onReady(notice: string | undefined): void
+  /** What whoever mounts should know before the mount answers, one line. It is in the log, too. */
+  readonly tell: (notice: string) => void
+  /** Called once, when the mount answers. */
+  onReady(): void
 }
 
 /**
  * Builds a mount from validated options, serves it until it is unmounted by whomever, and takes it down in reverse order. Rejects
  * before `onReady` when the destination cannot be reached or the mount is refused.
  */
-export async function runDaemon(options: MountOptions, { logger, onReady }: DaemonContext): Promise<void> {
+export async function runDaemon(
+  options: MountOptions,
+  { logger, tell, onReady }: DaemonContext,
+): Promise<void> {
   await using cleanup = new AsyncDisposableStack()
   const metrics = createMetrics()
   const destination = openDestination(options.destination, { logger, metrics })
@@ -62,7 +67,7 @@ export async function runDaemon(options: MountOptions, { logger, onReady }: Daem
   )
   let mounted: Mount | undefined
   const owner = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 }
-  const context = { options, reader, source, metrics, logger, owner, mount: () => mounted }
+  const context = { options, reader, source, metrics, logger, tell, owner, mount: () => mounted }
   const view = cleanup.use(await (options.raw ? rawView(context) : snapshotsView(context)))
   const transport = await transportOf(options.transport)
   const mount = await transport({
@@ -94,7 +99,7 @@ export async function runDaemon(options: MountOptions, { logger, onReady }: Daem
     logger.warn({ error: messageOf(error) }, '`jbfs status` will know nothing of this mount')
   }
   logger.info({ destination: description, mountpoint: options.mountpoint }, 'mounted')
-  onReady(view.notice)
+  onReady()
   await mount.done
   isMounted = false
   if (view.writing !== undefined) await drained(view.writing, options, logger)

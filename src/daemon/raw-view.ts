@@ -18,7 +18,6 @@ export async function rawView({ reader, source, owner, mount, logger }: ViewCont
     operations,
     refresh: async () => operations.refresh(),
     snapshots: () => [],
-    notice: undefined,
     writing: undefined,
     async [Symbol.asyncDispose]() {},
   }

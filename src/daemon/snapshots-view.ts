@@ -13,7 +13,7 @@ import { startWriting } from './writing.ts'
 /** The snapshots of a destination. Rejects when it cannot be reached, or not be written although it is to be. */
 export async function snapshotsView(context: ViewContext): Promise<View> {
   await using opening = new AsyncDisposableStack()
-  const { options, reader, source, metrics, logger, owner, mount } = context
+  const { options, reader, source, metrics, logger, tell, owner, mount } = context
   if (!options.readOnly) await refuseForeign(reader)
   const writing = options.readOnly
     ? undefined
@@ -21,6 +21,7 @@ export async function snapshotsView(context: ViewContext): Promise<View> {
         await startWriting(options, {
           logger,
           metrics,
+          tell,
           onPublished: (repository) => void tree.relist(repository).catch(() => {}),
         }),
       )
@@ -51,7 +52,10 @@ export async function snapshotsView(context: ViewContext): Promise<View> {
     noticeOfOddDestination(reader, { mayBeEmpty: !options.readOnly }),
     tree.listing(tree.root, {}),
   ])
-  if (notice !== undefined) logger.warn({ destination: reader.description }, notice)
+  if (notice !== undefined) {
+    logger.warn({ destination: reader.description }, notice)
+    tell(notice)
+  }
   const operations = new SnapshotFilesystem({
     tree,
     source,
@@ -68,7 +72,6 @@ export async function snapshotsView(context: ViewContext): Promise<View> {
     operations,
     refresh: (how) => tree.refresh(how),
     snapshots: () => tree.snapshots(),
-    notice,
     writing,
     [Symbol.asyncDispose]: () => opened.disposeAsync(),
   }

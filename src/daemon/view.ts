@@ -11,8 +11,6 @@ import type { Writing } from './writing.ts'
 /** What a mount shows of a destination: its snapshots, or its keys. Dispose to close what it holds. */
 export interface View extends Pick<DestinationTree, 'refresh' | 'snapshots'>, AsyncDisposable {
   readonly operations: FuseOperations
-  /** What whoever mounts should know, one line. */
-  readonly notice: string | undefined
   readonly writing: Writing | undefined
 }
 
@@ -22,6 +20,8 @@ export interface ViewContext {
   readonly source: BlobSource
   readonly metrics: StoreMetrics
   readonly logger: Logger
+  /** As `DaemonContext` has it. */
+  readonly tell: (notice: string) => void
   /** Owner of what is not part of a snapshot: who mounts. */
   readonly owner: { readonly uid: number; readonly gid: number }
   /** undefined until the mount is there. */

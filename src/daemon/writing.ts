@@ -15,6 +15,8 @@ import type { MountOptions } from './mount-options.ts'
 export interface WritingContext {
   readonly logger: Logger
   readonly metrics: StoreMetrics
+  /** As `DaemonContext` has it. */
+  readonly tell: (notice: string) => void
   readonly onPublished: (repository: string, number: number, entry: CatalogEntry | undefined) => void
 }
 
@@ -35,7 +37,7 @@ const drainPause = 2_000
 /** Takes the lease of the backup directory, and what an earlier mount has left unpublished. Rejects as `acquireDestination` does. */
 export async function startWriting(
   options: MountOptions,
-  { logger, metrics, onPublished }: WritingContext,
+  { logger, metrics, tell, onPublished }: WritingContext,
 ): Promise<Writing> {
   await using opening = new AsyncDisposableStack()
   const { destination, stateDir, writer } = options
@@ -43,7 +45,13 @@ export async function startWriting(
   const owner = await serverIdentity(stateDir, name)
   const owned = await backupDirectoryOf({ destination, repository: '' }, { logger })
   const acquired = opening.use(
-    await acquireDestination(owned.destination, { logger, metrics, owner, program: `${writer} mount` }),
+    await acquireDestination(owned.destination, {
+      logger,
+      metrics,
+      owner,
+      program: `${writer} mount`,
+      onWait: tell,
+    }),
   )
   const store = below(acquired.store, owned.repository)
   const snapshots = opening.use(

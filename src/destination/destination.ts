@@ -12,7 +12,7 @@ import { defaultRetryPolicy, type RetryPolicy, withRetry } from '../store/with-r
 import type { Credentials } from './credentials.ts'
 import { adviceFor } from './diagnosis/advice.ts'
 import { fencedStore } from './fenced-store.ts'
-import { Lease, refuseOthers } from './lease.ts'
+import { Lease, type LeaseOptions, refuseOthers } from './lease.ts'
 import type { Owner } from './owner-record.ts'
 import { OwnerFile } from './ownership.ts'
 import type { Destination, S3Destination } from './parse-destination.ts'
@@ -38,6 +38,8 @@ export interface AcquireOptions extends OpenOptions, Abortable {
   readonly owner: Owner
   /** Name and version of the program, likewise. */
   readonly program: string
+  /** As `LeaseOptions` has it. */
+  readonly onWait?: LeaseOptions['onWait']
   /** Seconds for which a renewal of the lease is good; see `leaseDefaults`. */
   readonly leaseSeconds?: number | undefined
 }
@@ -71,11 +73,11 @@ export async function acquireDestination(
   await using opening = new AsyncDisposableStack()
   const { file, description, [Symbol.dispose]: closeOwnerFile } = openOwnerFile(destination, options)
   opening.defer(closeOwnerFile)
-  const { logger, owner, program, leaseSeconds, signal } = options
+  const { logger, owner, program, onWait, leaseSeconds, signal } = options
   const takeover = takeoverCommandLine(destination)
   const lease = opening.use(
     await Lease.acquire(
-      { file, owner, program, seconds: leaseSeconds, description, takeover, logger },
+      { file, owner, program, seconds: leaseSeconds, description, takeover, logger, onWait },
       { signal },
     ),
   )
@@ -93,7 +95,7 @@ export async function acquireDestination(
 /** Rejects as `acquireDestination` would now if somebody else owns the destination or is writing to it, and takes nothing: `owned`, `in-use`, `bad-owner` or a `StoreError`. */
 export async function refuseOtherWriters(
   destination: Destination,
-  options: Omit<AcquireOptions, 'program' | 'leaseSeconds'>,
+  options: Omit<AcquireOptions, 'program' | 'onWait' | 'leaseSeconds'>,
 ): Promise<void> {
   using opened = openOwnerFile(destination, options)
   const { file, description } = opened

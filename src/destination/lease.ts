@@ -7,7 +7,7 @@ import { DestinationError } from './errors.ts'
 import type { LeaseRecord, Owner, OwnerRecord } from './owner-record.ts'
 import { ageText, type OwnerFile, type Ownership, ownerText } from './ownership.ts'
 import { isProcessGone, processIdentity } from './process-identity.ts'
-import { inUseError, ownedError, unreadableError } from './refusals.ts'
+import { inUseError, ownedError, unreadableError, waitText } from './refusals.ts'
 
 export interface LeaseOptions {
   readonly file: OwnerFile
@@ -20,6 +20,8 @@ export interface LeaseOptions {
   /** The command that makes the directory this server's, for advice. */
   readonly takeover: string
   readonly logger: Logger
+  /** Told, in one line, for whom it waits, each time it does; it is in the log, too. */
+  readonly onWait?: ((text: string) => void) | undefined
   /** Seconds for which a renewal is good. */
   readonly seconds?: number | undefined
 }
@@ -68,7 +70,7 @@ export class Lease implements AsyncDisposable {
    * `owned`, `in-use`, `bad-owner` or a `StoreError`.
    */
   static async acquire(options: LeaseOptions, { signal }: Abortable = {}): Promise<Lease> {
-    const { file, logger, description } = options
+    const { file, logger, description, onWait } = options
     let asked: { readonly record: HeldRecord; readonly since: Instant } | undefined
     for (;;) {
       const found = await readOwner(options, { signal })
@@ -76,11 +78,10 @@ export class Lease implements AsyncDisposable {
       if (asked !== undefined && isHeldBy(asked.record, found))
         return Lease.#begin(options, asked.record, found.etag, asked.since)
       const wait = secondsUntilGiven(found, options)
-      if (wait > 0) {
-        logger.warn(
-          { destination: description, seconds: Math.ceil(wait) },
-          'waiting for the lease of a writer that does not renew it to run out',
-        )
+      if (found !== undefined && wait > 0) {
+        const text = waitText(found, Math.ceil(wait), options)
+        logger.warn({ destination: description, seconds: Math.ceil(wait) }, text)
+        onWait?.(text)
         await orAborted(delay(wait * 1000), signal)
         continue
       }
@@ -214,7 +215,7 @@ export class Lease implements AsyncDisposable {
 type HeldRecord = OwnerRecord & { readonly lease: LeaseRecord }
 
 /** Who asks for a lease, and of what. */
-type Asked = Omit<LeaseOptions, 'program' | 'logger' | 'seconds'>
+type Asked = Omit<LeaseOptions, 'program' | 'logger' | 'onWait' | 'seconds'>
 
 /** Rejects as `Lease.acquire` would now, and takes nothing. */
 export async function refuseOthers(options: Asked, context: Abortable = {}): Promise<void> {

@@ -34,6 +34,16 @@ export function inUseError(found: Ownership, { description }: Refused): Destinat
   )
 }
 
+/** Not refused yet: what is waited for, at most `seconds`. */
+export function waitText(found: Ownership, seconds: number, { description }: Refused): string {
+  const { lease, owner } = found.record
+  // The owner is the new one already, and no longer the holder's.
+  const holder = lease?.revoked
+    ? 'whoever it was taken from may write until then'
+    : `${lease?.program} (process ${lease?.pid} on ${owner.host}, last heard of ${ageText(found.age)} ago) has not given it back`
+  return `waiting for at most ${seconds} s until the lease of ${description} has run out: ${holder}`
+}
+
 /** `cause`: a `bad-owner`. */
 export function unreadableError(cause: DestinationError, { takeover }: Refused): DestinationError {
   return new DestinationError(

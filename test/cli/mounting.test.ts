@@ -1,13 +1,17 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, readFileSync } from 'node:fs'
-import { mkdir, readdir, readFile, realpath, rename, rm, symlink, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, realpath, rename, rm, symlink, utimes, writeFile } from 'node:fs/promises'
 import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
+import { createInterface } from 'node:readline'
 import test, { type ExecutionContext } from 'ava'
 import { mountAt } from '../../src/base/mountinfo.ts'
 import { ownFolders } from '../../src/cli/own-folders.ts'
 import { controlSocketPath } from '../../src/daemon/control-socket.ts'
+import { ownerKey } from '../../src/destination/layout.ts'
+import { type LeaseRecord, serializeOwner } from '../../src/destination/owner-record.ts'
+import { serverIdentity } from '../../src/destination/server-identity.ts'
 import { jbfsProgram, temporaryFolder, whyNoMounts } from '../support/mounted.ts'
 import { findOlderNode } from '../support/older-node.ts'
 import { run } from '../support/run.ts'
@@ -220,6 +224,41 @@ mountingTest('what does not look like a destination is mounted with a warning', 
   t.deepEqual(await runJbfs(['mount', jobs, ...settings]), silent)
   t.deepEqual(await runJbfs(['umount', place.mountpoint]), silent)
 })
+
+mountingTest('whoever waits for the lease of another writer is told so meanwhile', async (t, place) => {
+  const state = join(place.folder, 'state')
+  const owner = await serverIdentity(state)
+  const path = join(place.destination, ownerKey)
+  const writing = ['mount', ...place.arguments, '--read-write', '--state-dir', state]
+  await rm(join(place.destination, 'example'), { recursive: true })
+  for (const how of [[], ['--foreground']]) {
+    await writeFile(path, serializeOwner({ owner, token: 1, lease: lapsing }))
+    await utimes(path, new Date(), new Date(Date.now() - lapsing.seconds * 600))
+    const child = spawn(process.execPath, [jbfsProgram, ...writing, ...how], {
+      stdio: ['ignore', 'ignore', 'pipe'],
+    })
+    const ended = once(child, 'close')
+    const said = createInterface({ input: child.stderr })[Symbol.asyncIterator]()
+    t.regex((await said.next()).value ?? '', toldOfLease(place.destination, owner.host))
+    t.is(mountAt(place.mountpoint), undefined, 'it waits still')
+    if (how.length > 0) child.kill('SIGTERM')
+    t.deepEqual(await ended, how.length > 0 ? [null, 'SIGTERM'] : [0, null])
+    t.true((await said.next()).done, 'nothing else is said')
+    if (how.length === 0) t.deepEqual(await runJbfs(['umount', place.mountpoint]), silent)
+  }
+})
+
+/** Of a process of which nobody here can say whether it is gone. */
+const lapsing: LeaseRecord = {
+  ...{ token: 1, holder: 'somebody', renewal: 9, seconds: 16, revoked: false, since: 1_700_000_000 },
+  ...{ program: 'another program', pid: 123, process: 'another boot' },
+}
+
+function toldOfLease(destination: string, host: string): RegExp {
+  return new RegExp(
+    `^jbfs: waiting for at most \\d s until the lease of ${destination} has run out: another program \\(process 123 on ${host}, last heard of \\d+ s ago\\) has not given it back$`,
+  )
+}
 
 mountingTest('an empty mountpoint is not the working folder', async (t, place) => {
   const cwd = join(place.folder, 'mnt')

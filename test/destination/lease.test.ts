@@ -172,7 +172,15 @@ leaseTest(
     held.lease.signal.addEventListener('abort', () => {
       lostAfter = performance.now() - started
     })
-    await using taken = await acquire(place, here, 3)
+    const told: string[] = []
+    await using taken = await acquireDestination(place, {
+      ...{ logger: silentLogger, owner: here, program: 'jbfs test', leaseSeconds: 3 },
+      onWait: (text) => told.push(text),
+    })
+    t.regex(
+      told[0] ?? '',
+      /^waiting for at most \d s until the lease of \S+ has run out: whoever it was taken from may write until then$/,
+    )
     t.true(lostAfter !== undefined, 'the old holder knew before there was a new one')
     await t.throwsAsync(held.store.put(objectKey('files/late'), Buffer.from('x')), { code: 'lease-lost' })
     await t.throwsAsync(held.store.delete([objectKey('files/a')]), { code: 'lease-lost' })

@@ -212,12 +212,17 @@ function isBackground(): boolean {
 
 async function serve(options: MountOptions): Promise<void> {
   const isAwaited = isBackground()
-  const { ready, failed } = announcer()
+  const { tell, ready, failed } = announcer()
   const logging = startLogging({ level: options.logLevel, file: options.logFile })
   process.on('SIGHUP', logging.reopen)
   try {
     const { runDaemon } = await import('../../daemon/daemon.ts')
-    await runDaemon(options, { logger: logging.logger, onReady: ready })
+    await runDaemon(options, {
+      logger: logging.logger,
+      // A log on standard error has it.
+      tell: isAwaited || options.logFile === undefined ? tell : warn,
+      onReady: ready,
+    })
   } catch (error) {
     await failed(error)
     if (!isAwaited) throw error
@@ -231,13 +236,13 @@ async function serve(options: MountOptions): Promise<void> {
 
 async function startAndWait(options: MountOptions, given: GivenFiles): Promise<void> {
   using interrupted = interruption()
-  const { notice } = await startInBackground({
+  await startInBackground({
     command: [process.execPath, resolve(process.argv[1] as string), ...backgroundArguments(options, given)],
     logFile: options.logFile as string,
     fuseFd: options.fuseFd,
     signal: interrupted.signal,
+    onNotice: warn,
   })
-  if (notice !== undefined) warn(notice)
   if (process.stdout.isTTY)
     print(
       `mounted at ${options.mountpoint} (log: ${options.logFile}); jbfs umount ${options.mountpoint} ends it`,
