@@ -4,89 +4,52 @@ import { closeSync, openSync } from 'node:fs'
 import { mkdir, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import test, { type ExecutionContext } from 'ava'
 import { flock } from '../../src/base/libc.ts'
-import {
-  jbfsProgram,
-  type MountedDestination,
-  mountDestination,
-  temporaryFolder,
-  whyNoMounts,
-} from '../support/mounted.ts'
-import { runJbfs, type TextResult } from '../support/run-jbfs.ts'
-import { testUnless } from '../support/test-unless.ts'
+import { jbfsProgram, mountDestination } from '../support/mounted.ts'
+import type { TextResult } from '../support/run-jbfs.ts'
+import { type WritingMount, writingTest } from '../support/writing-mount.ts'
 
 /** What a user is told of what was written, and is not published. */
 
-interface Scene {
-  readonly folder: string
-  readonly destination: string
-  readonly stateDir: string
-  readonly mount: MountedDestination
-  /** The command line that goes on with what a mount has left. */
-  readonly mountAgain: string
-  mountForWriting(): Promise<MountedDestination>
-  jbfs(...args: string[]): Promise<TextResult>
+/** The command line that goes on with what a mount has left. */
+function commandLineFor({ stateDir, destination, mount }: WritingMount): string {
+  return `jbfs mount --read-write --state-dir=${stateDir} ${destination} ${mount.path}`
 }
 
-/** With a destination in a folder, mounted for writing. */
-function unpublishedTest(title: string, body: (t: ExecutionContext, scene: Scene) => Promise<void>): void {
-  testUnless(test.serial, whyNoMounts())(title, async (t) => {
-    await using folder = await temporaryFolder()
-    const { path } = folder
-    const [destination, stateDir] = [join(path, 'destination'), join(path, 'state')]
-    await mkdir(destination)
-    const env = { HOME: path }
-    const mountForWriting = (): Promise<MountedDestination> =>
-      mountDestination(path, destination, { args: ['--read-write', '--state-dir', stateDir], env })
-    await using mount = await mountForWriting()
-    await body(t, {
-      folder: path,
-      destination,
-      stateDir,
-      mount,
-      mountAgain: `jbfs mount --read-write --state-dir=${stateDir} ${destination} ${mount.path}`,
-      mountForWriting,
-      jbfs: (...args) => runJbfs(args, { env }),
-    })
-  })
-}
+writingTest('who has lost the right to write is told so, and what goes on with it', async (t, scene) => {
+  const { folder, destination, stateDir, mount, repository, again, jbfs } = scene
+  const mountAgain = commandLineFor(scene)
+  const snapshot = join(repository, 'snap.1')
+  await mkdir(snapshot)
+  const taken = await jbfs(
+    ...['destination', 'takeover', destination, '--yes', '--state-dir', join(folder, 'other')],
+  )
+  t.is(taken.code, 0, taken.stderr)
+  // What is written until the renewal may still be published: the new owner waits for it.
+  for (let i = 0; !(await mount.log()).includes('is lost'); i++, await delay(500))
+    await writeFile(join(snapshot, 'file'), `content ${i}`).catch(() => {})
 
-unpublishedTest(
-  'who has lost the right to write is told so, and what goes on with it',
-  async (t, { folder, destination, stateDir, mount, mountAgain, mountForWriting, jbfs }) => {
-    const snapshot = join(mount.path, 'customer/snap.1')
-    await mkdir(snapshot, { recursive: true })
-    const taken = await jbfs(
-      ...['destination', 'takeover', destination, '--yes', '--state-dir', join(folder, 'other')],
-    )
-    t.is(taken.code, 0, taken.stderr)
-    // What is written until the renewal may still be published: the new owner waits for it.
-    for (let i = 0; !(await mount.log()).includes('is lost'); i++, await delay(500))
-      await writeFile(join(snapshot, 'file'), `content ${i}`).catch(() => {})
+  const told = /the right to write to \S+ is lost: .* has taken it .*1 snapshot not published/
+  const published = await jbfs('publish', mount.path)
+  t.is(published.code, 8, published.stderr)
+  t.regex(published.stderr, told)
+  t.true(published.stderr.includes(`jbfs umount ${mount.path}, then ${mountAgain} `), published.stderr)
+  t.notRegex(published.stderr, /tried again/)
 
-    const told = /the right to write to \S+ is lost: .* has taken it .*1 snapshot not published/
-    const published = await jbfs('publish', mount.path)
-    t.is(published.code, 8, published.stderr)
-    t.regex(published.stderr, told)
-    t.true(published.stderr.includes(`jbfs umount ${mount.path}, then ${mountAgain} `), published.stderr)
-    t.notRegex(published.stderr, /tried again/)
+  const unmounted = await jbfs('umount', mount.path)
+  t.is(unmounted.code, 8, unmounted.stderr)
+  t.regex(unmounted.stderr, told)
+  t.true(unmounted.stderr.includes(`to go on with it: ${mountAgain} `), unmounted.stderr)
+  t.notRegex(unmounted.stderr, /tried again/)
+  t.is(mount.daemon.exitCode, 0, 'the daemon has ended')
+  const { stdout } = await jbfs('status', mount.path, '--state-dir', stateDir)
+  t.true(stdout.includes(`waiting on this machine for ${mountAgain}\n`), stdout)
+  await t.throwsAsync(again, { message: /or take it over for good: jbfs destination takeover / })
+})
 
-    const unmounted = await jbfs('umount', mount.path)
-    t.is(unmounted.code, 8, unmounted.stderr)
-    t.regex(unmounted.stderr, told)
-    t.true(unmounted.stderr.includes(`to go on with it: ${mountAgain} `), unmounted.stderr)
-    t.notRegex(unmounted.stderr, /tried again/)
-    t.is(mount.daemon.exitCode, 0, 'the daemon has ended')
-    const { stdout } = await jbfs('status', mount.path, '--state-dir', stateDir)
-    t.true(stdout.includes(`waiting on this machine for ${mountAgain}\n`), stdout)
-    await t.throwsAsync(mountForWriting, { message: /or take it over for good: jbfs destination takeover / })
-  },
-)
-
-unpublishedTest('when all files are stored, umount shows that it publishes', async (t, scene) => {
-  const { folder, destination, mount } = scene
-  await mkdir(join(mount.path, 'customer/snap.1'), { recursive: true })
+writingTest('when all files are stored, umount shows that it publishes', async (t, scene) => {
+  const { folder, destination, mount, repository } = scene
+  await mkdir(join(repository, 'snap.1'))
   // Whoever changes something in the folder waits for who has locked it.
   const lock = openSync(destination, 'r')
   t.true(flock(lock, 'exclusive'))
@@ -101,11 +64,11 @@ unpublishedTest('when all files are stored, umount shows that it publishes', asy
   t.deepEqual(await ended, [0, null])
 })
 
-unpublishedTest('gc that would be refused for what a mount has written says so once', async (t, scene) => {
-  const { destination, mount, stateDir, jbfs } = scene
-  await mkdir(join(mount.path, 'customer/snap.1'), { recursive: true })
+writingTest('gc that would be refused for what a mount has written says so once', async (t, scene) => {
+  const { destination, mount, repository, stateDir, jbfs } = scene
+  await mkdir(join(repository, 'snap.1'))
   t.is((await jbfs('publish', mount.path)).code, 0)
-  await mkdir(join(mount.path, 'customer/snap.2'))
+  await mkdir(join(repository, 'snap.2'))
   const { code, stderr } = await jbfs('gc', destination, '--dry-run', '--state-dir', stateDir)
   t.is(code, 0, stderr)
   t.deepEqual(stderr.match(/would be refused: .*/g), [
@@ -114,14 +77,14 @@ unpublishedTest('gc that would be refused for what a mount has written says so o
 })
 
 /** A snapshot with one file of 1,000 bytes, which cannot be stored while `destination` has another name. */
-async function writeOutOfReach({ destination, mount }: Scene): Promise<void> {
-  const snapshot = join(mount.path, 'customer/snap.1')
-  await mkdir(snapshot, { recursive: true })
+async function writeOutOfReach({ destination, repository }: WritingMount): Promise<void> {
+  const snapshot = join(repository, 'snap.1')
+  await mkdir(snapshot)
   await rename(destination, `${destination}.away`)
   await writeFile(join(snapshot, 'file'), 'x'.repeat(1000))
 }
 
-unpublishedTest('a daemon that goes on after umount is shown, with what is left', async (t, scene) => {
+writingTest('a daemon that goes on after umount is shown, with what is left', async (t, scene) => {
   const { destination, mount, stateDir, jbfs } = scene
   await writeOutOfReach(scene)
   const failed = await jbfs('umount', mount.path)
@@ -143,8 +106,9 @@ unpublishedTest('a daemon that goes on after umount is shown, with what is left'
   )
 })
 
-unpublishedTest('what a killed daemon has left is shown, and what goes on with it', async (t, scene) => {
-  const { folder, destination, mount, stateDir, mountAgain, mountForWriting, jbfs } = scene
+writingTest('what a killed daemon has left is shown, and what goes on with it', async (t, scene) => {
+  const { folder, destination, mount, stateDir, again, jbfs } = scene
+  const mountAgain = commandLineFor(scene)
   const status = async (): Promise<string> =>
     (await jbfs('status', mount.path, '--state-dir', stateDir)).stdout
   const gc = (how: string): Promise<TextResult> => jbfs('gc', destination, how, '--state-dir', stateDir)
@@ -173,8 +137,8 @@ unpublishedTest('what a killed daemon has left is shown, and what goes on with i
     t.regex(reading, /^ {2}kernel /m)
     t.true(reading.includes(left), reading)
   }
-  await using again = await mountForWriting()
+  await using mounted = await again()
   t.notRegex(await status(), /unpublished/)
-  t.is((await jbfs('umount', again.path)).code, 0)
+  t.is((await jbfs('umount', mounted.path)).code, 0)
   t.is(await status(), '')
 })

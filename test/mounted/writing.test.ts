@@ -16,76 +16,15 @@ import {
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { setTimeout as delay } from 'node:timers/promises'
-import test, { type ExecutionContext } from 'ava'
 import { writeSampleAccount } from '../../src/sample/sample-account.ts'
-import {
-  type MountedDestination,
-  mountDestination,
-  temporaryFolder,
-  whyNoMounts,
-} from '../support/mounted.ts'
 import { output, run } from '../support/run.ts'
-import { runJbfs, type TextResult } from '../support/run-jbfs.ts'
-import { testUnless } from '../support/test-unless.ts'
+import { writingTest } from '../support/writing-mount.ts'
 
 /** A destination in a folder, mounted for writing, through the kernel. */
 
-interface Scene {
-  readonly folder: string
-  readonly destination: string
-  /** `customer/` of the mount. */
-  readonly repository: string
-  readonly mount: MountedDestination
-  umount(): Promise<TextResult>
-  /** Mounts the same destination again, for reading and from another server; `customer/` of that. */
-  published<T>(look: (repository: string) => Promise<T>): Promise<T>
-  /** Mounts it again for writing, as the same server. */
-  again(): Promise<MountedDestination>
-}
-
-function writeTest(
-  title: string,
-  body: (t: ExecutionContext, scene: Scene) => Promise<void>,
-  args: readonly string[] = [],
-): void {
-  testUnless(test.serial, whyNoMounts())(title, async (t) => {
-    await using folder = await temporaryFolder()
-    const { path } = folder
-    const destination = join(path, 'destination')
-    await mkdir(destination)
-    const state = join(path, 'state')
-    const again = (): Promise<MountedDestination> =>
-      mountDestination(path, destination, {
-        args: ['--read-write', '--state-dir', state, ...args],
-        env: { HOME: path },
-      })
-    await using mount = await again()
-    const repository = join(mount.path, 'customer')
-    await mkdir(repository)
-    const other = join(path, 'other')
-    await mkdir(other)
-    await body(t, {
-      folder: path,
-      destination,
-      repository,
-      mount,
-      again,
-      umount: async () => {
-        const result = await runJbfs(['umount', mount.path], { env: { HOME: path } })
-        await mount.ended
-        return result
-      },
-      published: async (look) => {
-        await using reading = await mountDestination(other, destination)
-        return await look(join(reading.path, 'customer'))
-      },
-    })
-  })
-}
-
 const same = ['-aHAX', '--dry-run', '--checksum', '--itemize-changes']
 
-writeTest('a whole account goes in with rsync and is the same for another server', async (t, scene) => {
+writingTest('a whole account goes in with rsync and is the same for another server', async (t, scene) => {
   const { folder, repository } = scene
   const source = join(folder, 'source')
   await writeSampleAccount(source, { files: 150, seed: 5, hardCases: true })
@@ -100,21 +39,21 @@ writeTest('a whole account goes in with rsync and is the same for another server
   t.is(differences, '')
 })
 
-writeTest('another day shares what has not changed', async (t, scene) => {
+writingTest('another day shares what has not changed', async (t, scene) => {
   const { destination, repository, folder } = scene
   const source = join(folder, 'source')
   await mkdir(source)
   for (let i = 0; i < 100; i++) await writeFile(join(source, `file-${i}`), `content ${i}`)
   await output('rsync', ['-a', `${source}/`, `${repository}/snap.1/`])
-  await runJbfs(['publish', scene.mount.path], { env: { HOME: folder } })
+  await scene.jbfs('publish', scene.mount.path)
   t.is((await readdir(join(destination, 'customer/files'))).length, 100)
   await writeFile(join(source, 'file-7'), 'another content')
   await output('rsync', ['-a', '--link-dest=../snap.1', `${source}/`, `${repository}/snap.2/`])
-  await runJbfs(['publish', scene.mount.path], { env: { HOME: folder } })
+  await scene.jbfs('publish', scene.mount.path)
   const shown = async () => JSON.parse(await readFile(`${repository}/snap.2/jetbackup.index`, 'utf8')).jbfs
   t.is((await shown()).files, 100)
   await writeFile(`${repository}/snap.2/late`, 'late')
-  await runJbfs(['publish', scene.mount.path], { env: { HOME: folder } })
+  await scene.jbfs('publish', scene.mount.path)
   t.is((await shown()).files, 101, 'the manifest that is shown is the present one')
   await output('cp', ['-al', `${repository}/snap.2`, `${repository}/snap.3`])
   await output('cp', ['-r', '--reflink=auto', `${repository}/snap.3`, `${repository}/snap.4`])
@@ -130,7 +69,7 @@ writeTest('another day shares what has not changed', async (t, scene) => {
   })
 })
 
-writeTest(
+writingTest(
   'a published snapshot is changed in place, and another server sees the old state until the new one is whole',
   async (t, scene) => {
     const { repository } = scene
@@ -156,7 +95,7 @@ writeTest(
       ])
       t.is((await stat(join(published, 'snap.1/grown'))).size, 10_000)
     })
-    const { code, stderr } = await runJbfs(['umount', mount.path], { env: { HOME: scene.folder } })
+    const { code, stderr } = await scene.jbfs('umount', mount.path)
     t.is(code, 0, stderr)
     await scene.published(async (published) => {
       t.deepEqual((await readdir(join(published, 'snap.1'))).sort(), [
@@ -171,7 +110,7 @@ writeTest(
   },
 )
 
-writeTest('what a killed daemon had acknowledged is there again, and is published', async (t, scene) => {
+writingTest('what a killed daemon had acknowledged is there again, and is published', async (t, scene) => {
   const { repository, mount } = scene
   await mkdir(join(repository, 'snap.1'))
   await writeFile(join(repository, 'snap.1/file'), 'acknowledged')
@@ -181,13 +120,13 @@ writeTest('what a killed daemon had acknowledged is there again, and is publishe
   await run('umount', ['-l', '-c', '-i', mount.path])
   await using again = await scene.again()
   t.is(await readFile(join(again.path, 'customer/snap.1/file'), 'utf8'), 'acknowledged')
-  t.is((await runJbfs(['umount', again.path], { env: { HOME: scene.folder } })).code, 0)
+  t.is((await scene.jbfs('umount', again.path)).code, 0)
   await scene.published(async (published) =>
     t.is(await readFile(join(published, 'snap.1/file'), 'utf8'), 'acknowledged'),
   )
 })
 
-writeTest('who removes a file as soon as it is written goes on', async (t, scene) => {
+writingTest('who removes a file as soon as it is written goes on', async (t, scene) => {
   const snapshot = join(scene.repository, 'snap.1')
   await mkdir(snapshot)
   for (let i = 0; i < 30; i++) {
@@ -201,11 +140,11 @@ writeTest('who removes a file as soon as it is written goes on', async (t, scene
   )
 })
 
-writeTest('a snapshot is removed with all it holds', async (t, scene) => {
+writingTest('a snapshot is removed with all it holds', async (t, scene) => {
   const { repository, destination } = scene
   await mkdir(join(repository, 'snap.1/folder'), { recursive: true })
   await writeFile(join(repository, 'snap.1/folder/file'), 'content')
-  await runJbfs(['publish', scene.mount.path], { env: { HOME: scene.folder } })
+  await scene.jbfs('publish', scene.mount.path)
   await output('rm', ['-r', join(repository, 'snap.1')])
   t.is((await scene.umount()).code, 0)
   const left = await readdir(join(destination, 'customer'), { recursive: true })
@@ -216,11 +155,11 @@ writeTest('a snapshot is removed with all it holds', async (t, scene) => {
   )
 })
 
-writeTest('a snapshot is given another number, while somebody is in it', async (t, scene) => {
+writingTest('a snapshot is given another number, while somebody is in it', async (t, scene) => {
   const { repository, destination } = scene
   await mkdir(join(repository, 'snap.1'))
   await writeFile(join(repository, 'snap.1/file'), 'content')
-  await runJbfs(['publish', scene.mount.path], { env: { HOME: scene.folder } })
+  await scene.jbfs('publish', scene.mount.path)
   await using inside = await open(join(repository, 'snap.1/file'))
   await rename(join(repository, 'snap.1'), join(repository, 'snap.7'))
   t.is((await inside.read(Buffer.alloc(7), 0, 7, 0)).buffer.toString(), 'content')
@@ -235,7 +174,7 @@ writeTest('a snapshot is given another number, while somebody is in it', async (
   })
 })
 
-writeTest('the umask is for what no default ACL decides about', async (t, scene) => {
+writingTest('the umask is for what no default ACL decides about', async (t, scene) => {
   const snapshot = join(scene.repository, 'snap.1')
   await mkdir(join(snapshot, 'folder'), { recursive: true })
   await output('setfacl', ['-d', '-m', 'u:1000:rwx,g::rx,o::r', join(snapshot, 'folder')])
@@ -249,7 +188,7 @@ writeTest('the umask is for what no default ACL decides about', async (t, scene)
   t.is(acl.trim(), 'user::rw-\nuser:1000:rwx\ngroup::r-x\nmask::rw-\nother::r--')
 })
 
-writeTest('a time of access that is set is shown while the mount lives', async (t, scene) => {
+writingTest('a time of access that is set is shown while the mount lives', async (t, scene) => {
   const snapshot = join(scene.repository, 'snap.1')
   await mkdir(snapshot)
   for (const name of ['file', 'untouched']) await writeFile(join(snapshot, name), 'content')
@@ -264,7 +203,7 @@ writeTest('a time of access that is set is shown while the mount lives', async (
   )
 })
 
-writeTest('what is removed leaves nothing behind in the state directory', async (t, scene) => {
+writingTest('what is removed leaves nothing behind in the state directory', async (t, scene) => {
   const snapshot = join(scene.repository, 'snap.1')
   await mkdir(join(snapshot, 'folder/inner'), { recursive: true })
   for (let i = 0; i < 30; i++) await writeFile(join(snapshot, `folder/${i}`), 'content')
@@ -272,7 +211,7 @@ writeTest('what is removed leaves nothing behind in the state directory', async 
   await output('rm', ['-r', join(snapshot, 'folder')])
   t.is((await held.readFile()).toString(), 'content')
   await held.close()
-  const [path] = await Array.fromAsync(glob(join(scene.folder, 'state/working/*/1/working.sqlite')))
+  const [path] = await Array.fromAsync(glob(join(scene.stateDir, 'working/*/1/working.sqlite')))
   using database = new DatabaseSync(path as string, { readOnly: true })
   const left = (): unknown => database.prepare('SELECT count(*) AS inodes FROM inode').get()?.inodes
   // The kernel forgets them when it has the time.
@@ -280,7 +219,7 @@ writeTest('what is removed leaves nothing behind in the state directory', async 
   t.pass()
 })
 
-writeTest('where something else writes, no snapshot is begun', async (t, { destination, mount }) => {
+writingTest('where something else writes, no snapshot is begun', async (t, { destination, mount }) => {
   await mkdir(join(destination, 'vendor/snap.1'), { recursive: true })
   await writeFile(join(destination, 'vendor/snap.1/jetbackup.index'), '{"created": 1650000000}')
   mount.daemon.kill('SIGHUP')
@@ -290,7 +229,7 @@ writeTest('where something else writes, no snapshot is begun', async (t, { desti
   t.deepEqual(await readdir(join(destination, 'vendor')), ['snap.1'])
 })
 
-writeTest('no folder is made of which readers would know nothing', async (t, { repository, mount }) => {
+writingTest('no folder is made of which readers would know nothing', async (t, { repository, mount }) => {
   for (const name of ['files', 'files03', 'export', 'jetbackup.owner'])
     for (const folder of [mount.path, repository])
       await t.throwsAsync(mkdir(join(folder, name)), { code: 'EPERM' }, name)
@@ -300,7 +239,7 @@ writeTest('no folder is made of which readers would know nothing', async (t, { r
   await mkdir(join(repository, 'snap.1/files'), { recursive: true })
 })
 
-writeTest('mv copies no repository because it cannot have another name', async (t, scene) => {
+writingTest('mv copies no repository because it cannot have another name', async (t, scene) => {
   const { repository, mount } = scene
   await mkdir(join(repository, 'snap.1'))
   const denied = { code: 'EPERM' }
@@ -318,7 +257,7 @@ async function until(isSo: () => Promise<boolean>): Promise<void> {
   while (!(await isSo())) await delay(50)
 }
 
-writeTest('git works inside a snapshot', async (t, scene) => {
+writingTest('git works inside a snapshot', async (t, scene) => {
   const work = join(scene.repository, 'snap.1/work')
   await mkdir(work, { recursive: true })
   const git = (...args: string[]): Promise<string> =>
@@ -341,7 +280,7 @@ writeTest('git works inside a snapshot', async (t, scene) => {
   t.is((await scene.umount()).code, 0)
 })
 
-writeTest(
+writingTest(
   'files that are larger than the staging area go through it, and are read while they are on their way',
   async (t, { repository, folder, umount, published, mount, again }) => {
     const snapshot = join(repository, 'snap.1')
