@@ -31,6 +31,18 @@ async function write(snapshot: WorkingSnapshot, file: Ino, bytes: Buffer, from =
   }
 }
 
+/** A snapshot with one file of so many pieces, open for writing. */
+async function grown(
+  t: ExecutionContext,
+  pieces: number,
+  stagingBytes?: number,
+): Promise<Prepared & { readonly bytes: Buffer }> {
+  const prepared = await oneFile(t, stagingBytes)
+  const bytes = contentOf(pieces * piece)
+  await write(prepared.snapshot, prepared.file, bytes)
+  return { ...prepared, bytes }
+}
+
 /** Closes the file, and waits until it is an object; its bytes are `expected`, and nothing else is left. */
 async function isStored(t: ExecutionContext, prepared: Prepared, expected: Buffer): Promise<void> {
   const { snapshot, file, store } = prepared
@@ -78,10 +90,8 @@ test('several that together are larger than the staging area go through it, too'
 })
 
 test('while it is written its parts go up already, and what is written over is sent anew', async (t) => {
-  const prepared = await oneFile(t)
-  const { snapshot, file, store } = prepared
-  const bytes = contentOf(100 * piece)
-  await write(snapshot, file, bytes)
+  const prepared = await grown(t, 100)
+  const { snapshot, file, store, bytes } = prepared
   const sent = (): number => [...store.uploads.values()].reduce((sum, parts) => sum + parts.size, 0)
   await until(() => sent() === 6)
   t.is(snapshot.stagedContent(file)?.begins, 0)
@@ -92,10 +102,8 @@ test('while it is written its parts go up already, and what is written over is s
 })
 
 test('what is not here any more is fetched to be changed', async (t) => {
-  const prepared = await oneFile(t, 160 * piece)
-  const { snapshot, file } = prepared
-  const bytes = contentOf(120 * piece)
-  await write(snapshot, file, bytes)
+  const prepared = await grown(t, 120, 160 * piece)
+  const { snapshot, file, bytes } = prepared
   await until(() => (snapshot.stagedContent(file)?.begins ?? 0) > 0)
   bytes.write('other', 7)
   await snapshot.write(file, 7, Buffer.from('other'), false)
@@ -107,10 +115,8 @@ test('what is not here any more is fetched to be changed', async (t) => {
 })
 
 test('where it finds no room to be fetched, the change fails, and the file is what it was', async (t) => {
-  const prepared = await oneFile(t, 64 * piece)
-  const { snapshot, file } = prepared
-  const bytes = contentOf(100 * piece)
-  await write(snapshot, file, bytes)
+  const prepared = await grown(t, 100, 64 * piece)
+  const { snapshot, file, bytes } = prepared
   await t.throwsAsync(async () => snapshot.write(file, 7, Buffer.from('other'), false), {
     code: 'staging-full',
   })
@@ -118,10 +124,8 @@ test('where it finds no room to be fetched, the change fails, and the file is wh
 })
 
 test('who reads what is not here any more waits until it is an object', async (t) => {
-  const prepared = await oneFile(t, 64 * piece)
-  const { snapshot, file } = prepared
-  const bytes = contentOf(100 * piece)
-  await write(snapshot, file, bytes)
+  const prepared = await grown(t, 100, 64 * piece)
+  const { snapshot, file, bytes } = prepared
   t.true((snapshot.stagedContent(file)?.begins ?? 0) > 0)
   await snapshot.store(file, {})
   t.is(snapshot.stagedContent(file), undefined)
@@ -187,20 +191,16 @@ test('all parts of an upload are of one size, which a small staging area has sma
 })
 
 test('parts that somebody has taken away are sent again, from what is here', async (t) => {
-  const prepared = await oneFile(t)
-  const { snapshot, file, store } = prepared
-  const bytes = contentOf(90 * piece)
-  await write(snapshot, file, bytes)
+  const prepared = await grown(t, 90)
+  const { store, bytes } = prepared
   await until(() => [...store.uploads.values()][0]?.size === 5)
   store.uploads.clear()
   await isStored(t, prepared, bytes)
 })
 
 test('what the repository has already is not kept twice', async (t) => {
-  const prepared = await oneFile(t)
-  const { snapshot, file, store } = prepared
-  const bytes = contentOf(80 * piece)
-  await write(snapshot, file, bytes)
+  const prepared = await grown(t, 80)
+  const { snapshot, file, store, bytes } = prepared
   await isStored(t, prepared, bytes)
   const other = addFile(snapshot.tree, 'other')
   snapshot.opened(other, true)
@@ -284,10 +284,8 @@ test('who finds no room waits for what is being stored, and fails where nothing 
 })
 
 test('a process that dies when the object has appeared, and before it knew, is gone on with', async (t) => {
-  const prepared = await oneFile(t, 64 * piece)
-  const { snapshot, file, store } = prepared
-  const bytes = contentOf(100 * piece)
-  await write(snapshot, file, bytes)
+  const prepared = await grown(t, 100, 64 * piece)
+  const { snapshot, file, store, bytes } = prepared
   // The one before never hears of it, until all is over.
   const dead = Promise.withResolvers<void>()
   t.teardown(dead.resolve)
@@ -365,10 +363,8 @@ test('who waits for parts that somebody has taken away does not wait for ever', 
 })
 
 test('parts that cannot be taken back do not keep a file from what the repository has', async (t) => {
-  const prepared = await oneFile(t, 64 * piece)
-  const { snapshot, file, store } = prepared
-  const bytes = contentOf(80 * piece)
-  await write(snapshot, file, bytes)
+  const prepared = await grown(t, 80, 64 * piece)
+  const { snapshot, file, store, bytes } = prepared
   await isStored(t, prepared, bytes)
   const other = addFile(snapshot.tree, 'other')
   snapshot.opened(other, true)
@@ -391,10 +387,8 @@ test('an upload that cannot be remembered is given up', async (t) => {
 })
 
 test('what was freed is on the disk as stored before the rest of it goes', async (t) => {
-  const prepared = await oneFile(t, 64 * piece)
-  const { snapshot, file, folder } = prepared
-  const bytes = contentOf(100 * piece)
-  await write(snapshot, file, bytes)
+  const prepared = await grown(t, 100, 64 * piece)
+  const { snapshot, file, folder, bytes } = prepared
   const { database } = snapshot.tree
   const exec = database.exec.bind(database)
   const seen: boolean[] = []

@@ -1,12 +1,12 @@
 import { existsSync, readdirSync, readFileSync, rmSync, truncateSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
-import test from 'ava'
+import test, { type ExecutionContext } from 'ava'
 import type { Ino, Inode, OwnInode, OwnObjectRef, Timestamp } from '../../src/snapshot/tree.ts'
 import type { WorkingSnapshot } from '../../src/staging/working-snapshot.ts'
 import type { WorkingTree } from '../../src/staging/working-tree.ts'
 import { StoreError } from '../../src/store/errors.ts'
-import { addFile, name, oneFile, owner, type Staging, turn, until } from './working.ts'
+import { addFile, name, oneFile, owner, type Prepared, type Staging, turn, until } from './working.ts'
 
 /** As a reader of the mount has it: from the staging folder, or the object. */
 function contentOf({ store }: Staging, snapshot: WorkingSnapshot, file: Ino): string {
@@ -32,6 +32,16 @@ const write = async (snapshot: WorkingSnapshot, file: Ino, offset: number, text:
 
 const stored = (snapshot: WorkingSnapshot, file: Ino): Promise<void> =>
   until(() => snapshot.stateOf(file) === 'stored' && snapshot.stagedContent(file) === undefined)
+
+/** A snapshot with one file of this text, which is stored and closed. */
+async function oneStored(t: ExecutionContext, text: string): Promise<Prepared> {
+  const prepared = await oneFile(t)
+  const { snapshot, file } = prepared
+  await write(snapshot, file, 0, text)
+  snapshot.closed(file, true)
+  await stored(snapshot, file)
+  return prepared
+}
 
 function millisOf({ seconds, nanoseconds }: Timestamp): number {
   return seconds * 1000 + nanoseconds / 1e6
@@ -61,11 +71,8 @@ test('what is written is staged until the last writer closes, then stored', asyn
 })
 
 test('a file that is truncated to the size it has is not fetched', async (t) => {
-  const prepared = await oneFile(t)
+  const prepared = await oneStored(t, 'stored')
   const { snapshot, file, store } = prepared
-  await write(snapshot, file, 0, 'stored')
-  snapshot.closed(file, true)
-  await stored(snapshot, file)
   snapshot.tree.setAttributes(file, { mode: 0o4755, mtime: { seconds: 1, nanoseconds: 0 } })
   store.before = (call) => void t.not(call, 'get')
   await snapshot.resize(file, 6, true)
@@ -76,11 +83,8 @@ test('a file that is truncated to the size it has is not fetched', async (t) => 
 })
 
 test('what is stored is fetched to be changed, unless all of it is written over', async (t) => {
-  const prepared = await oneFile(t)
+  const prepared = await oneStored(t, 'hello world')
   const { snapshot, file, store } = prepared
-  await write(snapshot, file, 0, 'hello world')
-  snapshot.closed(file, true)
-  await stored(snapshot, file)
   let gets = 0
   store.before = (call) => {
     if (call === 'get') gets++
@@ -107,11 +111,8 @@ test('what is stored is fetched to be changed, unless all of it is written over'
 })
 
 test('changes while the content is being fetched wait, and all are done', async (t) => {
-  const prepared = await oneFile(t)
+  const prepared = await oneStored(t, '0123456789')
   const { snapshot, file, store } = prepared
-  await write(snapshot, file, 0, '0123456789')
-  snapshot.closed(file, true)
-  await stored(snapshot, file)
   const gate = Promise.withResolvers<void>()
   store.before = (call) => (call === 'get' ? gate.promise : undefined)
   snapshot.opened(file, true)
@@ -255,11 +256,8 @@ test('a file that loses its last name while it is sent goes when that is done', 
 })
 
 test('a truncation that waits for a publish is done, whoever opens and closes the file meanwhile', async (t) => {
-  const prepared = await oneFile(t)
+  const prepared = await oneStored(t, 'truncated')
   const { snapshot, file, store } = prepared
-  await write(snapshot, file, 0, 'truncated')
-  snapshot.closed(file, true)
-  await stored(snapshot, file)
   const other = addFile(snapshot.tree, 'other')
   snapshot.opened(other, true)
   await write(snapshot, other, 0, 'x')
@@ -301,10 +299,7 @@ test('setuid goes with a change of who may not keep it, setgid only of what the 
 })
 
 test('what is no content of its index is not taken for it', async (t) => {
-  const { snapshot, file, store, folder } = await oneFile(t)
-  await write(snapshot, file, 0, 'hello world')
-  snapshot.closed(file, true)
-  await stored(snapshot, file)
+  const { snapshot, file, store, folder } = await oneStored(t, 'hello world')
   const key = [...store.objects.keys()][0] as string
   const bytes = store.objects.get(key) as Buffer
   store.objects.set(key, Buffer.from('HELLO world'))
@@ -368,10 +363,7 @@ test('what the system has lost of a staged file is what was stored before', asyn
 })
 
 test('what stops waits for nothing, and whoever waits hears of it', async (t) => {
-  const { snapshot, file, store } = await oneFile(t)
-  await write(snapshot, file, 0, 'text')
-  snapshot.closed(file, true)
-  await stored(snapshot, file)
+  const { snapshot, file, store } = await oneStored(t, 'text')
   const gate = Promise.withResolvers<void>()
   store.before = (call) => (call === 'get' ? gate.promise : undefined)
   const writing = t.throwsAsync(async () => snapshot.write(file, 0, Buffer.from('x'), false))
@@ -383,11 +375,8 @@ test('what stops waits for nothing, and whoever waits hears of it', async (t) =>
 })
 
 test('a change that cannot be kept leaves what is stored', async (t) => {
-  const prepared = await oneFile(t)
+  const prepared = await oneStored(t, 'stored')
   const { snapshot, file } = prepared
-  await write(snapshot, file, 0, 'stored')
-  snapshot.closed(file, true)
-  await stored(snapshot, file)
   // As a disk that fails in the middle.
   snapshot.tree.database.exec('ALTER TABLE staged RENAME TO lost')
   snapshot.opened(file, true)
