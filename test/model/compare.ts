@@ -96,10 +96,7 @@ function compareHoles(filesystem: SnapshotFilesystem, { bytes }: Node, nodeid: n
   for (let at = 0; at < bytes.length; ) {
     const data = filesystem.lseek(nodeid, at, 'data') ?? bytes.length
     assert.ok(data >= at && data <= bytes.length, 'data is where it is looked for')
-    assert.ok(
-      bytes.subarray(at, data).every((byte) => byte === 0),
-      `there is data in the hole at ${at}`,
-    )
+    assert.ok(bytes.subarray(at, data).equals(Buffer.alloc(data - at)), `there is data in the hole at ${at}`)
     if (data === bytes.length) return
     at = filesystem.lseek(nodeid, data, 'hole') as number
     assert.ok(at > data && at <= bytes.length, 'a hole is behind the data')

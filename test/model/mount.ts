@@ -93,10 +93,10 @@ export class ModelDestination {
       changes: filesystem.changes as ChangeOperations,
       [Symbol.asyncDispose]: dispose,
       crash: async () => {
-        // What SIGKILL leaves: the files as they are between two turns, and a store that hears no more.
+        // What SIGKILL leaves: the files as they are between two turns, with their times, and a store that hears no more.
         const left = this.#stateFolder
         this.#states++
-        cpSync(left, this.#stateFolder, { recursive: true })
+        cpSync(left, this.#stateFolder, { recursive: true, preserveTimestamps: true })
         life.isDead = true
         await dispose()
       },

@@ -33,8 +33,32 @@ const modes = [0o644, 0o600, 0o4755, 0o6755, 0o2745, 0o7777, 0]
 const folderModes = [0o755, 0o2775, 0o1777, 0o700]
 const writing = { writes: true }
 
+/** In most cases something that is not refused; what is refused has to be tried, too. */
+function mostly<T>(choice: Choice, likely: readonly T[], any: () => T): T {
+  return likely.length === 0 || choice.below(6) === 0 ? any() : choice.of(likely)
+}
+
 function placeOf(run: Run, choice: Choice): At {
   return { folder: choice.of(run.folders()), name: choice.of(names) }
+}
+
+/** Mostly without anything there, and of a certain snapshot. */
+function freePlace(run: Run, choice: Choice, snapshot?: number): At {
+  const free = run
+    .folders()
+    .filter((folder) => folder.names > 0 && (snapshot ?? folder.snapshot) === folder.snapshot)
+    .flatMap((folder) => names.filter((name) => !folder.entries.has(name)).map((name) => ({ folder, name })))
+  return mostly(choice, free, () => placeOf(run, choice))
+}
+
+/** Mostly the name of such a node. */
+function placeWith(run: Run, choice: Choice, isWanted: (node: Node) => boolean): At {
+  const taken = run
+    .folders()
+    .flatMap((folder) => [...folder.entries].map(([name, node]) => ({ at: { folder, name }, node })))
+    .filter(({ node }) => isWanted(node))
+    .map(({ at }) => at)
+  return mostly(choice, taken, () => placeOf(run, choice))
 }
 
 function writerOf(run: Run, choice: Choice): Handle | undefined {
@@ -72,7 +96,7 @@ async function makes(
   node: { mode: number; rdev?: number; target?: string },
   real: (parent: number, name: string) => Entry | Promise<Entry>,
 ): Promise<Node | undefined> {
-  const at = placeOf(run, choice)
+  const at = freePlace(run, choice)
   const { uid, gid } = owner
   const done = await run.both(
     () => run.reference.make(at, { ...node, uid, gid }),
@@ -157,8 +181,13 @@ export const operations: readonly (readonly [weight: number, name: string, opera
     4,
     'link',
     async (run, choice) => {
-      const node = choice.of([...run.reference.nodes])
-      const at = placeOf(run, choice)
+      const nodes = [...run.reference.nodes]
+      const node = mostly(
+        choice,
+        nodes.filter((other) => !isFolder(other)),
+        () => choice.of(nodes),
+      )
+      const at = freePlace(run, choice)
       const done = await run.both(
         () => run.reference.link(node, at),
         () => run.changes.link(run.nodeid(node), run.nodeid(at.folder), at.name, owner),
@@ -167,10 +196,10 @@ export const operations: readonly (readonly [weight: number, name: string, opera
     },
   ],
   [
-    5,
+    7,
     'unlink',
     async (run, choice) => {
-      const at = placeOf(run, choice)
+      const at = placeWith(run, choice, (node) => !isFolder(node))
       const node = at.folder.entries.get(at.name)
       await run.both(
         () => run.reference.unlink(at),
@@ -180,10 +209,10 @@ export const operations: readonly (readonly [weight: number, name: string, opera
     },
   ],
   [
-    2,
+    4,
     'rmdir',
     async (run, choice) => {
-      const at = placeOf(run, choice)
+      const at = placeWith(run, choice, (node) => isFolder(node) && node.entries.size === 0)
       await run.both(
         () => run.reference.removeFolder(at),
         () => run.changes.removeFolder(run.nodeid(at.folder), at.name, owner),
@@ -194,8 +223,13 @@ export const operations: readonly (readonly [weight: number, name: string, opera
     6,
     'rename',
     async (run, choice) => {
-      const [from, to] = [placeOf(run, choice), placeOf(run, choice)]
+      const from = placeWith(run, choice, () => true)
       const how = choice.of<Kind>(['replace', 'replace', 'keep', 'exchange'])
+      const { snapshot } = from.folder
+      const to =
+        how === 'keep' || choice.below(2) === 0
+          ? freePlace(run, choice, snapshot)
+          : placeWith(run, choice, (node) => node.snapshot === snapshot)
       const there = to.folder.entries.get(to.name)
       await run.both(
         () => run.reference.rename(from, to, how),
@@ -211,7 +245,7 @@ export const operations: readonly (readonly [weight: number, name: string, opera
       const files = run.files()
       if (files.length === 0) return
       const node = choice.of(files)
-      const mode = { writes: choice.below(2) === 0 }
+      const mode = { writes: choice.below(3) > 0 }
       await run.both(
         () => {},
         () => run.changes.open(run.nodeid(node), mode, owner),
@@ -401,8 +435,12 @@ export const operations: readonly (readonly [weight: number, name: string, opera
     1,
     'removexattr',
     async (run, choice) => {
-      const node = choice.of([...run.reference.nodes])
-      const name = choice.of(xattrNames)
+      const all = [...run.reference.nodes].flatMap((node) => xattrNames.map((name) => ({ node, name })))
+      const { node, name } = mostly(
+        choice,
+        all.filter((one) => one.node.xattrs.has(one.name)),
+        () => choice.of(all),
+      )
       await run.both(
         () => {
           node.version++
@@ -465,14 +503,14 @@ export const operations: readonly (readonly [weight: number, name: string, opera
     },
   ],
   [
-    0.5,
+    1,
     'publish',
     async (run, choice) => {
       await run.publish(choice.of(run.reference.roots))
     },
   ],
   [
-    0.3,
+    0.6,
     'publish, and go on',
     async (run, choice) => {
       const root = run.nodeid(choice.of(run.reference.roots))
@@ -481,6 +519,6 @@ export const operations: readonly (readonly [weight: number, name: string, opera
       run.publishing.push(published)
     },
   ],
-  [0.3, 'remount', async (run) => run.remount('unmount')],
-  [0.5, 'crash', async (run) => run.remount('crash')],
+  [0.5, 'remount', async (run) => run.remount('unmount')],
+  [0.8, 'crash', async (run) => run.remount('crash')],
 ]

@@ -25,6 +25,8 @@ export class Run {
   handles: Handle[] = []
   /** Publishes that nobody waits for. */
   publishing: Promise<void>[] = []
+  /** Changes that both have refused. */
+  refused = 0
   #mount: Awaited<ReturnType<ModelDestination['mount']>>
 
   private constructor(destination: ModelDestination, mount: Awaited<ReturnType<ModelDestination['mount']>>) {
@@ -80,6 +82,7 @@ export class Run {
       found = { code: error.code }
     }
     assert.equal(found.code, expected.code, 'the reason for which it is refused')
+    if (expected.code !== undefined) this.refused++
     return expected.code === undefined ? [expected.result as R, found.result as T] : undefined
   }
 

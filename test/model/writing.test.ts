@@ -3,15 +3,18 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'ava'
 import fc from 'fast-check'
-import { ModelDestination } from './mount.ts'
-import { Choice, operations } from './operations.ts'
-import { Run } from './run.ts'
+import { validateHere } from './validate-here.ts'
 
-/** Sequences of operations, and how many each has at most: a longer run has more of them. */
+validateHere()
+const { ModelDestination } = await import('./mount.ts')
+const { Choice, operations } = await import('./operations.ts')
+const { Run } = await import('./run.ts')
+
+/** Sequences of operations, and how many each has at most, mostly 4,000 to 10,000 in all: a longer run has more of them. */
 const sequences = Number(process.env.JBFS_MODEL_SEQUENCES ?? 12)
-const longest = 600
+const longest = 1500
 /** Milliseconds for all sequences, and for finding a shorter one that fails, too: what is begun then is ended early. */
-const timeLimit = Number(process.env.JBFS_MODEL_SECONDS ?? 12) * 1000
+const timeLimit = Number(process.env.JBFS_MODEL_SECONDS ?? 30) * 1000
 const seed = Number(process.env.JBFS_MODEL_SEED ?? Math.floor(Math.random() * 2 ** 31))
 
 const step = fc.record({
@@ -29,11 +32,12 @@ const operationOf = new Map(operations.map(([, name, operation]) => [name, opera
 test('whatever is done to snapshots in whatever order, they are what a simple reference says', async (t) => {
   t.timeout(timeLimit + 60_000)
   t.log(`JBFS_MODEL_SEED=${seed}`)
-  let done = 0
+  let [done, refused] = [0, 0]
   const deadline = performance.now() + timeLimit
   await fc.assert(
     fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: longest, size: 'max' }), async (steps) => {
-      if (performance.now() > deadline) return
+      // Ends the search for a shorter one, too: it would go through all that there are, in minutes.
+      if (performance.now() > deadline) throw new fc.PreconditionFailure(true)
       const folder = await mkdtemp(join(tmpdir(), 'jbfs-model-'))
       const run = await Run.begin(new ModelDestination(folder))
       try {
@@ -45,12 +49,13 @@ test('whatever is done to snapshots in whatever order, they are what a simple re
         await run.compare()
         for (const root of run.reference.roots) await run.publish(root)
       } finally {
+        refused += run.refused
         await run.end()
         await rm(folder, { recursive: true, force: true })
       }
     }),
-    { seed, numRuns: sequences },
+    { seed, numRuns: sequences, includeErrorInReport: true },
   )
-  t.log(`${done} operations`)
+  t.log(`${done} operations, ${refused} of them refused`)
   t.pass()
 })
