@@ -15,6 +15,7 @@ import type { MountOptions } from './mount-options.ts'
 import { rawView } from './raw-view.ts'
 import { startRefresher } from './refresher.ts'
 import { snapshotsView } from './snapshots-view.ts'
+import { StateFolderFaults } from './state-folder-faults.ts'
 import { statusOf } from './status.ts'
 import type { Writing } from './writing.ts'
 
@@ -70,13 +71,17 @@ export async function runDaemon(
   const context = { options, reader, source, metrics, logger, tell, owner, mount: () => mounted }
   const view = cleanup.use(await (options.raw ? rawView(context) : snapshotsView(context)))
   const transport = await transportOf(options.transport)
+  const faults = new StateFolderFaults()
   const mount = await transport({
     mountpoint: options.mountpoint,
     source: description,
     allowOther: options.allowOther,
     fuseFd: options.fuseFd,
     operations: view.operations,
-    toErrno: (error, operation) => errorToErrno(error, operation, logger),
+    toErrno: (error, operation) => {
+      faults.note(error)
+      return errorToErrno(error, operation, logger)
+    },
     // A snapshot that somebody has looked for in vain must not be hidden for longer than a refresh takes to find it.
     negativeValid: Math.min(longestAbsence, options.refreshSeconds || longestAbsence),
     logger,
@@ -87,7 +92,7 @@ export async function runDaemon(
   cleanup.use(startRefresher({ tree: view, interval: options.refreshSeconds, logger }))
   let isMounted = true
   const answers = {
-    status: async () => statusOf({ options, description, mount, isMounted, metrics, source, view }),
+    status: async () => statusOf({ options, description, mount, isMounted, metrics, source, view, faults }),
     publish: async () => {
       await view.writing?.publish()
       return {}

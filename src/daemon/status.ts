@@ -4,6 +4,7 @@ import type { Mount } from '../fuse/transport.ts'
 import type { PendingTotals } from '../staging/working-snapshots.ts'
 import type { StoreMetrics } from '../store/with-metrics.ts'
 import type { MountOptions } from './mount-options.ts'
+import type { StateFolderFault, StateFolderFaults } from './state-folder-faults.ts'
 import type { View } from './view.ts'
 
 export interface StatusSources {
@@ -14,6 +15,7 @@ export interface StatusSources {
   readonly metrics: StoreMetrics
   readonly source: ObjectCache
   readonly view: View
+  readonly faults: StateFolderFaults
 }
 
 const started = new Date()
@@ -42,6 +44,8 @@ export interface MountStatus {
 export interface WritingStatus extends PendingTotals {
   /** The command line that mounts the same for writing again. */
   readonly mountAgain: string
+  /** The last one, unless it is long ago. */
+  readonly stateFolderFault?: StateFolderFault | undefined
 }
 
 export interface SnapshotStatus {
@@ -59,6 +63,7 @@ export function statusOf({
   metrics,
   source,
   view,
+  faults,
 }: StatusSources): MountStatus {
   return {
     destination: titleOf(options.destination, description),
@@ -71,7 +76,11 @@ export function statusOf({
     operations: mount.counts(),
     store: metrics,
     cache: source.metrics,
-    writing: view.writing && { ...view.writing.snapshots.pending(), mountAgain: options.mountAgain },
+    writing: view.writing && {
+      ...view.writing.snapshots.pending(),
+      mountAgain: options.mountAgain,
+      stateFolderFault: faults.recent,
+    },
     snapshots: [...view.snapshots()].map(({ repository, entry, openedTree, problem, working }) => ({
       repository: repository.replace(/\/$/, ''),
       name: entry.name,

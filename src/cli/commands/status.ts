@@ -1,7 +1,9 @@
 import { resolve } from 'node:path'
 import type { ArgumentsCamelCase, Argv, CommandModule, InferredOptionTypes, Options } from 'yargs'
 import { formatByteSize } from '../../base/byte-size.ts'
+import type { StateFolderFault } from '../../daemon/state-folder-faults.ts'
 import type { MountStatus, WritingStatus } from '../../daemon/status.ts'
+import { ageText } from '../../destination/ownership.ts'
 import type { UnpublishedWork } from '../../staging/unpublished.ts'
 import { CliError } from '../errors.ts'
 import { canonicalMountpoint } from '../mountpoint.ts'
@@ -90,6 +92,9 @@ function rowsOf(status: MountStatus): string[][] {
       ? []
       : [['disk cache', `does not work as it should: ${printable(status.cache.diskFault)}`]]),
     ...(status.writing === undefined ? [] : [['writing', writingText(status.writing)]]),
+    ...(status.writing?.stateFolderFault === undefined
+      ? []
+      : [['state folder', faultText(status.writing.stateFolderFault)]]),
     ['snapshots', `${snapshots.length} seen, ${inState('open')} open`],
     ...snapshots
       .filter(({ problem }) => problem !== undefined)
@@ -107,6 +112,10 @@ function writingText(writing: WritingStatus): string {
   const left = unpublishedText(writing)
   const [first] = writing.failures
   return first === undefined ? left : `${left}; ${printable(`${first.snapshot}: ${first.error}`)}`
+}
+
+function faultText({ seconds, message }: StateFolderFault): string {
+  return `${ageText(seconds)} ago a change failed: ${printable(message)}`
 }
 
 /** `{ hits: 3, bytesRead: 2048 }` as `hits 3, bytes read 2.0 KiB`; what is nested goes by its path. Zeros are left out. */
