@@ -2,19 +2,13 @@ import type { Attributes, Entry } from '../fuse/operations.ts'
 import type { Attr } from '../fuse/protocol.ts'
 import { createdOf } from '../snapshot/catalog.ts'
 import { rootIno } from '../snapshot/schema.ts'
+import { timestampOfMillis } from '../snapshot/timestamp.ts'
 import type { Inode } from '../snapshot/tree.ts'
 import { attributesOf, FileType, folderSize, makeAttr, sectorSize } from './attributes.ts'
 import type { Child, Node } from './folder.ts'
 import { nodeidOf } from './inode-number.ts'
 import { MountedSnapshot } from './mounted-snapshot.ts'
-import {
-  briefly,
-  folderAttr,
-  linkAttr,
-  type Mounter,
-  storedFileAttr,
-  timestampOfMillis,
-} from './node-attributes.ts'
+import { briefly, folderAttr, linkAttr, type Mounter, storedFileAttr } from './node-attributes.ts'
 
 export interface EntriesOptions {
   readonly mounter: Mounter

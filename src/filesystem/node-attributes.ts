@@ -1,4 +1,5 @@
 import type { Attr } from '../fuse/protocol.ts'
+import { timestampOfMillis } from '../snapshot/timestamp.ts'
 import type { Timestamp } from '../snapshot/tree.ts'
 import { type AttrFields, FileType, folderSize, makeAttr, sectorSize } from './attributes.ts'
 
@@ -35,9 +36,4 @@ function attrOf(
   mounter: Mounter,
 ): Attr {
   return makeAttr({ ...fields, ...mounter, ino: nodeid, nlink: 1, rdev: 0, mtime: time, ctime: time })
-}
-
-export function timestampOfMillis(millis: number): Timestamp {
-  const seconds = Math.floor(millis / 1000)
-  return { seconds, nanoseconds: Math.floor(millis - seconds * 1000) * 1_000_000 }
 }
