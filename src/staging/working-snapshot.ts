@@ -28,6 +28,7 @@ import { itemsOf, rootAttributesOf } from './manifest-facts.ts'
 import { StagedContents } from './staged-contents.ts'
 import { stagingFault } from './staging-fault.ts'
 import type { StagingResources } from './staging-resources.ts'
+import { folderSize } from './tree-rows.ts'
 import {
   contentsName,
   createWorkingTables,
@@ -36,7 +37,7 @@ import {
   type WorkingState,
   workingVersion,
 } from './working-schema.ts'
-import { folderSize, WorkingTree } from './working-tree.ts'
+import { WorkingTree } from './working-tree.ts'
 import { WriteAheadLog } from './write-ahead-log.ts'
 
 export interface WorkingSnapshotOptions {

@@ -1,9 +1,9 @@
-import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite'
+import type { DatabaseSync } from 'node:sqlite'
 import { codeOf } from '../base/errors.ts'
 import { ChangeError } from '../snapshot/errors.ts'
-import { bytesOfFileName } from '../snapshot/file-name.ts'
 import { IndexTree } from '../snapshot/index-tree.ts'
-import { largestIno, rootIno } from '../snapshot/schema.ts'
+import { rootIno } from '../snapshot/schema.ts'
+import { timestampNow, timestampOfMillis } from '../snapshot/timestamp.ts'
 import {
   type Dentry,
   type Extent,
@@ -14,27 +14,23 @@ import {
   type OwnObjectRef,
   type Timestamp,
 } from '../snapshot/tree.ts'
-import type { NewObject } from '../snapshot/working-index.ts'
 import type { InodeChanges, MadeInode, TreePlace, WritableTree } from '../snapshot/writable-tree.ts'
 import { stagingFault } from './staging-fault.ts'
+import {
+  folderIn,
+  namedIn,
+  presentIn,
+  refuseFull,
+  refuseIntoItself,
+  refuseReplacing,
+  refuseTaken,
+} from './tree-refusals.ts'
+import { type StoredFile, TreeRows } from './tree-rows.ts'
 import { readWorkingState, type WorkingState } from './working-schema.ts'
 
-const Type = { mask: 0o170000, folder: 0o040000, symlink: 0o120000 } as const
 const setgid = 0o2000
 /** Beside the file type, what chmod(2) sets. */
 const permissionBits = 0o7777
-
-/** st_size of a folder, as file systems of Linux have it. */
-export const folderSize = 4096
-
-/** What a file's content is after it was stored. */
-export interface StoredFile {
-  readonly size: number
-  /** undefined: no bytes at all, or one hole. */
-  readonly object: NewObject | undefined
-  /** undefined: there are no holes. */
-  readonly extents: readonly Extent[] | undefined
-}
 
 /**
  * The namespace of a working snapshot: the tables of a file index that are changed in place, each change in a transaction of its own, but for the size
@@ -46,24 +42,18 @@ export class WorkingTree implements WritableTree {
   readonly root = rootIno as Ino
   readonly database: DatabaseSync
   readonly #reader: IndexTree
-  readonly #statements = new Map<string, StatementSync>()
+  readonly #rows: TreeRows
   /** Inodes that have lost their last name, or never had one. */
   readonly #nameless = new Set<Ino>()
-  #lastIno: number
-  #lastPosition: number
   #changes: number
   /** Files as they are, of which the database does not know yet. */
   readonly #written = new Map<Ino, OwnInode>()
-  readonly #onCommit: () => void
 
   /** `database`: of a working snapshot, which is the tree's from now on. */
   constructor(database: DatabaseSync, { repository, changes }: WorkingState, onCommit: () => void) {
     this.database = database
-    this.#onCommit = onCommit
     this.#reader = new IndexTree(database, repository, { isChanging: true })
-    const largest = (sql: string): number => Number(database.prepare(sql).get()?.largest ?? 0)
-    this.#lastIno = largest('SELECT max(ino) AS largest FROM inode')
-    this.#lastPosition = largest('SELECT max(position) AS largest FROM dentry')
+    this.#rows = new TreeRows(database, onCommit)
     this.#changes = changes
   }
 
@@ -116,25 +106,23 @@ export class WorkingTree implements WritableTree {
 
   make(parent: Ino, name: FileName | undefined, made: MadeInode): OwnInode {
     return this.#changing(() => {
-      const folder = this.#folder(parent)
-      if (name !== undefined) this.#refuseTaken(parent, name)
+      const folder = folderIn(this.#reader, parent)
+      if (name !== undefined) refuseTaken(this.#reader, parent, name)
       const isFolder = isFolderMode(made.mode)
       const inherits = (folder.mode & setgid) !== 0
       const mode = inherits && isFolder ? made.mode | setgid : made.mode
-      const ino = this.#insertInode({
+      const ino = this.#rows.insertInode({
+        ...made,
         mode,
         nlink: isFolder ? 2 : name === undefined ? 0 : 1,
-        uid: made.uid,
         gid: inherits ? folder.gid : made.gid,
-        rdev: made.rdev ?? 0,
-        target: made.target,
         parent: isFolder ? parent : undefined,
       })
       if (name !== undefined) {
-        this.#insertDentry(parent, name, ino)
-        this.#touchFolder(parent, isFolder ? 1 : 0)
+        this.#rows.insertDentry(parent, name, ino)
+        this.#rows.touchFolder(parent, isFolder ? 1 : 0)
       } else this.#nameless.add(ino)
-      return this.#present(ino)
+      return presentIn(this.#reader, ino)
     })
   }
 
@@ -147,71 +135,70 @@ export class WorkingTree implements WritableTree {
     xattrs: Iterable<readonly [string, Buffer]>,
   ): OwnInode {
     return this.#changing(() => {
-      this.#folder(parent)
-      if (name !== undefined) this.#refuseTaken(parent, name)
+      folderIn(this.#reader, parent)
+      if (name !== undefined) refuseTaken(this.#reader, parent, name)
       const { mode, uid, gid, rdev, target, mtime } = from
       const nlink = name === undefined ? 0 : 1
-      const ino = this.#insertInode({ mode, nlink, uid, gid, rdev, target, mtime })
-      this.#setContent(ino, {
+      const ino = this.#rows.insertInode({ mode, nlink, uid, gid, rdev, target, mtime })
+      this.#rows.setContent(ino, {
         size: from.size,
         object: from.object,
         extents: from.sparse ? [...extents] : undefined,
       })
-      for (const [xattr, value] of xattrs)
-        this.#run('INSERT INTO xattr VALUES (?, ?, ?)', ino, Buffer.from(xattr, 'latin1'), value)
+      for (const [xattr, value] of xattrs) this.#rows.putXattr(ino, xattr, value)
       if (name !== undefined) {
-        this.#insertDentry(parent, name, ino)
-        this.#touchFolder(parent, 0)
+        this.#rows.insertDentry(parent, name, ino)
+        this.#rows.touchFolder(parent, 0)
       }
-      return this.#present(ino)
+      return presentIn(this.#reader, ino)
     })
   }
 
   link(ino: Ino, parent: Ino, name: FileName): OwnInode {
     return this.#changing(() => {
-      const inode = this.#present(ino)
+      const inode = presentIn(this.#reader, ino)
       if (isFolderMode(inode.mode)) throw new ChangeError('not-permitted')
-      this.#folder(parent)
-      this.#refuseTaken(parent, name)
-      this.#insertDentry(parent, name, ino)
+      folderIn(this.#reader, parent)
+      refuseTaken(this.#reader, parent, name)
+      this.#rows.insertDentry(parent, name, ino)
       this.#nameless.delete(ino)
-      this.#addLinks(ino, 1)
-      this.#touchFolder(parent, 0)
-      return this.#present(ino)
+      this.#rows.addLinks(ino, 1)
+      this.#rows.touchFolder(parent, 0)
+      return presentIn(this.#reader, ino)
     })
   }
 
   unlink(parent: Ino, name: FileName): OwnInode {
     return this.#changing(() => {
-      const inode = this.#named(parent, name)
+      const inode = namedIn(this.#reader, parent, name)
       if (isFolderMode(inode.mode)) throw new ChangeError('is-folder')
-      this.#deleteDentry(parent, name)
+      this.#rows.deleteDentry(parent, name)
       this.#removeLink(inode)
-      this.#touchFolder(parent, 0)
-      return this.#present(inode.ino)
+      this.#rows.touchFolder(parent, 0)
+      return presentIn(this.#reader, inode.ino)
     })
   }
 
   removeFolder(parent: Ino, name: FileName): void {
     this.#changing(() => {
-      const inode = this.#named(parent, name)
-      this.#refuseFull(inode)
-      this.#deleteDentry(parent, name)
+      const inode = namedIn(this.#reader, parent, name)
+      refuseFull(this.#reader, inode)
+      this.#rows.deleteDentry(parent, name)
       this.#removeLinks(inode.ino)
-      this.#touchFolder(parent, -1)
+      this.#rows.touchFolder(parent, -1)
     })
   }
 
   rename(from: TreePlace, to: TreePlace, how: 'replace' | 'keep' | 'exchange'): OwnInode | undefined {
     return this.#changing(() => {
-      const moved = this.#named(from.parent, from.name)
-      this.#folder(to.parent)
+      const moved = namedIn(this.#reader, from.parent, from.name)
+      folderIn(this.#reader, to.parent)
       const there = this.#reader.lookup(to.parent, to.name)
-      this.#refuseIntoItself(moved, to.parent)
+      refuseIntoItself(this.#reader, moved, to.parent)
       if (how === 'exchange') {
         if (there === undefined) throw new ChangeError('no-name')
         if (there.ino === moved.ino) return undefined
-        this.#refuseIntoItself(there, from.parent)
+        refuseIntoItself(this.#reader, there, from.parent)
         this.#exchange(from, moved, to, there)
         return undefined
       }
@@ -219,71 +206,66 @@ export class WorkingTree implements WritableTree {
         if (how === 'keep') throw new ChangeError('name-taken')
         // Two names of one file: nothing is done, says rename(2).
         if (there.ino === moved.ino) return undefined
-        this.#refuseReplacing(moved, there)
+        refuseReplacing(this.#reader, moved, there)
       }
       const isFolder = isFolderMode(moved.mode)
       if (there !== undefined) {
-        this.#deleteDentry(to.parent, to.name)
+        this.#rows.deleteDentry(to.parent, to.name)
         if (isFolder) {
           this.#removeLinks(there.ino)
-          this.#touchFolder(to.parent, -1)
+          this.#rows.touchFolder(to.parent, -1)
         } else this.#removeLink(there)
       }
-      this.#deleteDentry(from.parent, from.name)
-      this.#insertDentry(to.parent, to.name, moved.ino)
-      if (isFolder) this.#run('UPDATE inode SET parent = ? WHERE ino = ?', to.parent, moved.ino)
-      this.#touchFolder(from.parent, isFolder ? -1 : 0)
-      this.#touchFolder(to.parent, isFolder ? 1 : 0)
-      this.#touch(moved.ino)
-      return there && this.#present(there.ino)
+      this.#rows.deleteDentry(from.parent, from.name)
+      this.#rows.insertDentry(to.parent, to.name, moved.ino)
+      if (isFolder) this.#rows.setParent(moved.ino, to.parent)
+      this.#rows.touchFolder(from.parent, isFolder ? -1 : 0)
+      this.#rows.touchFolder(to.parent, isFolder ? 1 : 0)
+      this.#rows.touch(moved.ino)
+      return there && presentIn(this.#reader, there.ino)
     })
   }
 
   setAttributes(ino: Ino, changes: InodeChanges): OwnInode {
     return this.#changing(() => {
-      const { mode } = this.#present(ino)
-      const time = now()
-      const set = (columns: string, ...values: SQLInputValue[]): void =>
-        this.#run(`UPDATE inode SET ${columns} WHERE ino = ?`, ...values, ino)
-      set('ctime = ?, ctime_ns = ?', time.seconds, time.nanoseconds)
-      if (changes.mode !== undefined) set('mode = ?', (mode & Type.mask) | (changes.mode & permissionBits))
-      if (changes.uid !== undefined) set('uid = ?', changes.uid)
-      if (changes.gid !== undefined) set('gid = ?', changes.gid)
-      for (const which of ['mtime', 'atime'] as const) {
-        const change = changes[which]
-        if (change === undefined) continue
-        const { seconds, nanoseconds } = change === 'now' ? time : change
-        set(`${which} = ?, ${which}_ns = ?`, seconds, nanoseconds)
-      }
-      return this.#present(ino)
+      const { mode } = presentIn(this.#reader, ino)
+      const ctime = timestampNow()
+      const timeOf = (time: Timestamp | 'now' | undefined): Timestamp | undefined =>
+        time === 'now' ? ctime : time
+      this.#rows.setAttributes(ino, {
+        mode: changes.mode === undefined ? undefined : withPermissions(mode, changes.mode),
+        uid: changes.uid,
+        gid: changes.gid,
+        mtime: timeOf(changes.mtime),
+        atime: timeOf(changes.atime),
+        ctime,
+      })
+      return presentIn(this.#reader, ino)
     })
   }
 
   setXattr(ino: Ino, name: string, value: Buffer, how: 'any' | 'create' | 'replace'): void {
     this.#changing(() => {
-      this.#present(ino)
+      presentIn(this.#reader, ino)
       const isThere = this.#reader.xattr(ino, name) !== undefined
       if (how === 'create' && isThere) throw new ChangeError('attribute-taken')
       if (how === 'replace' && !isThere) throw new ChangeError('no-attribute')
-      this.#run('INSERT OR REPLACE INTO xattr VALUES (?, ?, ?)', ino, Buffer.from(name, 'latin1'), value)
-      this.#touch(ino)
+      this.#rows.putXattr(ino, name, value)
+      this.#rows.touch(ino)
     })
   }
 
   removeXattr(ino: Ino, name: string): void {
     this.#changing(() => {
       if (this.#reader.xattr(ino, name) === undefined) throw new ChangeError('no-attribute')
-      this.#run('DELETE FROM xattr WHERE ino = ? AND name = ?', ino, Buffer.from(name, 'latin1'))
-      this.#touch(ino)
+      this.#rows.deleteXattr(ino, name)
+      this.#rows.touch(ino)
     })
   }
 
   /** Files whose content is staged. */
   staged(): Ino[] {
-    return this.database
-      .prepare('SELECT ino FROM staged')
-      .all()
-      .map(({ ino }) => Number(ino) as Ino)
+    return this.#rows.staged()
   }
 
   /**
@@ -299,7 +281,7 @@ export class WorkingTree implements WritableTree {
       at = Date.now(),
     }: { size: number; mode?: number | undefined; stages?: boolean; at?: number },
   ): void {
-    const time = timestampOf(at)
+    const time = timestampOfMillis(at)
     const inode = this.inode(ino)
     const isLike = inode !== undefined && size >= inode.size && (mode ?? inode.mode) === inode.mode
     if (isLike && !stages && this.#isStaged(ino)) {
@@ -308,15 +290,8 @@ export class WorkingTree implements WritableTree {
       return
     }
     this.#changing(() => {
-      if (stages) {
-        this.#run(
-          'INSERT OR IGNORE INTO staged SELECT ino, size, object, sparse FROM inode WHERE ino = ?',
-          ino,
-        )
-        this.#run('UPDATE inode SET object = NULL, sparse = 0 WHERE ino = ?', ino)
-      }
-      this.#putWritten(ino, size, time)
-      if (mode !== undefined) this.#run('UPDATE inode SET mode = ? WHERE ino = ?', mode, ino)
+      if (stages) this.#rows.stage(ino)
+      this.#rows.setWritten(ino, size, time, mode)
     })
   }
 
@@ -324,31 +299,24 @@ export class WorkingTree implements WritableTree {
   stored(ino: Ino, content: StoredFile, { isDurable = false } = {}): void {
     const store = (): void =>
       this.#changing(() => {
-        this.#setContent(ino, content)
-        this.#run('DELETE FROM staged WHERE ino = ?', ino)
-        this.#run('DELETE FROM growing WHERE ino = ?', ino)
+        this.#rows.setContent(ino, content)
+        this.#rows.deleteStaged(ino)
+        this.#rows.deleteGrowing(ino)
       })
-    if (isDurable) this.#durably(store)
+    if (isDurable) this.#rows.durably(store)
     else store()
   }
 
   /** What is staged of a file is lost: its content is again what was stored last, or nothing. */
   lost(ino: Ino): void {
-    this.#changing(() => {
-      this.#run(
-        `UPDATE inode SET (size, object, sparse) = (SELECT size, object, sparse FROM staged WHERE staged.ino = inode.ino)
-         WHERE ino = ?`,
-        ino,
-      )
-      this.#run('DELETE FROM staged WHERE ino = ?', ino)
-    })
+    this.#changing(() => this.#rows.unstage(ino))
   }
 
   /** The content of a file without a name is no longer wanted. */
   forgetStaged(ino: Ino): void {
     // Readers never saw it: there is nothing to publish.
     try {
-      this.#run('DELETE FROM staged WHERE ino = ?', ino)
+      this.#rows.deleteStaged(ino)
     } catch (error) {
       // The next mount forgets it, with the inode.
       if (codeOf(stagingFault(error)) !== 'staging-full') throw error
@@ -364,24 +332,22 @@ export class WorkingTree implements WritableTree {
   remove(ino: Ino): void {
     this.#nameless.delete(ino)
     // Readers never saw it: there is nothing to publish.
-    this.#atOnce(() => {
-      for (const table of ['inode', 'xattr', 'extent']) this.#run(`DELETE FROM ${table} WHERE ino = ?`, ino)
-    })
+    this.#atOnce(() => this.#rows.deleteInode(ino))
   }
 
   /** It is another snapshot from now on, of which this is published. */
   renumber(number: number, etag: string | undefined): void {
-    this.#changing(() => this.#run('UPDATE working SET number = ?, base_etag = ?', number, etag ?? null))
+    this.#changing(() => this.#rows.setNumber(number, etag))
   }
 
   /** What was there at change number `changes` is published, under this etag. */
   published(changes: number, etag: string): void {
-    this.#run('UPDATE working SET published = ?, base_etag = ?', changes, etag)
+    this.#rows.setPublished(changes, etag)
   }
 
   /** Resolves nothing: returns when all that was done before is on the disk, and not only in the system's memory. */
   sync(): void {
-    this.#durably(() => this.#putDown())
+    this.#rows.durably(() => this.#putDown())
   }
 
   [Symbol.dispose](): void {
@@ -396,247 +362,65 @@ export class WorkingTree implements WritableTree {
   #changing<T>(change: () => T): T {
     const result = this.#atOnce(() => {
       const result = change()
-      this.#run('UPDATE working SET changes = ?', this.#changes + 1)
+      this.#rows.setChanges(this.#changes + 1)
       return result
     })
     this.#changes++
     return result
   }
 
-  #durably(work: () => void): void {
-    this.database.exec('PRAGMA synchronous = FULL')
-    try {
-      work()
-    } catch (error) {
-      throw stagingFault(error)
-    } finally {
-      this.database.exec('PRAGMA synchronous = NORMAL')
-    }
-  }
-
-  /** All of it, or nothing. */
+  /** With what is written of files by now. */
   #atOnce<T>(work: () => T): T {
-    try {
-      this.#run('BEGIN IMMEDIATE')
-      for (const { ino, size, mtime } of this.#written.values()) this.#putWritten(ino, size, mtime)
-      const result = work()
-      this.#run('COMMIT')
-      this.#written.clear()
-      this.#onCommit()
-      return result
-    } catch (error) {
-      if (this.database.isTransaction) this.database.exec('ROLLBACK')
-      throw stagingFault(error)
-    }
+    const result = this.#rows.atOnce(() => {
+      for (const { ino, size, mtime } of this.#written.values()) this.#rows.setWritten(ino, size, mtime)
+      return work()
+    })
+    this.#written.clear()
+    return result
   }
 
   #putDown(): void {
-    this.#atOnce(() => this.#run('UPDATE working SET changes = ?', this.#changes))
+    this.#atOnce(() => this.#rows.setChanges(this.#changes))
   }
 
   /** Only a file of the staging folder tells after a crash what was written. */
   #isStaged(ino: Ino): boolean {
-    return (
-      this.#written.has(ino) || this.#prepared('SELECT 1 FROM staged WHERE ino = ?').get(ino) !== undefined
-    )
+    return this.#written.has(ino) || this.#rows.isStaged(ino)
   }
 
   #asWritten(inode: OwnInode): OwnInode {
     return this.#written.get(inode.ino) ?? inode
   }
 
-  #putWritten(ino: Ino, size: number, { seconds, nanoseconds }: Timestamp): void {
-    this.#run(
-      'UPDATE inode SET size = ?, mtime = ?, mtime_ns = ?, ctime = ?, ctime_ns = ? WHERE ino = ?',
-      size,
-      seconds,
-      nanoseconds,
-      seconds,
-      nanoseconds,
-      ino,
-    )
-  }
-
-  #run(sql: string, ...values: SQLInputValue[]): void {
-    this.#prepared(sql).run(...values)
-  }
-
-  #prepared(sql: string): StatementSync {
-    let statement = this.#statements.get(sql)
-    if (statement === undefined) {
-      statement = this.database.prepare(sql)
-      this.#statements.set(sql, statement)
-    }
-    return statement
-  }
-
-  #present(ino: Ino): OwnInode {
-    const inode = this.#reader.inode(ino)
-    if (inode === undefined) throw new ChangeError('no-name')
-    return inode
-  }
-
-  #folder(ino: Ino): OwnInode {
-    const folder = this.#present(ino)
-    if (!isFolderMode(folder.mode)) throw new ChangeError('no-folder')
-    // One that was removed while somebody stands in it.
-    if (folder.nlink === 0) throw new ChangeError('no-name')
-    return folder
-  }
-
-  #named(parent: Ino, name: FileName): OwnInode {
-    const inode = this.#reader.lookup(parent, name)
-    if (inode === undefined) throw new ChangeError('no-name')
-    return inode
-  }
-
-  #refuseTaken(parent: Ino, name: FileName): void {
-    if (this.#reader.lookup(parent, name) !== undefined) throw new ChangeError('name-taken')
-  }
-
-  #refuseFull({ ino, mode }: OwnInode): void {
-    if (!isFolderMode(mode)) throw new ChangeError('no-folder')
-    for (const _ of this.#reader.entries(ino, 0)) throw new ChangeError('not-empty')
-  }
-
-  #refuseReplacing(moved: OwnInode, there: OwnInode): void {
-    if (isFolderMode(moved.mode)) this.#refuseFull(there)
-    else if (isFolderMode(there.mode)) throw new ChangeError('is-folder')
-  }
-
-  #refuseIntoItself({ ino, mode }: OwnInode, target: Ino): void {
-    if (!isFolderMode(mode)) return
-    for (let at = target; ; at = this.#reader.parentOf(at)) {
-      if (at === ino) throw new ChangeError('into-itself')
-      if (at === this.root) return
-    }
-  }
-
   #exchange(from: TreePlace, moved: OwnInode, to: TreePlace, there: OwnInode): void {
-    this.#deleteDentry(from.parent, from.name)
-    this.#deleteDentry(to.parent, to.name)
-    this.#insertDentry(from.parent, from.name, there.ino)
-    this.#insertDentry(to.parent, to.name, moved.ino)
+    this.#rows.deleteDentry(from.parent, from.name)
+    this.#rows.deleteDentry(to.parent, to.name)
+    this.#rows.insertDentry(from.parent, from.name, there.ino)
+    this.#rows.insertDentry(to.parent, to.name, moved.ino)
     const [movedFolders, thereFolders] = [moved, there].map(({ mode }) => (isFolderMode(mode) ? 1 : 0))
-    if (movedFolders) this.#run('UPDATE inode SET parent = ? WHERE ino = ?', to.parent, moved.ino)
-    if (thereFolders) this.#run('UPDATE inode SET parent = ? WHERE ino = ?', from.parent, there.ino)
+    if (movedFolders) this.#rows.setParent(moved.ino, to.parent)
+    if (thereFolders) this.#rows.setParent(there.ino, from.parent)
     const gained = (movedFolders as number) - (thereFolders as number)
-    this.#touchFolder(from.parent, -gained)
-    this.#touchFolder(to.parent, gained)
-    this.#touch(moved.ino)
-    this.#touch(there.ino)
-  }
-
-  #insertInode(
-    inode: Omit<MadeInode, 'rdev'> & {
-      readonly nlink: number
-      readonly rdev: number
-      readonly parent?: Ino | undefined
-      readonly mtime?: Timestamp | undefined
-    },
-  ): Ino {
-    if (this.#lastIno >= largestIno) throw new ChangeError('staging-full', 'there are no inode numbers left')
-    const ino = ++this.#lastIno
-    const time = now()
-    const mtime = inode.mtime ?? time
-    const target = inode.target === undefined ? null : Buffer.from(inode.target, 'latin1')
-    this.#run(
-      'INSERT INTO inode VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, ?, 0, ?, NULL, NULL)',
-      ino,
-      inode.mode,
-      inode.nlink,
-      inode.uid,
-      inode.gid,
-      inode.rdev,
-      isFolderMode(inode.mode) ? folderSize : (target?.length ?? 0),
-      mtime.seconds,
-      mtime.nanoseconds,
-      time.seconds,
-      time.nanoseconds,
-      target,
-      inode.parent ?? null,
-    )
-    return ino as Ino
-  }
-
-  #setContent(ino: Ino, { size, object, extents }: StoredFile): void {
-    if (object !== undefined)
-      this.#run(
-        'INSERT OR IGNORE INTO object VALUES (?, ?, ?)',
-        Buffer.from(object.id, 'hex'),
-        object.size,
-        object.sha256,
-      )
-    this.#run('DELETE FROM extent WHERE ino = ?', ino)
-    for (const { offset, length, objectOffset } of extents ?? [])
-      this.#run('INSERT INTO extent VALUES (?, ?, ?, ?)', ino, offset, length, objectOffset)
-    this.#run(
-      'UPDATE inode SET object = ?, sparse = ?, size = ? WHERE ino = ?',
-      object === undefined ? null : Buffer.from(object.id, 'hex'),
-      extents === undefined ? 0 : 1,
-      size,
-      ino,
-    )
-  }
-
-  #insertDentry(parent: Ino, name: FileName, ino: Ino): void {
-    this.#run(
-      'INSERT INTO dentry VALUES (?, ?, ?, ?)',
-      parent,
-      ++this.#lastPosition,
-      bytesOfFileName(name),
-      ino,
-    )
-  }
-
-  #deleteDentry(parent: Ino, name: FileName): void {
-    this.#run('DELETE FROM dentry WHERE parent = ? AND name = ?', parent, bytesOfFileName(name))
-  }
-
-  #addLinks(ino: Ino, links: number): void {
-    this.#run('UPDATE inode SET nlink = nlink + ? WHERE ino = ?', links, ino)
-    this.#touch(ino)
+    this.#rows.touchFolder(from.parent, -gained)
+    this.#rows.touchFolder(to.parent, gained)
+    this.#rows.touch(moved.ino)
+    this.#rows.touch(there.ino)
   }
 
   /** Of what is no folder. */
   #removeLink({ ino, nlink }: OwnInode): void {
-    this.#addLinks(ino, -1)
+    this.#rows.addLinks(ino, -1)
     if (nlink === 1) this.#nameless.add(ino)
   }
 
   /** Of a folder. */
   #removeLinks(ino: Ino): void {
-    this.#run('UPDATE inode SET nlink = 0 WHERE ino = ?', ino)
-    this.#touch(ino)
+    this.#rows.removeLinks(ino)
     this.#nameless.add(ino)
   }
-
-  #touch(ino: Ino): void {
-    const { seconds, nanoseconds } = now()
-    this.#run('UPDATE inode SET ctime = ?, ctime_ns = ? WHERE ino = ?', seconds, nanoseconds, ino)
-  }
-
-  /** A folder's entries have changed; `folders`: by how many it has more folders. */
-  #touchFolder(ino: Ino, folders: number): void {
-    const { seconds, nanoseconds } = now()
-    this.#run(
-      'UPDATE inode SET nlink = nlink + ?, mtime = ?, mtime_ns = ?, ctime = ?, ctime_ns = ? WHERE ino = ?',
-      folders,
-      seconds,
-      nanoseconds,
-      seconds,
-      nanoseconds,
-      ino,
-    )
-  }
 }
 
-function now(): Timestamp {
-  return timestampOf(Date.now())
-}
-
-/** Of epoch milliseconds. */
-function timestampOf(millis: number): Timestamp {
-  const seconds = Math.floor(millis / 1000)
-  return { seconds, nanoseconds: (millis - seconds * 1000) * 1_000_000 }
+/** Of the mode of an inode, and one for chmod(2). */
+function withPermissions(mode: number, changed: number): number {
+  return (mode & ~permissionBits) | (changed & permissionBits)
 }
