@@ -1,15 +1,12 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
-import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { type Abortable, orAborted } from '../base/abort.ts'
+import type { Abortable } from '../base/abort.ts'
 import { codeOf, messageOf } from '../base/errors.ts'
 import type { Logger } from '../base/log.ts'
-import { type CatalogEntry, readSnapshot } from '../snapshot/catalog.ts'
+import type { CatalogEntry } from '../snapshot/catalog.ts'
 import type { ContentStore } from '../snapshot/content-store.ts'
 import { ChangeError, SnapshotError } from '../snapshot/errors.ts'
-import { type Manifest, manifestMembers, parseManifest } from '../snapshot/manifest.ts'
-import { publishSnapshot } from '../snapshot/publish.ts'
 import { indexes, rootIno, tables } from '../snapshot/schema.ts'
 import type { FileName, Ino, OwnInode } from '../snapshot/tree.ts'
 import type {
@@ -21,10 +18,9 @@ import type {
   StagedContent,
   WritableSnapshot,
 } from '../snapshot/writable-tree.ts'
-import { writeIndex } from '../snapshot/write-index.ts'
 import type { ByteRange, ObjectStore } from '../store/object-store.ts'
-import { type FormerNumber, forgetFormer, formerIn, noteFormer } from './former-number.ts'
-import { itemsOf, rootAttributesOf } from './manifest-facts.ts'
+import { keepManifest } from './manifest-files.ts'
+import { SnapshotPublishing } from './snapshot-publishing.ts'
 import { StagedContents } from './staged-contents.ts'
 import { stagingFault } from './staging-fault.ts'
 import type { StagingResources } from './staging-resources.ts'
@@ -53,43 +49,40 @@ export interface WorkingSnapshotOptions {
   readonly onPublished: (entry: CatalogEntry) => void
 }
 
-const manifestName = 'manifest.json'
-/** The manifest that is being put: after a crash it may, or may not, be in the store. */
-const putName = 'manifest.put'
-
 /**
  * A snapshot that is being changed, in a folder of the state directory: its tree in a database, the contents that are not in the store beside it. Both are the
  * journal: whoever opens the folder after a crash has all that was acknowledged.
  */
 export class WorkingSnapshot implements WritableSnapshot, AsyncDisposable {
   readonly repository: string
-  #number: number
   readonly tree: WorkingTree
+  readonly publishing: SnapshotPublishing
   readonly #options: WorkingSnapshotOptions
   readonly #staged: StagedContents
   readonly #log: WriteAheadLog
   /** Inodes without a name that the kernel knows no more, while their content is still on its way. */
   readonly #forgotten = new Set<Ino>()
-  #publishing: Promise<void> | undefined
-  #isRetired = false
-  #publishFailure: unknown
-  #former: FormerNumber | undefined
-  #formerFailure: unknown
 
   private constructor(options: WorkingSnapshotOptions, database: DatabaseSync) {
     const state = readWorkingState(database)
     if (state === undefined) throw new Error(`${options.folder} holds no working snapshot of this version`)
     this.#options = options
     this.repository = state.repository
-    this.#number = state.number
-    this.#former = formerIn(options.folder, state.number)
     const { store, contents, resources, logger } = options
     const path = join(options.folder, databaseName)
     this.#log = new WriteAheadLog(database, { path, thread: resources.checkpoints, logger })
     this.tree = new WorkingTree(database, state, () => this.#log.committed())
+    const { tree } = this
+    const { repository, number } = state
+    this.publishing = new SnapshotPublishing({
+      ...options,
+      repository,
+      number,
+      tree,
+      drained: (then) => this.#staged.drained(then),
+    })
     const folder = join(options.folder, contentsName)
     mkdirSync(folder, { recursive: true, mode: 0o700 })
-    const { tree, repository } = this
     this.#staged = new StagedContents({
       ...resources,
       tree,
@@ -132,7 +125,7 @@ export class WorkingSnapshot implements WritableSnapshot, AsyncDisposable {
     { repository, entry, index }: { repository: string; entry: CatalogEntry; index: string },
   ): WorkingSnapshot {
     mkdirSync(options.folder, { recursive: true, mode: 0o700 })
-    writeFileSync(join(options.folder, manifestName), entry.manifest?.bytes ?? '', { mode: 0o600 })
+    keepManifest(options.folder, entry.manifest?.bytes)
     const path = join(options.folder, databaseName)
     // Whole, or not there: what is there and cannot be read is damaged.
     writeFileSync(`${path}.copy`, readFileSync(index), { mode: 0o600, flush: true })
@@ -216,56 +209,16 @@ export class WorkingSnapshot implements WritableSnapshot, AsyncDisposable {
   }
 
   get number(): number {
-    return this.#number
+    return this.publishing.number
   }
 
   get isPublished(): boolean {
-    const { baseEtag, changes, published } = this.tree.state
-    return baseEtag !== undefined && changes === published
-  }
-
-  /** What it was published as before it got its number, while that is still to be deleted. */
-  get former(): FormerNumber | undefined {
-    return this.#former
-  }
-
-  /** What deleting it failed with last; undefined when it did not. */
-  get formerFailure(): unknown {
-    return this.#formerFailure
-  }
-
-  /** Whether it need not be kept here: all is published, and under its number alone. */
-  get isDone(): boolean {
-    return this.isPublished && this.#former === undefined
-  }
-
-  get baseEtag(): string | undefined {
-    return this.tree.state.baseEtag
+    return this.publishing.isPublished
   }
 
   /** Files that are not in the store, with their bytes, and what keeps them from it. */
   pending(): Iterable<{ ino: Ino; bytes: number; failure: Error | undefined }> {
     return this.#staged.pending()
-  }
-
-  /**
-   * Compares what it was made of with what is published (undefined: nothing) after a crash, as one that came in the middle of a publish may have hidden its end from
-   * us. False when somebody else has published another state: then this one cannot be.
-   */
-  meets(published: CatalogEntry | undefined): boolean {
-    const [put, kept] = [putName, manifestName].map((name) => join(this.#options.folder, name)) as [
-      string,
-      string,
-    ]
-    const isPut =
-      published?.manifest !== undefined && readIfThere(put)?.equals(published.manifest.bytes) === true
-    if (published?.manifestEtag !== this.baseEtag) {
-      if (published === undefined || !isPut) return false
-      this.tree.published(this.tree.state.published, published.manifestEtag)
-    }
-    if (isPut) renameSync(put, kept)
-    else rmSync(put, { force: true })
-    return true
   }
 
   adopt(
@@ -374,175 +327,16 @@ export class WorkingSnapshot implements WritableSnapshot, AsyncDisposable {
     return this.#staged.isGrowing
   }
 
-  /** What the last publish failed with; undefined when it did not. */
-  get publishFailure(): unknown {
-    return this.#publishFailure
-  }
-
   async publish(options: Abortable): Promise<void> {
-    // One that is under way may have begun before what the caller has done.
-    await this.#alone(() => this.#publishChanges(), options)
-  }
-
-  /** Publishes it under another number, of which there is no snapshot; what is published under the old one stays until `leaveFormer`. */
-  async renumber(number: number, options: Abortable): Promise<void> {
-    await this.publish(options)
-    // To its end: nobody could tell of which number one is that goes on unattended.
-    await this.#alone(() => this.#publishAs(number), {})
-  }
-
-  /** Deletes by `remove` what it was published as before, as soon as it is published under its number. */
-  async leaveFormer(remove: (former: FormerNumber) => Promise<void>, options: Abortable = {}): Promise<void> {
-    if (this.#former === undefined) return
-    await this.#alone(async () => {
-      if (this.#former === undefined || this.baseEtag === undefined) return
-      try {
-        await remove(this.#former)
-      } catch (error) {
-        this.#formerFailure = error
-        throw error
-      }
-      this.#forgetFormer()
-    }, options)
-  }
-
-  #forgetFormer(): void {
-    this.#former = undefined
-    this.#formerFailure = undefined
-    forgetFormer(this.folder)
-  }
-
-  /** What publishes comes one after the other. */
-  async #alone(work: () => Promise<void>, { signal }: Abortable): Promise<void> {
-    while (this.#publishing !== undefined)
-      await orAborted(
-        this.#publishing.catch(() => {}),
-        signal,
-      )
-    this.#publishing = work().finally(() => {
-      this.#publishing = undefined
-    })
-    await orAborted(this.#publishing, signal)
-  }
-
-  async #publishChanges(): Promise<void> {
-    if (this.#isRetired) throw new ChangeError('no-name')
-    if (!this.isPublished) await this.#publish()
-  }
-
-  async #publishAs(number: number): Promise<void> {
-    await this.#publishChanges()
-    // It is published: it has one.
-    const before = { number: this.#number, etag: this.baseEtag as string }
-    noteFormer(this.folder, before)
-    this.#setNumber(number, undefined)
-    this.#former = before
-    try {
-      await this.#publish()
-    } catch (error) {
-      // It may have been done although it seemed to fail.
-      const published = await readSnapshot(this.#options.store, this.repository, number).catch(
-        () => undefined,
-      )
-      if (published !== undefined && this.meets(published)) return
-      this.#setNumber(before.number, before.etag)
-      this.#forgetFormer()
-      throw error
-    }
-  }
-
-  /** It is being removed: resolves when no publish is under way, and none begins any more. */
-  async retire(): Promise<void> {
-    this.#isRetired = true
-    await this.#publishing?.catch(() => {})
-  }
-
-  /** Its removal has failed. */
-  reinstate(): void {
-    this.#isRetired = false
+    await this.publishing.publish(options)
   }
 
   /** Stops what is under way; all stays in its folder. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#staged[Symbol.asyncDispose]()
-    await this.#publishing?.catch(() => {})
+    await this.publishing.ended()
     await this.#log[Symbol.asyncDispose]()
     this.tree[Symbol.dispose]()
-  }
-
-  async #publish(): Promise<void> {
-    const { folder, store, onPublished, logger } = this.#options
-    const { repository, number } = this
-    const indexPath = join(folder, 'index.sqlite')
-    try {
-      rmSync(indexPath, { force: true })
-      // A publish before may have been done although it seemed to fail.
-      if (existsSync(join(folder, putName))) this.meets(await readSnapshot(store, repository, number))
-      // The index is of one moment: nothing is changed while it is written.
-      const { totals, changes, root } = await this.#staged.drained(() => ({
-        changes: this.tree.changes,
-        totals: writeIndex(this.tree, indexPath),
-        root: this.tree.inode(this.tree.root) as OwnInode,
-      }))
-      // What is published must not be newer than what is here after a crash of the system.
-      this.tree.sync()
-      const entry = await publishSnapshot({
-        store,
-        repository,
-        number,
-        indexPath,
-        totals: {
-          ...totals,
-          writer: this.#options.writer,
-          root: rootAttributesOf(root, this.tree.xattrNames(root.ino).length),
-        },
-        ...this.#manifest(indexPath),
-        replaces: this.baseEtag,
-        onManifest: (bytes) => writeFileSync(join(folder, putName), bytes, { mode: 0o600, flush: true }),
-      })
-      this.tree.published(changes, entry.manifestEtag)
-      this.tree.sync()
-      renameSync(join(folder, putName), join(folder, manifestName))
-      logger.info({ snapshot: repository + entry.name, ...totals }, 'published')
-      this.#publishFailure = undefined
-      onPublished(entry)
-    } catch (error) {
-      this.#publishFailure = stagingFault(error)
-      throw this.#publishFailure
-    } finally {
-      await rm(indexPath, { force: true })
-    }
-  }
-
-  #setNumber(number: number, baseEtag: string | undefined): void {
-    this.tree.renumber(number, baseEtag)
-    this.#number = number
-  }
-
-  #manifest(indexPath: string): {
-    manifest: Omit<Manifest, 'bytes' | 'jbfs'>
-    base?: ReturnType<typeof manifestMembers>
-    replacesIndex?: string | undefined
-  } {
-    const { created } = this.tree.state
-    const bytes = this.#manifestBytes()
-    const before = bytes && parseManifest(bytes)
-    return {
-      manifest: {
-        created,
-        suspended: before?.suspended ?? false,
-        account: before?.account ?? this.repository.split('/').at(-2),
-        items: itemsOf(indexPath, before?.items ?? []),
-      },
-      ...(bytes && { base: manifestMembers(bytes) }),
-      // Under another number its index replaces none.
-      replacesIndex: this.baseEtag === undefined ? undefined : before?.jbfs?.index.key,
-    }
-  }
-
-  #manifestBytes(): Buffer | undefined {
-    const bytes = readIfThere(join(this.#options.folder, manifestName))
-    return bytes?.length === 0 ? undefined : bytes
   }
 
   /** Contents that the tree does not speak of. */
@@ -565,15 +359,6 @@ function unreadable(folder: string, cause: unknown): SnapshotError {
     `${folder} holds changes of an earlier mount that cannot be taken up again (${messageOf(cause)}): look at it, and move it away`,
     { cause },
   )
-}
-
-function readIfThere(path: string): Buffer | undefined {
-  try {
-    return readFileSync(path)
-  } catch (error) {
-    if (codeOf(error) === 'ENOENT') return undefined
-    throw error
-  }
 }
 
 /** Milliseconds that a change waits for whoever else looks at the database: `jbfs status` as it opens it, or the thread that carries its log over. */

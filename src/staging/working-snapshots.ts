@@ -165,7 +165,7 @@ export class WorkingSnapshots implements WritableSnapshots, AsyncDisposable {
     // Under both numbers until it is done: whoever lists the repository finds this one.
     this.#snapshots.set(keyOf(repository, number), working)
     try {
-      await working.renumber(number, options)
+      await working.publishing.renumber(number, options)
     } catch (error) {
       this.#snapshots.delete(keyOf(repository, number))
       throw error
@@ -184,12 +184,12 @@ export class WorkingSnapshots implements WritableSnapshots, AsyncDisposable {
     this.#snapshots.delete(key)
     try {
       // The manifest first: without it nobody looks for the index.
-      await working?.retire()
-      if (entry.manifest !== undefined || working?.baseEtag !== undefined)
+      await working?.publishing.retire()
+      if (entry.manifest !== undefined || working?.publishing.baseEtag !== undefined)
         await store.delete([manifestKey(repository, entry.number)])
       await store.delete([...indexKeys(repository, entry.number)])
     } catch (error) {
-      working?.reinstate()
+      working?.publishing.reinstate()
       if (working !== undefined) this.#snapshots.set(key, working)
       throw error
     }
@@ -203,18 +203,17 @@ export class WorkingSnapshots implements WritableSnapshots, AsyncDisposable {
     let bytes = 0
     let snapshots = 0
     for (const working of this.#all) {
-      if (!working.isDone) snapshots++
+      if (!working.publishing.isDone) snapshots++
       for (const { ino, bytes: size, failure } of working.pending()) {
         files++
         bytes += size
         if (failure !== undefined)
           failures.push({ snapshot: nameOf(working), inode: ino, error: messageOf(failure) })
       }
-      const { publishFailure } = working
+      const { failure, former, formerFailure } = working.publishing
       // It fails with the fault of a file, too.
-      if (publishFailure !== undefined && !failures.some(({ snapshot }) => snapshot === nameOf(working)))
-        failures.push({ snapshot: nameOf(working), error: messageOf(publishFailure) })
-      const { former, formerFailure } = working
+      if (failure !== undefined && !failures.some(({ snapshot }) => snapshot === nameOf(working)))
+        failures.push({ snapshot: nameOf(working), error: messageOf(failure) })
       if (former !== undefined && formerFailure !== undefined)
         failures.push({
           snapshot: keyOf(working.repository, former.number),
@@ -240,7 +239,7 @@ export class WorkingSnapshots implements WritableSnapshots, AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed.abort()
     for (const snapshot of this.#all) {
-      if (snapshot.isDone) await this.#discard(snapshot)
+      if (snapshot.publishing.isDone) await this.#discard(snapshot)
       else await snapshot[Symbol.asyncDispose]()
     }
     this.#snapshots.clear()
@@ -252,7 +251,7 @@ export class WorkingSnapshots implements WritableSnapshots, AsyncDisposable {
   async #leaveFormer(working: WorkingSnapshot, options: Abortable = {}): Promise<void> {
     const { store, onPublished, logger } = this.#options
     const { repository } = working
-    await working.leaveFormer(async ({ number, etag }) => {
+    await working.publishing.leaveFormer(async ({ number, etag }) => {
       const key = keyOf(repository, number)
       const present = await readSnapshot(store, repository, number)
       if (
@@ -274,7 +273,7 @@ export class WorkingSnapshots implements WritableSnapshots, AsyncDisposable {
   }
 
   async #tryLeaveFormer(working: WorkingSnapshot): Promise<void> {
-    const { former } = working
+    const { former } = working.publishing
     if (former === undefined) return
     try {
       await this.#leaveFormer(working, { signal: this.#closed.signal })
@@ -321,13 +320,13 @@ export class WorkingSnapshots implements WritableSnapshots, AsyncDisposable {
     }
     const { repository, number } = snapshot
     const published = await readSnapshot(store, repository, number)
-    if (published === undefined && snapshot.baseEtag !== undefined && isEmpty(snapshot)) {
+    if (published === undefined && snapshot.publishing.baseEtag !== undefined && isEmpty(snapshot)) {
       // Its removal was interrupted.
       await store.delete([...indexKeys(repository, number)])
       await this.#discard(snapshot)
       return
     }
-    if (!snapshot.meets(published)) {
+    if (!snapshot.publishing.meets(published)) {
       await snapshot[Symbol.asyncDispose]()
       throw new SnapshotError(
         'snapshot-exists',
@@ -409,9 +408,9 @@ export class WorkingSnapshots implements WritableSnapshots, AsyncDisposable {
       if (signal.aborted) return
       for (const snapshot of this.#all) {
         const now = performance.now()
-        if (snapshot.former !== undefined && now >= leaveFormerAfter) {
+        if (snapshot.publishing.former !== undefined && now >= leaveFormerAfter) {
           await this.#tryLeaveFormer(snapshot)
-          if (snapshot.former !== undefined) leaveFormerAfter = performance.now() + longest
+          if (snapshot.publishing.former !== undefined) leaveFormerAfter = performance.now() + longest
         }
         if (signal.aborted) return
         const { changes } = snapshot.tree

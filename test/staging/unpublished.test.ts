@@ -59,6 +59,6 @@ test('of a working snapshot the files count that have a name and are not stored'
   for (const ino of files) snapshot.closed(ino, true)
   await snapshot.publish({})
   t.deepEqual(unpublishedWork(folder), [])
-  await snapshot.renumber(8, {})
+  await snapshot.publishing.renumber(8, {})
   t.like(unpublishedWork(folder), [{ snapshots: 1, files: 0 }], 'its old number is to be left')
 })

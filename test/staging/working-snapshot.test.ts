@@ -67,7 +67,7 @@ async function change(prepared: Staging, folder: string): Promise<WorkingSnapsho
 test('one that is begun is nowhere but here until it is published', async (t) => {
   const prepared = await staging(t)
   const snapshot = prepared.begin()
-  t.is(snapshot.baseEtag, undefined)
+  t.is(snapshot.publishing.baseEtag, undefined)
   t.false(snapshot.isPublished)
   t.like(snapshot.tree.inode(snapshot.tree.root), { mode: 0o40755, uid: 3, gid: 4, nlink: 2 })
   t.deepEqual(await listSnapshots(prepared.store, repository), [])
@@ -75,7 +75,7 @@ test('one that is begun is nowhere but here until it is published', async (t) =>
   await put(snapshot, addFile(snapshot.tree, 'f', folder), 'text')
   await snapshot.publish({})
   t.true(snapshot.isPublished)
-  t.is(snapshot.baseEtag, prepared.published[0]?.manifestEtag)
+  t.is(snapshot.publishing.baseEtag, prepared.published[0]?.manifestEtag)
   t.deepEqual(await shown(prepared), { d: '', 'd/f': 'text' })
   const { manifest } = prepared.published[0] ?? {}
   t.deepEqual(manifest?.items, [{ type: 'd', path: 'd', files: 1, size: 4 }])
@@ -295,7 +295,7 @@ async function crashAtManifest(
 test('after a crash before the manifest was put, what was published is still that', async (t) => {
   const prepared = await crashAtManifest(t, 'before')
   const again = prepared.recover() as WorkingSnapshot
-  t.true(again.meets(await readSnapshot(prepared.store, repository, 1)))
+  t.true(again.publishing.meets(await readSnapshot(prepared.store, repository, 1)))
   t.false(again.isPublished)
   await again.publish({})
   t.deepEqual(await shown(prepared), { a: 'two' })
@@ -305,7 +305,7 @@ test('after a crash when the manifest was put, that is what the next publish rep
   const prepared = await crashAtManifest(t, 'after')
   t.deepEqual(await shown(prepared), { a: 'two' })
   const again = prepared.recover() as WorkingSnapshot
-  t.true(again.meets(await readSnapshot(prepared.store, repository, 1)))
+  t.true(again.publishing.meets(await readSnapshot(prepared.store, repository, 1)))
   const a = again.tree.lookup(again.tree.root, name('a')) as OwnInode
   await put(again, a.ino, 'three')
   await again.publish({})
@@ -322,12 +322,12 @@ test('a publish that was done, but seemed to fail, is not in the way of the next
 test('what somebody else has published is not met', async (t) => {
   const prepared = await staging(t)
   const snapshot = prepared.begin()
-  t.true(snapshot.meets(undefined))
+  t.true(snapshot.publishing.meets(undefined))
   await snapshot.publish({})
   const [entry] = prepared.published
-  t.true(snapshot.meets(entry))
-  t.false(snapshot.meets(undefined))
-  t.false(snapshot.meets(entry && { ...entry, manifestEtag: '"other"' }))
+  t.true(snapshot.publishing.meets(entry))
+  t.false(snapshot.publishing.meets(undefined))
+  t.false(snapshot.publishing.meets(entry && { ...entry, manifestEtag: '"other"' }))
 })
 
 test('a publish that fails can be tried again, and changes go on meanwhile', async (t) => {
