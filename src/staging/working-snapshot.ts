@@ -141,15 +141,16 @@ export class WorkingSnapshot implements WritableSnapshot, AsyncDisposable {
 
   /**
    * Opens what an earlier process has left in `folder`; undefined when that is nothing that was finished. `optionsOf`: what it needs, once its
-   * repository is known. Throws `SnapshotError` when there is something that cannot be read.
+   * repository is known. Rejects with `SnapshotError` when there is something that cannot be read.
    */
-  static recover(
+  static async recover(
     folder: string,
     optionsOf: (repository: string) => WorkingSnapshotOptions,
-  ): WorkingSnapshot | undefined {
+  ): Promise<WorkingSnapshot | undefined> {
     const path = join(folder, databaseName)
     const database = existsSync(path) ? new DatabaseSync(path) : undefined
     let state: WorkingState | undefined
+    let snapshot: WorkingSnapshot | undefined
     try {
       if (database !== undefined) {
         settings(database)
@@ -166,11 +167,13 @@ export class WorkingSnapshot implements WritableSnapshot, AsyncDisposable {
       for (const table of ['xattr', 'extent'])
         database.exec(`DELETE FROM ${table} WHERE ino IN (SELECT ino FROM inode WHERE nlink = 0)`)
       database.exec('DELETE FROM inode WHERE nlink = 0')
-      const snapshot = new WorkingSnapshot(options, database)
+      snapshot = new WorkingSnapshot(options, database)
       snapshot.#removeStrays()
       snapshot.#staged.recover()
       return snapshot
     } catch (error) {
+      // What was taken up already would go on being sent.
+      await snapshot?.[Symbol.asyncDispose]()
       if (database?.isOpen) database.close()
       const fault = stagingFault(error)
       // With more room it can be read.

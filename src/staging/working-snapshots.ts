@@ -312,27 +312,31 @@ export class WorkingSnapshots implements WritableSnapshots, AsyncDisposable {
   async #recover(folder: string): Promise<void> {
     const { store, logger } = this.#options
     // Which repository it is of, only the folder itself knows.
-    const snapshot = WorkingSnapshot.recover(folder, (repository) => this.#optionsOf(repository, folder))
+    const snapshot = await WorkingSnapshot.recover(folder, (repository) =>
+      this.#optionsOf(repository, folder),
+    )
     if (snapshot === undefined) {
       logger.warn({ folder }, 'a working snapshot that was never begun whole is removed')
       rmSync(folder, { recursive: true, force: true })
       return
     }
+    await using opening = new AsyncDisposableStack()
+    opening.use(snapshot)
     const { repository, number } = snapshot
     const published = await readSnapshot(store, repository, number)
     if (published === undefined && snapshot.publishing.baseEtag !== undefined && isEmpty(snapshot)) {
       // Its removal was interrupted.
       await store.delete([...indexKeys(repository, number)])
+      opening.move()
       await this.#discard(snapshot)
       return
     }
-    if (!snapshot.publishing.meets(published)) {
-      await snapshot[Symbol.asyncDispose]()
+    if (!snapshot.publishing.meets(published))
       throw new SnapshotError(
         'snapshot-exists',
         `${repository}${snapshotName(number)} was published by somebody else while changes of this server were waiting in ${folder}: look at both, and move that folder away`,
       )
-    }
+    opening.move()
     const { files, bytes } = totalsOf(snapshot)
     logger.info(
       { snapshot: nameOf(snapshot), files, bytes },

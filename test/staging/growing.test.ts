@@ -295,7 +295,7 @@ test('a process that dies when the object has appeared, and before it knew, is g
   store.after = () => {}
   // Its room is its own, as the other one is as good as dead.
   const room = new StagingRoom(1 << 30)
-  const again = { ...prepared, snapshot: prepared.recover() as WorkingSnapshot, room }
+  const again = { ...prepared, snapshot: (await prepared.recover()) as WorkingSnapshot, room }
   again.snapshot.opened(file, true)
   await isStored(t, again, bytes)
 })

@@ -322,7 +322,7 @@ test('after a crash what was written is there, and sent', async (t) => {
   const nameless = snapshot.tree.make(snapshot.tree.root, undefined, { mode: 0o100600, ...owner }).ino
   snapshot.opened(nameless, true)
   await write(snapshot, nameless, 0, 'gone with who had it open')
-  const again = prepared.recover() as WorkingSnapshot
+  const again = (await prepared.recover()) as WorkingSnapshot
   t.is(contentOf(prepared, again, file), 'written')
   t.is(again.tree.inode(nameless), undefined)
   store.before = () => {}
@@ -351,7 +351,7 @@ test('what the system has lost of a staged file is what was stored before', asyn
   t.is(readFileSync(pathOf(file), 'utf8'), 'never synced')
   truncateSync(pathOf(file), 5)
   for (const ino of [sparse, unstored]) rmSync(pathOf(ino))
-  const again = prepared.recover() as WorkingSnapshot
+  const again = (await prepared.recover()) as WorkingSnapshot
   t.deepEqual(
     [file, sparse].map((ino) => contentOf(prepared, again, ino)),
     before,
@@ -394,7 +394,7 @@ test('a change of a staged file that the tree cannot take leaves its size, and w
   await t.throwsAsync(async () => snapshot.resize(file, 2, false), { code: 'staging-failed' })
   snapshot.tree.database.exec('ALTER TABLE lost RENAME TO working')
   t.is(contentOf(prepared, snapshot, file), 'staged')
-  const again = prepared.recover() as WorkingSnapshot
+  const again = (await prepared.recover()) as WorkingSnapshot
   t.is(contentOf(prepared, again, file), 'staged')
 })
 
@@ -415,7 +415,7 @@ test('what a file that is written says of itself is there after a crash, without
   const shown = [snapshot.tree.lookup(snapshot.tree.root, name('f')), entry(snapshot.tree)]
   for (const inode of shown) t.like(inode, { size, mtime, ctime })
 
-  const again = (prepared.recover() as WorkingSnapshot).tree.inode(file) as OwnInode
+  const again = ((await prepared.recover()) as WorkingSnapshot).tree.inode(file) as OwnInode
   t.is(again.size, 13)
   // The clock of the staging folder's file system may be coarser.
   const late = millisOf(mtime) - millisOf(again.mtime)
@@ -430,7 +430,7 @@ test('times that were set behind a write are there after a crash', async (t) => 
   await write(snapshot, file, 4, ' and more')
   const mtime = { seconds: 5, nanoseconds: 7 }
   snapshot.tree.setAttributes(file, { mtime })
-  const again = prepared.recover() as WorkingSnapshot
+  const again = (await prepared.recover()) as WorkingSnapshot
   t.like(again.tree.inode(file), { size: 13, mtime })
 })
 
@@ -446,11 +446,11 @@ test('what changes the times of a stored file is there after a crash, and publis
   for (const ino of [file, sharing]) snapshot.tree.setAttributes(ino, aged)
   await snapshot.publish({})
   await snapshot.resize(file, size, false)
-  const truncated = prepared.recover() as WorkingSnapshot
+  const truncated = (await prepared.recover()) as WorkingSnapshot
   t.deepEqual(truncated.tree.inode(file)?.mtime, snapshot.tree.inode(file)?.mtime)
   t.false(truncated.isPublished)
   t.true(truncated.share(sharing, { size, object: object as OwnObjectRef, extents: undefined }))
-  const again = prepared.recover() as WorkingSnapshot
+  const again = (await prepared.recover()) as WorkingSnapshot
   t.deepEqual(again.tree.inode(sharing)?.mtime, truncated.tree.inode(sharing)?.mtime)
 })
 

@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { Worker } from 'node:worker_threads'
@@ -11,6 +11,7 @@ import type { Ino, OwnInode } from '../../src/snapshot/tree.ts'
 import { databaseName } from '../../src/staging/working-schema.ts'
 import { WorkingSnapshot } from '../../src/staging/working-snapshot.ts'
 import { StoreError } from '../../src/store/errors.ts'
+import { openFiles } from '../support/open-files.ts'
 import {
   addFile,
   addFolder,
@@ -267,7 +268,7 @@ test('a change waits for whoever else has the database for a moment', async (t) 
     addFile(snapshot.tree, 'a')
     held.postMessage('hold')
     await once(held, 'message')
-    t.truthy(recover()?.tree.lookup(snapshot.tree.root, name('a')))
+    t.truthy((await recover())?.tree.lookup(snapshot.tree.root, name('a')))
   } finally {
     await held.terminate()
   }
@@ -294,7 +295,7 @@ async function crashAtManifest(
 
 test('after a crash before the manifest was put, what was published is still that', async (t) => {
   const prepared = await crashAtManifest(t, 'before')
-  const again = prepared.recover() as WorkingSnapshot
+  const again = (await prepared.recover()) as WorkingSnapshot
   t.true(again.publishing.meets(await readSnapshot(prepared.store, repository, 1)))
   t.false(again.isPublished)
   await again.publish({})
@@ -304,7 +305,7 @@ test('after a crash before the manifest was put, what was published is still tha
 test('after a crash when the manifest was put, that is what the next publish replaces', async (t) => {
   const prepared = await crashAtManifest(t, 'after')
   t.deepEqual(await shown(prepared), { a: 'two' })
-  const again = prepared.recover() as WorkingSnapshot
+  const again = (await prepared.recover()) as WorkingSnapshot
   t.true(again.publishing.meets(await readSnapshot(prepared.store, repository, 1)))
   const a = again.tree.lookup(again.tree.root, name('a')) as OwnInode
   await put(again, a.ino, 'three')
@@ -367,13 +368,13 @@ test('a folder without anything finished is nothing, and one with changes is nev
   const { folder, recover } = await staging(t)
   const at = (text: string): string => join(folder, 'working', text)
   mkdirSync(at('empty'))
-  t.is(recover('empty'), undefined)
+  t.is(await recover('empty'), undefined)
   mkdirSync(at('half'))
   writeFileSync(join(at('half'), 'working.sqlite'), 'SQLite format 3\0 but no more of it'.repeat(200))
-  t.throws(() => recover('half'), { name: 'SnapshotError', code: 'bad-index' })
+  await t.throwsAsync(recover('half'), { name: 'SnapshotError', code: 'bad-index' })
   mkdirSync(join(at('half'), 'contents'))
   writeFileSync(join(at('half'), 'contents/2'), 'written')
-  t.throws(() => recover('half'), { name: 'SnapshotError', code: 'bad-index' })
+  await t.throwsAsync(recover('half'), { name: 'SnapshotError', code: 'bad-index' })
 })
 
 test('changes of another version of jbfs are left alone', async (t) => {
@@ -384,5 +385,26 @@ test('changes of another version of jbfs are left alone', async (t) => {
     using database = new DatabaseSync(join(snapshot.folder, 'working.sqlite'))
     database.exec('UPDATE working SET version = version + 1')
   }
-  t.throws(() => prepared.recover(), { name: 'SnapshotError', code: 'too-new' })
+  await t.throwsAsync(prepared.recover(), { name: 'SnapshotError', code: 'too-new' })
+})
+
+test('of what cannot be taken up again nothing goes on', async (t) => {
+  const prepared = await staging(t)
+  const { store } = prepared
+  const snapshot = prepared.begin()
+  const [a, b] = [addFile(snapshot.tree, 'a'), addFile(snapshot.tree, 'b')]
+  store.before = (call) => {
+    if (call === 'put') throw new StoreError('unavailable', 'no store today')
+  }
+  for (const ino of [a, b]) await put(snapshot, ino, `of ${ino}`)
+  await snapshot[Symbol.asyncDispose]()
+  store.before = () => {}
+  const contentOf = (ino: Ino): string => join(snapshot.folder, 'contents', String(ino))
+  rmSync(contentOf(b))
+  mkdirSync(contentOf(b))
+  await t.throwsAsync(prepared.recover(), { name: 'SnapshotError', code: 'bad-index' })
+  t.deepEqual(await openFiles(snapshot.folder), [])
+  await turn()
+  t.deepEqual([...store.objects.keys()], [])
+  t.is(readFileSync(contentOf(a), 'utf8'), `of ${a}`)
 })

@@ -7,6 +7,7 @@ import { type PublishTimes, WorkingSnapshots } from '../../src/staging/working-s
 import { StoreError } from '../../src/store/errors.ts'
 import { temporaryFolder } from '../snapshot/write-tree.ts'
 import { MemoryStore } from '../support/memory-store.ts'
+import { openFiles } from '../support/open-files.ts'
 import { addFile, name, repository, top, until } from './working.ts'
 
 interface Destination {
@@ -302,6 +303,19 @@ test('what was never begun whole is removed, and what somebody else has publishe
   store.objects.delete(key)
   await using snapshots = await open()
   t.deepEqual(snapshots.numbers(repository), [1])
+})
+
+test('of what could not be taken up as the store did not answer nothing goes on', async (t) => {
+  const { open, store, folder } = await destination(t)
+  {
+    await using snapshots = await open()
+    snapshots.begin(repository, 1, top)
+  }
+  store.before = () => {
+    throw new StoreError('unavailable', 'not today')
+  }
+  await t.throwsAsync(open(), { code: 'unavailable' })
+  t.deepEqual(await openFiles(folder), [])
 })
 
 test('one is given another number for all, here and in the store', async (t) => {

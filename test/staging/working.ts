@@ -31,7 +31,7 @@ export interface Staging {
   optionsAt(name: string): WorkingSnapshotOptions
   begin(name?: string): WorkingSnapshot
   /** As after a crash: another object over the same folder. The one before is as good as dead. */
-  recover(name?: string): WorkingSnapshot | undefined
+  recover(name?: string): Promise<WorkingSnapshot | undefined>
 }
 
 /** `stagingBytes`: room for all contents. */
@@ -83,8 +83,8 @@ export async function staging(
     room: resources.room,
     optionsAt,
     begin: (name = '1') => kept(WorkingSnapshot.begin(optionsAt(name), { repository, number: 1, top })),
-    recover: (name = '1') =>
-      kept(WorkingSnapshot.recover(join(folder, 'working', name), () => optionsAt(name))),
+    recover: async (name = '1') =>
+      kept(await WorkingSnapshot.recover(join(folder, 'working', name), () => optionsAt(name))),
   }
 }
 

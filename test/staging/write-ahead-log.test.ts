@@ -98,7 +98,7 @@ test('what the thread is carrying over is there after a crash', async (t) => {
     // The thread is at work meanwhile.
     if (i % 100 === 0) await new Promise((resolve) => setTimeout(resolve, 1))
   }
-  const again = recover()
+  const again = await recover()
   t.is([...(again?.tree.entries(tree.root, 0) ?? [])].length, 2000)
   t.truthy(again?.tree.lookup(tree.root, name('file 1999')))
 })
