@@ -128,7 +128,10 @@ export interface WritableSnapshots {
   begin(repository: string, number: number, top: MadeInode): WritableSnapshot
   /** Makes a published one changeable. */
   change(repository: string, entry: CatalogEntry, options: Abortable): Promise<WritableSnapshot>
-  /** Makes one that is being changed the snapshot of another number, which is free, at once and for all readers. */
+  /**
+   * Makes a snapshot that of another number, which is free, at once and for all readers; where the store does not tell whether they see it, they do with the next publish.
+   * Rejects, and it keeps its number, where they do not.
+   */
   renumber(repository: string, entry: CatalogEntry, number: number, options: Abortable): Promise<void>
   /** Removes one whose tree is empty, at once and for all readers. */
   remove(repository: string, entry: CatalogEntry): Promise<void>

@@ -2,7 +2,9 @@ import { rmSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Abortable, orAborted } from '../base/abort.ts'
+import { messageOf } from '../base/errors.ts'
 import type { Logger } from '../base/log.ts'
+import { snapshotName } from '../destination/layout.ts'
 import { type CatalogEntry, readSnapshot } from '../snapshot/catalog.ts'
 import { ChangeError } from '../snapshot/errors.ts'
 import { manifestMembers, parseManifest } from '../snapshot/manifest.ts'
@@ -105,7 +107,10 @@ export class SnapshotPublishing {
     await this.#alone(() => this.#publishChanges(), options)
   }
 
-  /** Publishes it under another number, of which there is no snapshot; what is published under the old one stays until `leaveFormer`. */
+  /**
+   * Publishes it under another number, of which there is no snapshot; what is published under the old one stays until `leaveFormer`. Where nobody can tell whether it is
+   * published under the new one, it has that all the same, and the next publish finds out.
+   */
   async renumber(number: number, options: Abortable): Promise<void> {
     await this.publish(options)
     // To its end: nobody could tell of which number one is that goes on unattended.
@@ -157,7 +162,7 @@ export class SnapshotPublishing {
   }
 
   async #publishAs(number: number): Promise<void> {
-    const { folder, store, repository } = this.#options
+    const { folder, repository, logger } = this.#options
     await this.#publishChanges()
     // It is published: it has one.
     const before = { number: this.#number, etag: this.baseEtag as string }
@@ -168,11 +173,29 @@ export class SnapshotPublishing {
       await this.#publish()
     } catch (error) {
       // It may have been done although it seemed to fail.
-      const published = await readSnapshot(store, repository, number).catch(() => undefined)
-      if (published !== undefined && this.meets(published)) return
-      this.#setNumber(before.number, before.etag)
-      this.#forgetFormer()
-      throw error
+      const isDone = await this.#isPut()
+      if (isDone === false) {
+        this.#setNumber(before.number, before.etag)
+        this.#forgetFormer()
+        throw error
+      }
+      if (isDone === undefined)
+        logger.warn(
+          { snapshot: repository + snapshotName(number), error: messageOf(error) },
+          'a snapshot has another number, and may not be published under it yet; trying again',
+        )
+    }
+  }
+
+  /** Whether what a publish that failed was to make visible is; undefined: nobody can tell. */
+  async #isPut(): Promise<boolean | undefined> {
+    const { folder, store, repository } = this.#options
+    if (notedPut(folder) === undefined) return false
+    try {
+      const published = await readSnapshot(store, repository, this.#number)
+      return published !== undefined && this.meets(published)
+    } catch {
+      return undefined
     }
   }
 

@@ -161,16 +161,15 @@ export class WorkingSnapshots implements WritableSnapshots, AsyncDisposable {
 
   async renumber(repository: string, entry: CatalogEntry, number: number, options: Abortable): Promise<void> {
     const working = await this.change(repository, entry, options)
-    await this.#leaveFormer(working, options)
+    await this.#settle(working, options)
     // Under both numbers until it is done: whoever lists the repository finds this one.
     this.#snapshots.set(keyOf(repository, number), working)
     try {
       await working.publishing.renumber(number, options)
-    } catch (error) {
-      this.#snapshots.delete(keyOf(repository, number))
-      throw error
+    } finally {
+      for (const either of [entry.number, number])
+        if (either !== working.number) this.#snapshots.delete(keyOf(repository, either))
     }
-    this.#snapshots.delete(keyOf(repository, entry.number))
     // It is done, as what is left of it is tried again: who did it once more would find the new number taken.
     await this.#tryLeaveFormer(working)
   }
@@ -179,7 +178,7 @@ export class WorkingSnapshots implements WritableSnapshots, AsyncDisposable {
     const { store, onPublished } = this.#options
     const key = keyOf(repository, entry.number)
     const working = this.#snapshots.get(key)
-    if (working !== undefined) await this.#leaveFormer(working)
+    if (working !== undefined) await this.#settle(working)
     // Nobody is to publish it meanwhile.
     this.#snapshots.delete(key)
     try {
@@ -245,6 +244,13 @@ export class WorkingSnapshots implements WritableSnapshots, AsyncDisposable {
     this.#snapshots.clear()
     await this.#resources.hashes[Symbol.asyncDispose]()
     await this.#resources.checkpoints[Symbol.asyncDispose]()
+  }
+
+  /** Has a snapshot that was given another number published under it, and under no other. */
+  async #settle(working: WorkingSnapshot, options: Abortable = {}): Promise<void> {
+    if (working.publishing.former === undefined) return
+    await working.publish(options)
+    await this.#leaveFormer(working, options)
   }
 
   /** Deletes what a snapshot that was given another number is still published as, unless somebody makes something else of it. */

@@ -403,6 +403,64 @@ async function halfRenumbered(
 const numbersIn = async (store: MemoryStore): Promise<number[]> =>
   (await listSnapshots(store, repository)).map(({ number }) => number)
 
+/** One that is snap.5 now, and still there as snap.1, as nobody could tell whether its manifest was put; `isPut`: it was. */
+async function uncertain(
+  t: ExecutionContext,
+  isPut: boolean,
+): Promise<Destination & { snapshots: WorkingSnapshots }> {
+  const place = await destination(t)
+  const { open, store } = place
+  const snapshots = await open()
+  const snapshot = snapshots.begin(repository, 1, top)
+  await snapshots.publish()
+  let isLost = false
+  store[isPut ? 'after' : 'before'] = (call, key) => {
+    isLost ||= call === 'put' && key.includes('snap.5/')
+    if (isLost) throw new StoreError('access-denied', 'the answer is lost')
+  }
+  await snapshots.renumber(repository, await entryOf(store, 1), 5, {})
+  store.before = store.after = () => {}
+  t.is(snapshots.get(repository, 1), undefined)
+  t.is(snapshots.get(repository, 5), snapshot)
+  t.deepEqual(snapshots.numbers(repository), [5])
+  t.deepEqual(await numbersIn(store), isPut ? [1, 5] : [1])
+  return { ...place, snapshots }
+}
+
+for (const isPut of [true, false]) {
+  const title = `a renumbering whose answer is lost, ${isPut ? '' : 'un'}done, with no store to ask`
+  test(`${title}, is told of and ended by the next publish`, async (t) => {
+    const { store, snapshots } = await uncertain(t, isPut)
+    t.like(snapshots.pending(), {
+      snapshots: 1,
+      failures: [{ snapshot: `${repository}snap.5`, error: 'the answer is lost' }],
+    })
+    await snapshots.publish()
+    t.deepEqual(await numbersIn(store), [5])
+    t.like(snapshots.pending(), { snapshots: 0, failures: [] })
+  })
+
+  test(`${title}, is ended by the next mount`, async (t) => {
+    const { store, snapshots, open } = await uncertain(t, isPut)
+    await snapshots[Symbol.asyncDispose]()
+    await using next = await open()
+    await next.publish()
+    t.deepEqual(await numbersIn(store), [5])
+  })
+
+  test(`${title}, is ended before another one`, async (t) => {
+    const { store, snapshots } = await uncertain(t, isPut)
+    await snapshots.renumber(repository, { ...(await entryOf(store, 1)), number: 5, name: 'snap.5' }, 7, {})
+    t.deepEqual(await numbersIn(store), [7])
+  })
+
+  test(`${title}, leaves nothing of one that is removed`, async (t) => {
+    const { store, snapshots } = await uncertain(t, isPut)
+    await snapshots.remove(repository, { ...(await entryOf(store, 1)), number: 5, name: 'snap.5' })
+    t.deepEqual([...store.objects.keys()], [])
+  })
+}
+
 test('what is left under an old number is told of, and removed with the next publish', async (t) => {
   const { store, snapshots, announced } = await halfRenumbered(t)
   t.like(snapshots.pending(), {
