@@ -1,4 +1,4 @@
-import type { PendingTotals } from '../staging/working-snapshots.ts'
+import type { PendingTotals } from '../staging/pending-totals.ts'
 import { amountText, counted } from './maintenance/counts.ts'
 
 /** For the help of a command that publishes. */

@@ -1,7 +1,7 @@
 import type { ObjectCache } from '../cache/object-cache.ts'
 import { type Destination, formatDestination } from '../destination/parse-destination.ts'
 import type { Mount } from '../fuse/transport.ts'
-import type { PendingTotals } from '../staging/working-snapshots.ts'
+import type { PendingTotals } from '../staging/pending-totals.ts'
 import type { StoreMetrics } from '../store/with-metrics.ts'
 import type { MountOptions } from './mount-options.ts'
 import type { StateFolderFault, StateFolderFaults } from './state-folder-faults.ts'

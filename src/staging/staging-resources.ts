@@ -1,9 +1,10 @@
 import type { BufferPool } from '../base/buffer-pool.ts'
-import type { Semaphore } from '../base/semaphore.ts'
-import type { HashThread } from '../cache/hash-thread.ts'
-import type { ObjectIds } from '../snapshot/object-id.ts'
+import { Semaphore } from '../base/semaphore.ts'
+import { HashThread } from '../cache/hash-thread.ts'
+import { ObjectIds } from '../snapshot/object-id.ts'
+import { growingMemory, partBuffers } from './growing-upload.ts'
 import type { StagingRoom } from './staging-room.ts'
-import type { CheckpointThread } from './write-ahead-log.ts'
+import { type CheckpointThread, checkpointThread } from './write-ahead-log.ts'
 
 /** What the contents of all working snapshots share. */
 export interface StagingResources {
@@ -16,4 +17,17 @@ export interface StagingResources {
   readonly hashes: HashThread
   readonly checkpoints: CheckpointThread
   readonly ids: ObjectIds
+}
+
+/** `uploads`: at a time. Whoever has them ends the threads. */
+export function stagingResources(uploads: number, room: StagingRoom): StagingResources {
+  return {
+    uploads: new Semaphore(uploads),
+    room,
+    memory: new Semaphore(growingMemory),
+    buffers: partBuffers(),
+    hashes: new HashThread(),
+    checkpoints: checkpointThread(),
+    ids: new ObjectIds(),
+  }
 }

@@ -4,6 +4,7 @@ import { DatabaseSync } from 'node:sqlite'
 import type { Abortable } from '../base/abort.ts'
 import { codeOf, messageOf } from '../base/errors.ts'
 import type { Logger } from '../base/log.ts'
+import { snapshotName } from '../destination/layout.ts'
 import type { CatalogEntry } from '../snapshot/catalog.ts'
 import type { ContentStore } from '../snapshot/content-store.ts'
 import { ChangeError, SnapshotError } from '../snapshot/errors.ts'
@@ -209,6 +210,11 @@ export class WorkingSnapshot implements WritableSnapshot, AsyncDisposable {
   /** Its own, in the state directory. */
   get folder(): string {
     return this.#options.folder
+  }
+
+  /** `job/account/snap.1`: a prefix of its keys, and what people call it. */
+  get name(): string {
+    return this.repository + snapshotName(this.number)
   }
 
   get number(): number {

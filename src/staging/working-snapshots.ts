@@ -1,26 +1,21 @@
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statfsSync } from 'node:fs'
 import { join } from 'node:path'
-import { setTimeout as delay } from 'node:timers/promises'
 import type { Abortable } from '../base/abort.ts'
 import { messageOf } from '../base/errors.ts'
 import type { Logger } from '../base/log.ts'
-import { Semaphore } from '../base/semaphore.ts'
-import { HashThread } from '../cache/hash-thread.ts'
 import { indexKeys, manifestKey, snapshotName } from '../destination/layout.ts'
-import { type CatalogEntry, listSnapshots, readSnapshot } from '../snapshot/catalog.ts'
-import { ContentStore } from '../snapshot/content-store.ts'
+import { type CatalogEntry, readSnapshot } from '../snapshot/catalog.ts'
 import { SnapshotError } from '../snapshot/errors.ts'
 import { keepSnapshotIndex } from '../snapshot/index-file.ts'
-import { learnObjects } from '../snapshot/learn-objects.ts'
-import { ObjectIds } from '../snapshot/object-id.ts'
 import type { MadeInode, WritableSnapshots } from '../snapshot/writable-tree.ts'
 import type { ObjectStore } from '../store/object-store.ts'
-import { growingMemory, partBuffers } from './growing-upload.ts'
+import { type PendingTotals, pendingTotals } from './pending-totals.ts'
+import { defaultPublishTimes, type PublishTimes, PublishWhenIdle } from './publish-when-idle.ts'
+import { RepositoryContents } from './repository-contents.ts'
 import { stagingFault } from './staging-fault.ts'
-import type { StagingResources } from './staging-resources.ts'
+import { type StagingResources, stagingResources } from './staging-resources.ts'
 import { StagingRoom } from './staging-room.ts'
 import { WorkingSnapshot, type WorkingSnapshotOptions } from './working-snapshot.ts'
-import { checkpointThread } from './write-ahead-log.ts'
 
 export interface WorkingSnapshotsOptions {
   /** Of this destination alone. */
@@ -40,43 +35,6 @@ export interface WorkingSnapshotsOptions {
   readonly times?: PublishTimes | undefined
 }
 
-/** Files and bytes that are not in the store. */
-export interface PendingTotals {
-  readonly files: number
-  readonly bytes: number
-  /** Snapshots with changes that readers do not see. */
-  readonly snapshots: number
-  readonly failures: readonly PendingFailure[]
-}
-
-/** What a file could not be stored for, or, without an inode, a snapshot not be published. */
-export interface PendingFailure {
-  readonly snapshot: string
-  readonly inode?: number
-  readonly error: string
-}
-
-/** When snapshots are published by themselves, in milliseconds. */
-export interface PublishTimes {
-  /** Without a change. */
-  readonly idle: number
-  /** Between two publishes while it goes on changing. */
-  readonly longest: number
-  readonly lookEvery: number
-  /** A publish that takes long comes less often: at most this part of the time goes into it. */
-  readonly share: number
-}
-
-export const defaultPublishTimes: PublishTimes = {
-  idle: 5_000,
-  longest: 60_000,
-  lookEvery: 1_000,
-  share: 1 / 10,
-}
-
-/** Of `longest` of the times: no publish by itself waits longer. */
-const longestPause = 30
-
 /** Of the folders that are being removed. */
 const goneSuffix = '.gone'
 
@@ -85,22 +43,18 @@ export class WorkingSnapshots implements WritableSnapshots, AsyncDisposable {
   readonly #options: WorkingSnapshotsOptions
   readonly #snapshots = new Map<string, WorkingSnapshot>()
   readonly #opening = new Map<string, Promise<WorkingSnapshot>>()
-  readonly #contents = new Map<string, Promise<ContentStore>>()
   readonly #resources: StagingResources
+  readonly #contents: RepositoryContents
   readonly #closed = new AbortController()
   #lastFolder = 0
 
   private constructor(options: WorkingSnapshotsOptions) {
     this.#options = options
-    this.#resources = {
-      uploads: new Semaphore(options.concurrency),
-      room: new StagingRoom(options.stagingBytes, () => freeBytes(options.folder)),
-      memory: new Semaphore(growingMemory),
-      buffers: partBuffers(),
-      hashes: new HashThread(),
-      checkpoints: checkpointThread(),
-      ids: new ObjectIds(),
-    }
+    const { concurrency, stagingBytes, folder } = options
+    const room = new StagingRoom(stagingBytes, () => freeBytes(folder))
+    this.#resources = stagingResources(concurrency, room)
+    const { ids } = this.#resources
+    this.#contents = new RepositoryContents({ ...options, ids, signal: this.#closed.signal })
   }
 
   /** Takes up again what an earlier process has left in the folder. */
@@ -119,7 +73,7 @@ export class WorkingSnapshots implements WritableSnapshots, AsyncDisposable {
       await snapshots[Symbol.asyncDispose]()
       throw error
     }
-    void snapshots.#publishWhenIdle()
+    snapshots.#publishWhenIdle()
     return snapshots
   }
 
@@ -197,29 +151,7 @@ export class WorkingSnapshots implements WritableSnapshots, AsyncDisposable {
   }
 
   pending(): PendingTotals {
-    const failures: PendingFailure[] = []
-    let files = 0
-    let bytes = 0
-    let snapshots = 0
-    for (const working of this.#all) {
-      if (!working.publishing.isDone) snapshots++
-      for (const { ino, bytes: size, failure } of working.pending()) {
-        files++
-        bytes += size
-        if (failure !== undefined)
-          failures.push({ snapshot: nameOf(working), inode: ino, error: messageOf(failure) })
-      }
-      const { failure, former, formerFailure } = working.publishing
-      // It fails with the fault of a file, too.
-      if (failure !== undefined && !failures.some(({ snapshot }) => snapshot === nameOf(working)))
-        failures.push({ snapshot: nameOf(working), error: messageOf(failure) })
-      if (former !== undefined && formerFailure !== undefined)
-        failures.push({
-          snapshot: keyOf(working.repository, former.number),
-          error: `it is ${snapshotName(working.number)} now, and could not be removed: ${messageOf(formerFailure)}`,
-        })
-    }
-    return { files, bytes, snapshots, failures }
+    return pendingTotals(this.#all)
   }
 
   /** Publishes all that has changed, each under one number. Rejects with the first fault, after all were tried. */
@@ -287,7 +219,7 @@ export class WorkingSnapshots implements WritableSnapshots, AsyncDisposable {
       if (this.#closed.signal.aborted) return
       const { repository } = working
       this.#options.logger.warn(
-        { snapshot: nameOf(working), former: keyOf(repository, former.number), error: messageOf(error) },
+        { snapshot: working.name, former: keyOf(repository, former.number), error: messageOf(error) },
         'a snapshot that has another number is still there under the old one; trying again',
       )
     }
@@ -343,11 +275,8 @@ export class WorkingSnapshots implements WritableSnapshots, AsyncDisposable {
         `${repository}${snapshotName(number)} was published by somebody else while changes of this server were waiting in ${folder}: look at both, and move that folder away`,
       )
     opening.move()
-    const { files, bytes } = totalsOf(snapshot)
-    logger.info(
-      { snapshot: nameOf(snapshot), files, bytes },
-      'changes of an earlier mount are taken up again',
-    )
+    const { files, bytes } = pendingTotals([snapshot])
+    logger.info({ snapshot: snapshot.name, files, bytes }, 'changes of an earlier mount are taken up again')
     this.#snapshots.set(keyOf(repository, number), snapshot)
   }
 
@@ -356,8 +285,16 @@ export class WorkingSnapshots implements WritableSnapshots, AsyncDisposable {
     return new Set(this.#snapshots.values())
   }
 
-  get #times(): PublishTimes {
-    return this.#options.times ?? defaultPublishTimes
+  #publishWhenIdle(): void {
+    const { times = defaultPublishTimes, logger } = this.#options
+    const publishing = new PublishWhenIdle({
+      snapshots: () => this.#all,
+      leaveFormer: (working) => this.#tryLeaveFormer(working),
+      times,
+      logger,
+      signal: this.#closed.signal,
+    })
+    void publishing.run()
   }
 
   /** In a folder of its own, of which nothing stays when it cannot be made. */
@@ -376,93 +313,12 @@ export class WorkingSnapshots implements WritableSnapshots, AsyncDisposable {
     return {
       folder,
       store,
-      contents: () => this.#contentsOf(repository),
+      contents: () => this.#contents.of(repository),
       resources: this.#resources,
       logger,
       writer,
       onPublished: (entry) => onPublished(repository, entry.number, entry),
     }
-  }
-
-  /** What the repository has is learned once, before the first upload. */
-  #contentsOf(repository: string): Promise<ContentStore> {
-    let contents = this.#contents.get(repository)
-    if (contents === undefined) {
-      contents = this.#learn(repository)
-      this.#contents.set(repository, contents)
-      contents.catch(() => this.#contents.delete(repository))
-    }
-    return contents
-  }
-
-  async #learn(repository: string): Promise<ContentStore> {
-    const { store, cacheDir, logger } = this.#options
-    const contents = new ContentStore({ store, repository, ids: this.#resources.ids })
-    const signal = this.#closed.signal
-    const snapshots = await listSnapshots(store, repository, { signal })
-    await learnObjects(contents, { store, repository, cacheDir, logger, signal }, snapshots)
-    return contents
-  }
-
-  /** A change is seen by readers soon after it, and at the latest after a while. */
-  async #publishWhenIdle(): Promise<void> {
-    const { signal } = this.#closed
-    const { idle, longest, lookEvery } = this.#times
-    let leaveFormerAfter = 0
-    const seen = new Map<
-      WorkingSnapshot,
-      { changes: number; since: number; waiting: number; pause: number }
-    >()
-    for (;;) {
-      await delay(lookEvery, undefined, { signal, ref: false }).catch(() => {})
-      if (signal.aborted) return
-      for (const snapshot of this.#all) {
-        const now = performance.now()
-        if (snapshot.publishing.former !== undefined && now >= leaveFormerAfter) {
-          await this.#tryLeaveFormer(snapshot)
-          if (snapshot.publishing.former !== undefined) leaveFormerAfter = performance.now() + longest
-        }
-        if (signal.aborted) return
-        const { changes } = snapshot.tree
-        const before = seen.get(snapshot)
-        if (snapshot.isPublished) {
-          seen.delete(snapshot)
-          continue
-        }
-        if (before?.changes !== changes) {
-          seen.set(snapshot, {
-            changes,
-            since: now,
-            waiting: before?.waiting ?? now,
-            pause: before?.pause ?? 0,
-          })
-          if (before === undefined || now - before.waiting < longest + before.pause) continue
-        } else if (now - before.since < idle + before.pause) continue
-        // Not for ever, as a log that is being written never ends.
-        if (snapshot.isGrowing && now - (before?.waiting ?? now) < longestPause * longest) continue
-        await this.#tryPublish(snapshot, now, seen)
-      }
-    }
-  }
-
-  async #tryPublish(
-    snapshot: WorkingSnapshot,
-    started: number,
-    seen: Map<WorkingSnapshot, { changes: number; since: number; waiting: number; pause: number }>,
-  ): Promise<void> {
-    try {
-      await snapshot.publish({ signal: this.#closed.signal })
-    } catch (error) {
-      if (this.#closed.signal.aborted) return
-      this.#options.logger.warn(
-        { snapshot: nameOf(snapshot), error: messageOf(error) },
-        'a snapshot could not be published; trying again',
-      )
-    }
-    const now = performance.now()
-    const { longest, share } = this.#times
-    const pause = Math.min(longestPause * longest, (now - started) / share)
-    seen.set(snapshot, { changes: snapshot.tree.changes, since: now, waiting: now, pause })
   }
 }
 
@@ -475,20 +331,7 @@ function keyOf(repository: string, number: number): string {
   return repository + snapshotName(number)
 }
 
-function nameOf({ repository, number }: WorkingSnapshot): string {
-  return repository + snapshotName(number)
-}
-
 function isEmpty({ tree }: WorkingSnapshot): boolean {
   for (const _ of tree.entries(tree.root, 0)) return false
   return true
-}
-
-function totalsOf(snapshot: WorkingSnapshot): { files: number; bytes: number } {
-  let [files, bytes] = [0, 0]
-  for (const pending of snapshot.pending()) {
-    files++
-    bytes += pending.bytes
-  }
-  return { files, bytes }
 }

@@ -3,7 +3,8 @@ import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { silentLogger } from '../../src/base/log.ts'
 import { type CatalogEntry, listSnapshots, readSnapshot } from '../../src/snapshot/catalog.ts'
-import { type PublishTimes, WorkingSnapshots } from '../../src/staging/working-snapshots.ts'
+import type { PublishTimes } from '../../src/staging/publish-when-idle.ts'
+import { WorkingSnapshots } from '../../src/staging/working-snapshots.ts'
 import { StoreError } from '../../src/store/errors.ts'
 import { temporaryFolder } from '../snapshot/write-tree.ts'
 import { MemoryStore } from '../support/memory-store.ts'
@@ -53,6 +54,15 @@ const entryOf = async (store: MemoryStore, number: number): Promise<CatalogEntry
   const entry = await readSnapshot(store, repository, number)
   if (entry === undefined) throw new Error('it is not published')
   return entry
+}
+
+/** Of `snap.1`, as long as there is no manifest. */
+const unpublished: CatalogEntry = {
+  number: 1,
+  name: 'snap.1',
+  manifestEtag: '',
+  manifest: undefined,
+  problem: undefined,
 }
 
 test('one that is begun is there for this mount, and the next, and published with all others', async (t) => {
@@ -230,17 +240,35 @@ test('one that is removed while it is being published does not come back', async
   // Its turn comes after the removal has begun.
   addFile(snapshot.tree, 'f')
   const next = t.throwsAsync(snapshot.publish({}), { code: 'no-name' })
-  const removing = snapshots.remove(repository, {
-    number: 1,
-    name: 'snap.1',
-    manifestEtag: '',
-    manifest: undefined,
-    problem: undefined,
-  })
+  const removing = snapshots.remove(repository, unpublished)
   gate.resolve()
   await Promise.all([publishing, removing, next])
   t.deepEqual([...store.objects.keys()], [])
   t.deepEqual(readdirSync(folder), [])
+})
+
+test('what publishes by itself goes on when a snapshot is removed meanwhile', async (t) => {
+  const { open, store, announced } = await destination(t)
+  await using snapshots = await open({ idle: 1, longest: 60_000, lookEvery: 1, share: 1 })
+  const snapshot = snapshots.begin(repository, 1, top)
+  snapshots.begin(repository, 2, top)
+  const [putting, gate] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+  store.before = (call, key) => {
+    if (call !== 'put' || !key.includes('snap.1')) return undefined
+    putting.resolve()
+    return gate.promise
+  }
+  await putting.promise
+  await snapshots.remove(repository, { ...unpublished, number: 2, name: 'snap.2' })
+  gate.resolve()
+  await until(() => announced.length === 2)
+  addFile(snapshot.tree, 'f')
+  await until(() => announced.length === 3)
+  t.deepEqual(announced, [
+    [2, false],
+    [1, true],
+    [1, true],
+  ])
 })
 
 test('a folder that was being removed is nothing to take up', async (t) => {

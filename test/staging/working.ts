@@ -2,18 +2,13 @@ import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { ExecutionContext } from 'ava'
 import { silentLogger } from '../../src/base/log.ts'
-import { Semaphore } from '../../src/base/semaphore.ts'
-import { HashThread } from '../../src/cache/hash-thread.ts'
 import type { CatalogEntry } from '../../src/snapshot/catalog.ts'
 import { ContentStore } from '../../src/snapshot/content-store.ts'
-import { ObjectIds } from '../../src/snapshot/object-id.ts'
 import type { FileName, Ino } from '../../src/snapshot/tree.ts'
-import { growingMemory, partBuffers } from '../../src/staging/growing-upload.ts'
-import type { StagingResources } from '../../src/staging/staging-resources.ts'
+import { stagingResources } from '../../src/staging/staging-resources.ts'
 import { StagingRoom } from '../../src/staging/staging-room.ts'
 import { WorkingSnapshot, type WorkingSnapshotOptions } from '../../src/staging/working-snapshot.ts'
 import type { WorkingTree } from '../../src/staging/working-tree.ts'
-import { checkpointThread } from '../../src/staging/write-ahead-log.ts'
 import { temporaryFolder } from '../snapshot/write-tree.ts'
 import { MemoryStore } from '../support/memory-store.ts'
 
@@ -41,17 +36,8 @@ export async function staging(
 ): Promise<Staging> {
   const folder = await temporaryFolder(t)
   const store = new MemoryStore()
-  const ids = new ObjectIds()
-  const contents = new ContentStore({ store, repository, ids })
-  const resources: StagingResources = {
-    uploads: new Semaphore(4),
-    room: new StagingRoom(stagingBytes),
-    memory: new Semaphore(growingMemory),
-    buffers: partBuffers(),
-    hashes: new HashThread(),
-    checkpoints: checkpointThread(),
-    ids,
-  }
+  const resources = stagingResources(4, new StagingRoom(stagingBytes))
+  const contents = new ContentStore({ store, repository, ids: resources.ids })
   const published: CatalogEntry[] = []
   const warnings: string[] = []
   await mkdir(join(folder, 'working'))
