@@ -244,9 +244,9 @@ export class StagedContents implements Reliever {
     if (content?.isDirty) await orAborted(this.#uploads.upload(content, { hold: true }), signal)
   }
 
-  /** Bytes are on the disk of the staging folder. */
-  sync(ino: Ino): void {
-    this.#contents.get(ino)?.file?.sync()
+  /** Resolves when bytes are on the disk of the staging folder. */
+  async sync(ino: Ino): Promise<void> {
+    await this.#contents.get(ino)?.file?.sync()
   }
 
   /**

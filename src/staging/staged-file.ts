@@ -1,7 +1,6 @@
 import {
   closeSync,
   fstatSync,
-  fsyncSync,
   ftruncateSync,
   futimesSync,
   openSync,
@@ -10,6 +9,7 @@ import {
   rmSync,
   writeSync,
 } from 'node:fs'
+import { open } from 'node:fs/promises'
 import { promisify } from 'node:util'
 import { codeOf } from '../base/errors.ts'
 import { fallocate, lseekData, lseekHole, punchHole } from '../base/libc.ts'
@@ -147,9 +147,15 @@ export class StagedFile implements StagedContent {
       : told(() => lseekHole(this.#fd, offset), size)
   }
 
-  /** Returns when its bytes are on the disk. */
-  sync(): void {
-    kept(() => fsyncSync(this.#fd))
+  /** Resolves when its bytes are on the disk, which takes a while; with a descriptor of its own, as it may be closed meanwhile. */
+  async sync(): Promise<void> {
+    try {
+      await using file = await open(this.path)
+      await file.sync()
+    } catch (error) {
+      // It is in the store.
+      if (codeOf(error) !== 'ENOENT') throw stagingFault(error)
+    }
   }
 
   close(): void {

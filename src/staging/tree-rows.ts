@@ -74,18 +74,6 @@ export class TreeRows {
     }
   }
 
-  /** What is committed in `work` is on the disk afterwards, with all before it, and not only in the system's memory. */
-  durably(work: () => void): void {
-    this.database.exec('PRAGMA synchronous = FULL')
-    try {
-      work()
-    } catch (error) {
-      throw stagingFault(error)
-    } finally {
-      this.database.exec('PRAGMA synchronous = NORMAL')
-    }
-  }
-
   setChanges(changes: number): void {
     this.#run('UPDATE working SET changes = ?', changes)
   }

@@ -72,7 +72,7 @@ export class WorkingSnapshot implements WritableSnapshot, AsyncDisposable {
     const { store, contents, resources, logger } = options
     const path = join(options.folder, databaseName)
     this.#log = new WriteAheadLog(database, { path, thread: resources.checkpoints, logger })
-    this.tree = new WorkingTree(database, state, () => this.#log.committed())
+    this.tree = new WorkingTree(database, state, this.#log)
     const { tree } = this
     const { repository, number } = state
     this.publishing = new SnapshotPublishing({
@@ -105,19 +105,16 @@ export class WorkingSnapshot implements WritableSnapshot, AsyncDisposable {
   ): WorkingSnapshot {
     mkdirSync(options.folder, { recursive: true, mode: 0o700 })
     const database = new DatabaseSync(join(options.folder, databaseName))
-    for (const sql of [...tables, ...indexes]) database.exec(sql)
     const now = Math.floor(Date.now() / 1000)
-    database
-      .prepare('INSERT INTO inode VALUES (?, ?, 2, ?, ?, 0, ?, ?, 0, ?, 0, NULL, NULL, 0, NULL)')
-      .run(rootIno, top.mode, top.uid, top.gid, folderSize, now, now)
+    const fill = (): void => {
+      for (const sql of [...tables, ...indexes]) database.exec(sql)
+      database
+        .prepare('INSERT INTO inode VALUES (?, ?, 2, ?, ?, 0, ?, ?, 0, ?, 0, NULL, NULL, 0, NULL)')
+        .run(rootIno, top.mode, top.uid, top.gid, folderSize, now, now)
+    }
     // One that is begun is to be published, empty though it is.
-    return WorkingSnapshot.#finish(options, database, {
-      repository,
-      number,
-      created: now,
-      baseEtag: null,
-      changes: 1,
-    })
+    const state = { repository, number, created: now, baseEtag: null, changes: 1 }
+    return WorkingSnapshot.#finish(options, database, state, fill)
   }
 
   /** Makes one of a published state; `index`: its file index, which is copied. */
@@ -198,13 +195,20 @@ export class WorkingSnapshot implements WritableSnapshot, AsyncDisposable {
       baseEtag: string | null
       changes: number
     },
+    fill = (): void => {},
   ): WorkingSnapshot {
     settings(database)
+    // Whole, or not there; before it is in a log each statement would wait for the disk four times.
+    database.exec('BEGIN')
+    fill()
     createWorkingTables(database)
     database
       .prepare('INSERT INTO working VALUES (?, ?, ?, ?, ?, ?, 0)')
       .run(workingVersion, repository, number, created, baseEtag, changes)
-    return new WorkingSnapshot(options, database)
+    database.exec('COMMIT')
+    const snapshot = new WorkingSnapshot(options, database)
+    snapshot.#log.syncSoon()
+    return snapshot
   }
 
   /** Its own, in the state directory. */
@@ -321,7 +325,7 @@ export class WorkingSnapshot implements WritableSnapshot, AsyncDisposable {
   }
 
   async fsync(ino: Ino, options: Abortable): Promise<void> {
-    this.#staged.sync(ino)
+    await this.#staged.sync(ino)
     this.tree.sync()
     await this.#staged.store(ino, options)
     this.tree.sync()
@@ -375,7 +379,7 @@ const longestWait = 5_000
 
 function settings(database: DatabaseSync): void {
   database.exec(`PRAGMA busy_timeout = ${longestWait}`)
-  // NORMAL: what a commit has written survives the process, and with `sync` the system.
+  // NORMAL: what a commit has written survives the process, and with `WriteAheadLog.sync` the system.
   database.exec(
     'PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA trusted_schema = OFF; PRAGMA cache_size = -16384',
   )

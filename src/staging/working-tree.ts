@@ -27,6 +27,7 @@ import {
 } from './tree-refusals.ts'
 import { type StoredFile, TreeRows } from './tree-rows.ts'
 import { readWorkingState, type WorkingState } from './working-schema.ts'
+import type { WriteAheadLog } from './write-ahead-log.ts'
 
 const setgid = 0o2000
 /** Beside the file type, what chmod(2) sets. */
@@ -43,6 +44,7 @@ export class WorkingTree implements WritableTree {
   readonly database: DatabaseSync
   readonly #reader: IndexTree
   readonly #rows: TreeRows
+  readonly #log: Pick<WriteAheadLog, 'committed' | 'sync'>
   /** Inodes that have lost their last name, or never had one. */
   readonly #nameless = new Set<Ino>()
   #changes: number
@@ -50,10 +52,15 @@ export class WorkingTree implements WritableTree {
   readonly #written = new Map<Ino, OwnInode>()
 
   /** `database`: of a working snapshot, which is the tree's from now on. */
-  constructor(database: DatabaseSync, { repository, changes }: WorkingState, onCommit: () => void) {
+  constructor(
+    database: DatabaseSync,
+    { repository, changes }: WorkingState,
+    log: Pick<WriteAheadLog, 'committed' | 'sync'>,
+  ) {
     this.database = database
     this.#reader = new IndexTree(database, repository, { isChanging: true })
-    this.#rows = new TreeRows(database, onCommit)
+    this.#log = log
+    this.#rows = new TreeRows(database, () => log.committed())
     this.#changes = changes
   }
 
@@ -297,14 +304,12 @@ export class WorkingTree implements WritableTree {
 
   /** The content of a file is in the store now; with `isDurable` that is on the disk when this returns, as after `sync`. */
   stored(ino: Ino, content: StoredFile, { isDurable = false } = {}): void {
-    const store = (): void =>
-      this.#changing(() => {
-        this.#rows.setContent(ino, content)
-        this.#rows.deleteStaged(ino)
-        this.#rows.deleteGrowing(ino)
-      })
-    if (isDurable) this.#rows.durably(store)
-    else store()
+    this.#changing(() => {
+      this.#rows.setContent(ino, content)
+      this.#rows.deleteStaged(ino)
+      this.#rows.deleteGrowing(ino)
+    })
+    if (isDurable) this.#log.sync()
   }
 
   /** What is staged of a file is lost: its content is again what was stored last, or nothing. */
@@ -347,7 +352,8 @@ export class WorkingTree implements WritableTree {
 
   /** Resolves nothing: returns when all that was done before is on the disk, and not only in the system's memory. */
   sync(): void {
-    this.#rows.durably(() => this.#putDown())
+    this.#putDown()
+    this.#log.sync()
   }
 
   [Symbol.dispose](): void {

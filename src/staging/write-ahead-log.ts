@@ -1,3 +1,5 @@
+import { closeSync, fsyncSync, openSync } from 'node:fs'
+import { open } from 'node:fs/promises'
 import type { DatabaseSync } from 'node:sqlite'
 import { AnsweringThread } from '../base/answering-thread.ts'
 import { messageOf } from '../base/errors.ts'
@@ -5,6 +7,7 @@ import type { Logger } from '../base/log.ts'
 import { workerUrl } from '../base/worker-url.ts'
 import { carryOver } from './checkpoint.ts'
 import type { CheckpointAnswer } from './checkpoint-worker.ts'
+import { stagingFault } from './staging-fault.ts'
 
 export interface LogLimits {
   /** Commits after which the log is carried over. */
@@ -35,6 +38,7 @@ export class WriteAheadLog implements AsyncDisposable {
   readonly #limits: LogLimits
   #commits = 0
   #carrying: Promise<void> | undefined
+  #syncing: Promise<void> | undefined
   #isClosed = false
 
   /** `path`: of the database, which has a log, and no longer carries it over by itself. */
@@ -60,6 +64,29 @@ export class WriteAheadLog implements AsyncDisposable {
     })
   }
 
+  /**
+   * Returns when all that was committed is on the disk, and not only in the system's memory. Throws `ChangeError`. A commit with `PRAGMA synchronous = FULL` would not do: one that sets a row to
+   * what it is writes nothing to the log, and then SQLite does not sync it.
+   */
+  sync(): void {
+    try {
+      const log = openSync(`${this.#path}-wal`, 'r')
+      try {
+        fsyncSync(log)
+      } finally {
+        closeSync(log)
+      }
+    } catch (error) {
+      throw stagingFault(error)
+    }
+  }
+
+  /** As `sync`, without waiting or telling of it: contents may come to the disk by themselves, and are worth nothing without a database. */
+  syncSoon(): void {
+    const log = open(`${this.#path}-wal`)
+    this.#syncing = log.then((file) => file.sync().finally(() => file.close())).catch(() => {})
+  }
+
   /** Resolves when what is being carried over is. */
   async carried(): Promise<void> {
     await this.#carrying
@@ -69,6 +96,7 @@ export class WriteAheadLog implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isClosed = true
     await this.carried()
+    await this.#syncing
   }
 
   async #carry(): Promise<void> {

@@ -8,6 +8,7 @@ import type { StagedFile } from '../../src/staging/staged-file.ts'
 import { StagingRoom } from '../../src/staging/staging-room.ts'
 import type { WorkingSnapshot } from '../../src/staging/working-snapshot.ts'
 import { StoreError } from '../../src/store/errors.ts'
+import { watchSyncs } from './watch-syncs.ts'
 import { addFile, oneFile, type Prepared, turn, until } from './working.ts'
 
 /** Files that are sent while they are being written: `src/staging/growing-upload.ts`. */
@@ -386,20 +387,14 @@ test('an upload that cannot be remembered is given up', async (t) => {
   t.is(store.uploads.size, 0)
 })
 
-test('what was freed is on the disk as stored before the rest of it goes', async (t) => {
+test.serial('what was freed is on the disk as stored before the rest of it goes', async (t) => {
   const prepared = await grown(t, 100, 64 * piece)
   const { snapshot, file, folder, bytes } = prepared
-  const { database } = snapshot.tree
-  const exec = database.exec.bind(database)
   const seen: boolean[] = []
-  let isDurable = false
-  database.exec = (sql) => {
-    if (sql === 'PRAGMA synchronous = FULL') isDurable = true
-    // Once more it is set when all is committed.
-    else if (isDurable && snapshot.tree.staged().length === 0)
+  using _watching = watchSyncs((path) => {
+    if (path.endsWith('-wal') && snapshot.tree.staged().length === 0)
       seen.push(existsSync(join(folder, 'working/1/contents', String(file))))
-    exec(sql)
-  }
+  })
   await isStored(t, prepared, bytes)
   t.deepEqual(seen.slice(0, 1), [true])
 })
