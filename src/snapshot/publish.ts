@@ -36,10 +36,8 @@ export interface PublishOptions extends Abortable {
   readonly replaces?: string | undefined
   /** Key of that state's index, relative to the repository: it is left alone. */
   readonly replacesIndex?: string | undefined
-  /** Called with the manifest before it is put: so that who crashes then can tell later whether it was. */
-  readonly onManifest?: ((bytes: Buffer) => void) | undefined
-  /** The last word before the snapshot can be seen: what it rejects with ends the publish. */
-  readonly beforeManifest?: (() => Promise<void>) | undefined
+  /** The last word before the snapshot can be seen, with the manifest that is about to be put: what it rejects with ends the publish. */
+  readonly beforeManifest?: ((manifest: Buffer) => Promise<void>) | undefined
 }
 
 /** Level 3 is zstd's own default: 1,000,000 inodes in under a second, to a third of their size. */
@@ -76,9 +74,8 @@ export async function publishSnapshot(options: PublishOptions): Promise<CatalogE
     const manifest = serializeManifest({ ...options.manifest, jbfs }, options.base)
     const parsed = parseManifest(manifest)
     const etag = await putIndex(options, { path: compressed, ranges: [{ offset: 0, length: size }] }, present)
-    await options.beforeManifest?.()
+    await options.beforeManifest?.(manifest)
     signal?.throwIfAborted()
-    options.onManifest?.(manifest)
     const manifestEtag = await putManifest(options, manifest)
     const index = await store.head(indexKeyOf(options))
     if (index?.etag !== etag) {

@@ -1,4 +1,5 @@
 import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { codeOf } from '../base/errors.ts'
 
@@ -17,9 +18,9 @@ export function keptManifest(folder: string): Buffer | undefined {
   return bytes?.length === 0 ? undefined : bytes
 }
 
-/** Takes down what is about to be put. */
-export function notePut(folder: string, bytes: Buffer): void {
-  writeFileSync(join(folder, putName), bytes, { mode: 0o600, flush: true })
+/** Takes down what is about to be put: resolves when that is on the disk. */
+export async function notePut(folder: string, bytes: Buffer): Promise<void> {
+  await writeFile(join(folder, putName), bytes, { mode: 0o600, flush: true })
 }
 
 /** undefined: what was put last is known to be in the store, or not to be there. */

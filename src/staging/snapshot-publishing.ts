@@ -225,7 +225,8 @@ export class SnapshotPublishing {
         root: tree.inode(tree.root) as OwnInode,
       }))
       // What is published must not be newer than what is here after a crash of the system.
-      tree.sync()
+      const synced = tree.synced()
+      synced.catch(() => {})
       const entry = await publishSnapshot({
         store,
         repository,
@@ -238,10 +239,12 @@ export class SnapshotPublishing {
         },
         ...this.#manifest(indexPath),
         replaces: this.baseEtag,
-        onManifest: (bytes) => notePut(folder, bytes),
+        beforeManifest: async (manifest) => {
+          await Promise.all([synced, notePut(folder, manifest)])
+        },
       })
       tree.published(changes, entry.manifestEtag)
-      tree.sync()
+      await tree.synced()
       keepPut(folder)
       logger.info({ snapshot: repository + entry.name, ...totals }, 'published')
       this.#failure = undefined

@@ -207,7 +207,8 @@ export class WorkingSnapshot implements WritableSnapshot, AsyncDisposable {
       .run(workingVersion, repository, number, created, baseEtag, changes)
     database.exec('COMMIT')
     const snapshot = new WorkingSnapshot(options, database)
-    snapshot.#log.syncSoon()
+    // Contents may come to the disk by themselves, and are worth nothing without a database.
+    snapshot.#log.synced().catch(() => {})
     return snapshot
   }
 
@@ -326,9 +327,9 @@ export class WorkingSnapshot implements WritableSnapshot, AsyncDisposable {
 
   async fsync(ino: Ino, options: Abortable): Promise<void> {
     await this.#staged.sync(ino)
-    this.tree.sync()
+    await this.tree.synced()
     await this.#staged.store(ino, options)
-    this.tree.sync()
+    await this.tree.synced()
   }
 
   async store(ino: Ino, options: Abortable): Promise<void> {

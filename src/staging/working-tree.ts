@@ -33,6 +33,8 @@ const setgid = 0o2000
 /** Beside the file type, what chmod(2) sets. */
 const permissionBits = 0o7777
 
+type Log = Pick<WriteAheadLog, 'committed' | 'sync' | 'synced'>
+
 /**
  * The namespace of a working snapshot: the tables of a file index that are changed in place, each change in a transaction of its own, but for the size
  * and the times of a staged file that is being written: these go down with the next one, as after a crash the file tells them itself. Inode numbers are
@@ -44,7 +46,7 @@ export class WorkingTree implements WritableTree {
   readonly database: DatabaseSync
   readonly #reader: IndexTree
   readonly #rows: TreeRows
-  readonly #log: Pick<WriteAheadLog, 'committed' | 'sync'>
+  readonly #log: Log
   /** Inodes that have lost their last name, or never had one. */
   readonly #nameless = new Set<Ino>()
   #changes: number
@@ -52,11 +54,7 @@ export class WorkingTree implements WritableTree {
   readonly #written = new Map<Ino, OwnInode>()
 
   /** `database`: of a working snapshot, which is the tree's from now on. */
-  constructor(
-    database: DatabaseSync,
-    { repository, changes }: WorkingState,
-    log: Pick<WriteAheadLog, 'committed' | 'sync'>,
-  ) {
+  constructor(database: DatabaseSync, { repository, changes }: WorkingState, log: Log) {
     this.database = database
     this.#reader = new IndexTree(database, repository, { isChanging: true })
     this.#log = log
@@ -350,10 +348,16 @@ export class WorkingTree implements WritableTree {
     this.#rows.setPublished(changes, etag)
   }
 
-  /** Resolves nothing: returns when all that was done before is on the disk, and not only in the system's memory. */
+  /** Returns when all that was done before is on the disk, and not only in the system's memory. */
   sync(): void {
     this.#putDown()
     this.#log.sync()
+  }
+
+  /** As `sync`, resolves. */
+  async synced(): Promise<void> {
+    this.#putDown()
+    await this.#log.synced()
   }
 
   [Symbol.dispose](): void {

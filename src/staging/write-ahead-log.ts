@@ -38,7 +38,8 @@ export class WriteAheadLog implements AsyncDisposable {
   readonly #limits: LogLimits
   #commits = 0
   #carrying: Promise<void> | undefined
-  #syncing: Promise<void> | undefined
+  /** Settles when nobody has the log open for `synced`. */
+  #syncing: Promise<unknown> | undefined
   #isClosed = false
 
   /** `path`: of the database, which has a log, and no longer carries it over by itself. */
@@ -81,10 +82,11 @@ export class WriteAheadLog implements AsyncDisposable {
     }
   }
 
-  /** As `sync`, without waiting or telling of it: contents may come to the disk by themselves, and are worth nothing without a database. */
-  syncSoon(): void {
-    const log = open(`${this.#path}-wal`)
-    this.#syncing = log.then((file) => file.sync().finally(() => file.close())).catch(() => {})
+  /** As `sync`, resolves, and rejects. */
+  async synced(): Promise<void> {
+    const synced = this.#fsync()
+    this.#syncing = Promise.allSettled([this.#syncing, synced])
+    await synced
   }
 
   /** Resolves when what is being carried over is. */
@@ -97,6 +99,15 @@ export class WriteAheadLog implements AsyncDisposable {
     this.#isClosed = true
     await this.carried()
     await this.#syncing
+  }
+
+  async #fsync(): Promise<void> {
+    try {
+      await using log = await open(`${this.#path}-wal`)
+      await log.sync()
+    } catch (error) {
+      throw stagingFault(error)
+    }
   }
 
   async #carry(): Promise<void> {
