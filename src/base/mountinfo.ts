@@ -7,6 +7,8 @@ export interface MountInfo {
   readonly mountpoint: string
   /** `major:minor`, as in /sys/class/bdi. */
   readonly device: string
+  /** Which folder of its file system is mounted: not `/` for a bind mount of another one. */
+  readonly root: string
   /** `fuse.jbfs` for ours. */
   readonly type: string
   readonly source: string
@@ -21,13 +23,14 @@ export function mounts(text: string = readFileSync('/proc/self/mountinfo', 'utf8
     .filter((line) => line !== '')
     .map((line) => {
       const [left = '', right = ''] = line.split(' - ')
-      const [id, , device = '', , mountpoint = ''] = left.split(' ')
+      const [id, , device = '', root = '', mountpoint = ''] = left.split(' ')
       const [type = '', source = '', options = ''] = right.split(' ')
       const owner = /(?:^|,)user_id=(\d+)/.exec(options)?.[1]
       return {
         id: Number(id),
         mountpoint: unescapeOctal(mountpoint),
         device,
+        root: unescapeOctal(root),
         type,
         source: unescapeOctal(source),
         owner: owner === undefined ? undefined : Number(owner),

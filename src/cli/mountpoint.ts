@@ -1,11 +1,11 @@
 import { spawn } from 'node:child_process'
 import { lstat, readdir, readlink, realpath, stat } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
+import { contains, nearestRealpath } from '../base/containment.ts'
 import { codeOf } from '../base/errors.ts'
 import { mountAt } from '../base/mountinfo.ts'
 import { systemReason } from '../base/system-reason.ts'
 import { unmount } from '../fuse/mount.ts'
-import { contains, nearestRealpath } from './containment.ts'
 import { CliError } from './errors.ts'
 
 /**
@@ -135,12 +135,12 @@ async function clearDeadMounts(mountpoint: string): Promise<void> {
 export const jbfsType = 'fuse.jbfs'
 
 /** Nothing is written to a mounted destination, and so nothing of ours may lie in it. */
-export async function refuseInside(
+export function refuseInside(
   destination: string,
   folders: readonly { readonly path: string; readonly what: string; readonly option: string }[],
-): Promise<void> {
+): void {
   for (const { path, what, option } of folders)
-    if (contains(await nearestRealpath(destination), await nearestRealpath(path)))
+    if (contains(destination, nearestRealpath(path)))
       throw new CliError('usage', `${what} ${path} lies in the destination: choose another ${option}`)
 }
 
@@ -148,12 +148,12 @@ export async function refuseInside(
  * Refuses a mountpoint that is, holds or lies in a folder which the mount itself works with: it would hide it, or show itself in itself,
  * and its daemon would wait for its own answers. `what` says what the folder is, as in `the cache folder`.
  */
-export async function refuseOverlap(
+export function refuseOverlap(
   mountpoint: string,
   folders: readonly { readonly path: string; readonly what: string; readonly mayHold?: boolean }[],
-): Promise<void> {
+): void {
   for (const { path, what, mayHold = false } of folders) {
-    const real = await nearestRealpath(path)
+    const real = nearestRealpath(path)
     const hides = contains(mountpoint, real)
     if (hides || (!mayHold && contains(real, mountpoint)))
       throw new CliError(

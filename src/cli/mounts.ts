@@ -2,6 +2,7 @@ import { type MountInfo, mounts } from '../base/mountinfo.ts'
 import type { UserFolders } from '../base/user-folders.ts'
 import { askStatus, controlSockets } from '../daemon/control-socket.ts'
 import type { MountStatus } from '../daemon/status.ts'
+import { isSamePlace } from '../destination/place.ts'
 import { type UnpublishedWork, unpublishedWork } from '../staging/unpublished.ts'
 import { healthOfMount, jbfsType, type MountHealth } from './mountpoint.ts'
 
@@ -64,7 +65,7 @@ function isLeftBy(
   { mountpoint, source }: Pick<MountInfo, 'mountpoint' | 'source'>,
   work: UnpublishedWork,
 ): boolean {
-  return work.mountpoint === mountpoint && work.place === source
+  return work.mountpoint === mountpoint && isSamePlace(work.place, source)
 }
 
 /** Not one that is about to end. */

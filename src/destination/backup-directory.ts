@@ -1,10 +1,10 @@
-import { realpath } from 'node:fs/promises'
 import type { Abortable } from '../base/abort.ts'
 import { StoreError } from '../store/errors.ts'
 import { objectKey } from '../store/object-store.ts'
 import { type OpenOptions, openDestination } from './destination.ts'
 import { ownerKey } from './layout.ts'
 import type { Destination } from './parse-destination.ts'
+import { pathIn } from './split-repository.ts'
 
 /** A repository, and the backup directory that it belongs to. */
 export interface OwnedPlace {
@@ -23,19 +23,13 @@ export async function backupDirectoryOf(
   options: OpenOptions & Abortable,
 ): Promise<OwnedPlace> {
   const { destination } = place
-  const around = await pathOf(destination)
+  const around = pathIn(destination).slice(1)
   const repository = [around, place.repository.slice(0, -1)].filter(Boolean).join('/')
   for (let path = repository; ; path = path.slice(0, Math.max(0, path.lastIndexOf('/')))) {
     const at = path === around ? destination : withPath(destination, path)
     if (await isOwned(at, options)) return { destination: at, repository: below(path, repository) }
     if (path === '') return place
   }
-}
-
-/** Without slashes at its ends. The folders above a local one are those of its real path. */
-async function pathOf(destination: Destination): Promise<string> {
-  if (destination.kind === 's3') return destination.prefix
-  return (await realpath(destination.path).catch(() => destination.path)).slice(1)
 }
 
 /** It keeps its name in the settings, by which people reach it, unless it lies above what the name stands for. */

@@ -1,6 +1,7 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { nearestRealpath } from '../base/containment.ts'
 import { didYouMean } from '../base/did-you-mean.ts'
 import { messageOf } from '../base/errors.ts'
 import type { S3StoreOptions } from '../store/s3-options.ts'
@@ -39,7 +40,7 @@ export type Destination = DirectoryDestination | S3Destination
 
 export interface DirectoryDestination {
   readonly kind: 'directory'
-  /** Absolute. */
+  /** Absolute and canonical: leases, what waits in the state folder and refusals go by it. */
   readonly path: string
   /** Settings name no folders. */
   readonly named?: undefined
@@ -112,7 +113,7 @@ function pathOf(text: string, names: readonly string[]): string {
   const isWord = !['', '.', '..'].includes(first)
   if (isWord && !existsSync(resolve(first)))
     throw new DestinationError('bad-destination', unknownWord(first, names))
-  return resolve(text)
+  return nearestRealpath(resolve(text))
 }
 
 function unknownWord(word: string, names: readonly string[]): string {
@@ -133,7 +134,7 @@ function foldersHere(): string[] {
 
 function pathOfUrl(text: string): string {
   try {
-    return resolve(fileURLToPath(text))
+    return nearestRealpath(fileURLToPath(text))
   } catch (error) {
     refuseKeys(text)
     throw new DestinationError(

@@ -2,6 +2,7 @@ import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'n
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { codeOf, messageOf } from '../base/errors.ts'
+import { isSamePlace } from '../destination/place.ts'
 import { processIdentity } from '../destination/process-identity.ts'
 import { formerIn } from './former-number.ts'
 import { contentsName, databaseName, readWorkingState } from './working-schema.ts'
@@ -18,14 +19,18 @@ export interface PlaceWriter {
   readonly mountAgain: string
 }
 
-/** The folder of the working snapshots of one place in the state directory; `name` is its own. Makes it, and takes down what it is of, and that this process has it. */
+/**
+ * The folder of the working snapshots of one place in the state directory: `name` is its own, unless work waits in another that was made when the place was
+ * known by another path. Makes it, and takes down what it is of, and that this process has it.
+ */
 export function workingFolder(
   stateDir: string,
   name: string,
   place: string,
   { mountpoint, mountAgain }: PlaceWriter,
 ): string {
-  const folder = join(stateDir, 'working', name)
+  const own = join(stateDir, 'working', name)
+  const folder = snapshotsIn(own).length > 0 ? own : (folderOf(stateDir, place) ?? own)
   mkdirSync(folder, { recursive: true, mode: 0o700 })
   const { pid } = process
   const writer = { mountpoint, mountAgain, pid, process: processIdentity(pid) ?? '' }
@@ -119,15 +124,24 @@ function writerIn(folder: string): PlaceWriter & { readonly isAlive: boolean } {
   }
 }
 
+/** In which work of a place waits. */
+function folderOf(stateDir: string, place: string): string | undefined {
+  return placesOf(stateDir).find((other) => isSamePlace(other.place, place))?.folder
+}
+
 function placesOf(stateDir: string): { place: string; folder: string; snapshots: string[] }[] {
   const working = join(stateDir, 'working')
   return entriesOf(working).flatMap((name) => {
     const folder = join(working, name)
-    const snapshots = entriesOf(folder).filter((entry) => /^\d+$/.test(entry))
+    const snapshots = snapshotsIn(folder)
     if (snapshots.length === 0) return []
     const place = readFileSync(join(folder, placeName), 'utf8').trimEnd()
     return [{ place, folder, snapshots: snapshots.map((entry) => join(folder, entry)) }]
   })
+}
+
+function snapshotsIn(folder: string): string[] {
+  return entriesOf(folder).filter((entry) => /^\d+$/.test(entry))
 }
 
 function entriesOf(folder: string): string[] {

@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises'
+import { mkdir, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import test from 'ava'
 import { silentLogger } from '../../src/base/log.ts'
@@ -6,6 +6,7 @@ import { fileKey, indexKey, ownerKey } from '../../src/destination/layout.ts'
 import { Lease } from '../../src/destination/lease.ts'
 import { OwnerFile } from '../../src/destination/ownership.ts'
 import { serverIdentity } from '../../src/destination/server-identity.ts'
+import { workingFolder } from '../../src/staging/unpublished.ts'
 import { DirectoryStore } from '../../src/store/directory-store.ts'
 import { objectKey } from '../../src/store/object-store.ts'
 import { jbfsProgram, temporaryFolder } from '../support/mounted.ts'
@@ -119,6 +120,29 @@ placesTest('while somebody else may write nothing is looked at or deleted', asyn
     t.regex(dry.stderr, new RegExp(`without --dry-run this would be refused: .*${said.source}`))
     t.deepEqual(await keysOf(place.store), withOwner(before))
   }
+})
+
+placesTest('what waits to be published keeps all its place, however that is typed', async (t, place) => {
+  await plant(place.store, place.folder)
+  const before = await keysOf(place.store)
+  const { destination, folder } = place
+  const left = workingFolder(join(folder, 'state'), 'name', `${destination}/job/sound`, {
+    mountpoint: '/mnt',
+    mountAgain: 'jbfs mount',
+  })
+  await mkdir(join(left, '1'))
+  const refused = ['', '/', '/job/sound', '/job/sound/']
+  if (place.proxy === undefined) {
+    await symlink(join(destination, 'job'), join(folder, 'link'))
+    refused.push('/../link', '/../link/sound')
+  }
+  for (const typed of refused) {
+    const { code, stderr } = await gc(place, typed, '--yes')
+    t.is(code, 8, typed)
+    t.regex(stderr, /this server has written to .* what may not be published yet/)
+  }
+  t.deepEqual(await keysOf(place.store), before)
+  t.regex((await gc(place, '/job/broken', '--yes')).stdout, /freed 1 object /, 'where nothing of it lies')
 })
 
 test('a destination whose settings say so is never written to', async (t) => {

@@ -1,4 +1,5 @@
-import { resolve } from 'node:path'
+import { mkdir, symlink } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
 import test from 'ava'
 import { DestinationError } from '../../src/destination/errors.ts'
 import {
@@ -6,12 +7,24 @@ import {
   parseDestination,
   storeDefaults as store,
 } from '../../src/destination/parse-destination.ts'
+import { temporaryFolder } from '../support/mounted.ts'
 
 test('a path and a file URL name a folder', (t) => {
   t.deepEqual(parseDestination('/backups/'), { kind: 'directory', path: '/backups', store })
   t.deepEqual(parseDestination('./b/../c'), { kind: 'directory', path: resolve('c'), store })
   t.deepEqual(parseDestination('file:///my%20backups'), { kind: 'directory', path: '/my backups', store })
   t.deepEqual(parseDestination('src'), { kind: 'directory', path: resolve('src'), store })
+})
+
+test('a folder has one path, by whatever symlink it is reached, also when it is not there yet', async (t) => {
+  await using folder = await temporaryFolder()
+  await mkdir(join(folder.path, 'real'))
+  await symlink('real', join(folder.path, 'link'))
+  for (const scheme of ['', 'file://'])
+    for (const below of ['', '/web'])
+      t.like(parseDestination(`${scheme}${folder.path}/link${below}`), {
+        path: `${folder.path}/real${below}`,
+      })
 })
 
 test('s3:// names a bucket and a backup directory', (t) => {

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { closeSync, openSync } from 'node:fs'
-import { mkdir, rename, writeFile } from 'node:fs/promises'
+import { mkdir, rename, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { flock } from '../../src/base/libc.ts'
@@ -111,7 +111,10 @@ writingTest('what a killed daemon has left is shown, and what goes on with it', 
   const mountAgain = commandLineFor(scene)
   const status = async (): Promise<string> =>
     (await jbfs('status', mount.path, '--state-dir', stateDir)).stdout
-  const gc = (how: string): Promise<TextResult> => jbfs('gc', destination, how, '--state-dir', stateDir)
+  const link = `${destination}.link`
+  await symlink(destination, link)
+  const gc = (how: string, place = destination): Promise<TextResult> =>
+    jbfs('gc', place, how, '--state-dir', stateDir)
   await writeOutOfReach(scene)
   t.regex((await gc('--yes')).stderr, new RegExp(`yet: jbfs umount ${mount.path}, then collect\n$`))
   mount.daemon.kill('SIGKILL')
@@ -127,6 +130,7 @@ writingTest('what a killed daemon has left is shown, and what goes on with it', 
   await rename(`${destination}.away`, destination)
   const steps = `${mountAgain}, then jbfs umount ${mount.path}, then collect\n`
   const [dry, refused] = [await gc('--dry-run'), await gc('--yes')]
+  t.deepEqual(await gc('--yes', link), refused)
   t.is(dry.code, 0, dry.stderr)
   t.true(dry.stderr.includes('without --dry-run this would be refused: this server has written'), dry.stderr)
   t.is(refused.code, 8, refused.stderr)
@@ -137,7 +141,7 @@ writingTest('what a killed daemon has left is shown, and what goes on with it', 
     t.regex(reading, /^ {2}kernel /m)
     t.true(reading.includes(left), reading)
   }
-  await using mounted = await again()
+  await using mounted = await again(link)
   t.notRegex(await status(), /unpublished/)
   t.is((await jbfs('umount', mounted.path)).code, 0)
   t.is(await status(), '')

@@ -1,4 +1,4 @@
-import { mkdir, rm, writeFile } from 'node:fs/promises'
+import { mkdir, rm, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import type { Ino } from '../../src/snapshot/tree.ts'
@@ -61,4 +61,21 @@ test('of a working snapshot the files count that have a name and are not stored'
   t.deepEqual(unpublishedWork(folder), [])
   await snapshot.publishing.renumber(8, {})
   t.like(unpublishedWork(folder), [{ snapshots: 1, files: 0 }], 'its old number is to be left')
+})
+
+test('work that was left under another path of the same place is taken up, and of no other place', async (t) => {
+  const path = await temporaryFolder(t)
+  const [stateDir, real, link] = [join(path, 'state'), join(path, 'real'), join(path, 'link')]
+  await mkdir(real)
+  await symlink('real', link)
+  const left = workingFolder(stateDir, 'of the link', link, writer)
+  const folderFor = (place: string): string => workingFolder(stateDir, 'of the folder', place, writer)
+  const own = join(stateDir, 'working/of the folder')
+  t.is(folderFor(real), own, 'nothing waits')
+  await mkdir(join(left, '1'))
+  t.is(folderFor(path), own)
+  t.is(folderFor(real), left)
+  t.deepEqual(unpublishedPlaces(stateDir), [real])
+  await mkdir(join(own, '2'))
+  t.is(folderFor(real), own)
 })

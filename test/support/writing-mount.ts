@@ -18,8 +18,8 @@ export interface WritingMount {
   jbfs(...args: string[]): Promise<TextResult>
   /** Resolves when the daemon has ended, too. */
   umount(): Promise<TextResult>
-  /** Mounts it again for writing, as the same server. */
-  again(): Promise<MountedDestination>
+  /** Mounts it again for writing, as the same server; `path`: by another one. */
+  again(path?: string): Promise<MountedDestination>
   /** Mounts it for reading as well, from another server; `customer/` of that. */
   published<T>(look: (repository: string) => Promise<T>): Promise<T>
 }
@@ -37,8 +37,8 @@ export function writingTest(
     for (const path of [destination, other]) await mkdir(path)
     const stateDir = join(folder, 'state')
     const env = { HOME: folder }
-    const again = (): Promise<MountedDestination> =>
-      mountDestination(folder, destination, {
+    const again = (path = destination): Promise<MountedDestination> =>
+      mountDestination(folder, path, {
         args: ['--read-write', '--state-dir', stateDir, ...args],
         env,
       })

@@ -7,7 +7,6 @@ import { refuseReadOnly } from '../../destination/refuse-read-only.ts'
 import { refuseMissingProfile } from '../aws-profile.ts'
 import { CliError } from '../errors.ts'
 import { interruption } from '../interruption.ts'
-import { tellRefusal, unpublishedRefusal } from '../maintenance/gc-refusal.ts'
 import { refuseSnapshot } from '../maintenance/place.ts'
 import { destinationArgument, jsonFlag, logLevelFlag, stateDirFlag, storeFlags, yesFlag } from '../options.ts'
 import { ownFolders } from '../own-folders.ts'
@@ -62,12 +61,6 @@ async function runGc(args: ArgumentsCamelCase<GcArguments>): Promise<void> {
     throw new CliError('usage', 'say --yes to delete objects, or --dry-run to see which there are')
   refuseMissingProfile(given, process.env)
   const { runtime, state } = ownFolders()
-  const stateDir = resolve(args['state-dir'] ?? state)
-  const refusal = await unpublishedRefusal(given, { runtime, state: stateDir })
-  if (refusal !== undefined) {
-    if (!isDry) throw refusal
-    tellRefusal(refusal)
-  }
   const { logger } = startLogging({ level: args['log-level'] ?? 'warn', readable: true })
   const { GarbageCollection } = await import('../maintenance/garbage-collection.ts')
   const { makeTemporaryFolder } = await import('../../import/temporary-folder.ts')
@@ -78,10 +71,9 @@ async function runGc(args: ArgumentsCamelCase<GcArguments>): Promise<void> {
       given,
       grace: { text: args.grace, seconds: graceSeconds },
       isDry,
-      isRefused: refusal !== undefined,
       yes: args.yes,
       json: args.json,
-      stateDir,
+      folders: { runtime, state: resolve(args['state-dir'] ?? state) },
       temporary,
       logger,
       signal: interrupted.signal,

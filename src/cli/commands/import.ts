@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path'
 import type { ArgumentsCamelCase, Argv, CommandModule, InferredOptionTypes, Options } from 'yargs'
 import type { Abortable } from '../../base/abort.ts'
 import { formatByteSize } from '../../base/byte-size.ts'
+import { contains, nearestRealpath } from '../../base/containment.ts'
 import type { Logger } from '../../base/log.ts'
 import { systemReason } from '../../base/system-reason.ts'
 import { startLogging } from '../../daemon/logging.ts'
@@ -14,7 +15,6 @@ import { ImportError } from '../../import/errors.ts'
 import type { ImportOptions } from '../../import/import-snapshot.ts'
 import { refuseMissingProfile } from '../aws-profile.ts'
 import { prepareCacheFolder } from '../cache-folder.ts'
-import { contains, nearestRealpath } from '../containment.ts'
 import { CliError } from '../errors.ts'
 import { withFolderAdvice } from '../folder-advice.ts'
 import { interruption } from '../interruption.ts'
@@ -156,8 +156,8 @@ async function prepare(place: RepositoryPlace, source: string, options: Abortabl
   const { refuseMisplaced } = await import('../misplaced.ts')
   const { destination, repository } = place
   if (destination.kind === 'directory') {
-    const inner = await nearestRealpath(join(destination.path, repository))
-    const outer = await nearestRealpath(source)
+    const inner = nearestRealpath(join(destination.path, repository))
+    const outer = nearestRealpath(source)
     if (contains(outer, inner))
       throw new CliError('usage', `the repository ${inner} is or lies in what is to be imported, ${outer}`)
   }

@@ -170,9 +170,9 @@ async function runMount(args: ArgumentsCamelCase<MountArguments>): Promise<void>
   })
   if (options.fuseFd !== undefined) requireFuseDevice(options.fuseFd)
   refuseMissingProfile(destination, process.env)
-  await refuseOverlap(mountpoint, foldersInUse(options))
+  refuseOverlap(mountpoint, foldersInUse(options))
   if (destination.kind === 'directory')
-    await refuseInside(destination.path, [
+    refuseInside(destination.path, [
       { path: options.cacheDir, what: 'the cache folder', option: '--cache-dir' },
       ...(options.logFile === undefined
         ? []

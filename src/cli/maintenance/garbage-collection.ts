@@ -1,5 +1,6 @@
 import type { Abortable } from '../../base/abort.ts'
 import type { Logger } from '../../base/log.ts'
+import type { UserFolders } from '../../base/user-folders.ts'
 import type { OwnedPlace } from '../../destination/backup-directory.ts'
 import { acquireDestination, openDestination, refuseOtherWriters } from '../../destination/destination.ts'
 import { DestinationError } from '../../destination/errors.ts'
@@ -24,19 +25,17 @@ import { findRepositories, passingOver } from '../repositories.ts'
 import { Terminal } from '../terminal.ts'
 import { version } from '../version.ts'
 import { amountText } from './counts.ts'
-import { tellRefusal } from './gc-refusal.ts'
+import { tellRefusal, unpublishedRefusal } from './gc-refusal.ts'
 import { type GcRow, leftoversText, rowLine, rowOf, totalsOf } from './gc-report.ts'
 
 export interface GcRun {
   readonly given: Destination
   readonly grace: { readonly text: string; readonly seconds: number }
   readonly isDry: boolean
-  /** Whoever runs it was told already that it would be refused without `isDry`. */
-  readonly isRefused: boolean
   /** Do not ask. */
   readonly yes: boolean
   readonly json: boolean
-  readonly stateDir: string
+  readonly folders: Pick<UserFolders, 'runtime' | 'state'>
   /** A folder for file indexes while they are being opened. */
   readonly temporary: string
   readonly logger: Logger
@@ -58,14 +57,15 @@ export class GarbageCollection {
   }
 
   async run(): Promise<void> {
-    const { given, logger, signal, isDry, isRefused } = this.#run
+    const { given, logger, signal, isDry } = this.#run
     using opened = openDestination(given, { logger })
     const { reader, description } = opened
+    const refusal = await this.#refusal(description)
     try {
       const repositories = await findRepositories(reader, { ...tellPassedOver, signal })
       if (repositories.length === 0) warn(`there are no repositories in ${description}`)
       if (isDry) {
-        if (!isRefused) await this.#tellOtherWriters(reader, repositories)
+        if (refusal === undefined) await this.#tellOtherWriters(reader, repositories)
         await this.#look(reader, repositories)
       } else
         for (const directory of await this.#directories(reader, repositories)) await this.#collect(directory)
@@ -77,6 +77,16 @@ export class GarbageCollection {
     }
     this.#line.clear()
     this.#end(description)
+  }
+
+  /** Told to who only looks, thrown to who does not. */
+  async #refusal(place: string): Promise<DestinationError | undefined> {
+    const refusal = await unpublishedRefusal(place, this.#run.folders)
+    if (refusal !== undefined) {
+      if (!this.#run.isDry) throw refusal
+      tellRefusal(refusal)
+    }
+    return refusal
   }
 
   async #directories(reader: ObjectReader, repositories: readonly string[]): Promise<OwnedDirectory[]> {
@@ -102,8 +112,8 @@ export class GarbageCollection {
   }
 
   #owner(): Promise<Owner> {
-    const { given, stateDir } = this.#run
-    return serverIdentity(stateDir, given.named?.owner)
+    const { given, folders } = this.#run
+    return serverIdentity(folders.state, given.named?.owner)
   }
 
   async #look(reader: ObjectReader, repositories: readonly string[]): Promise<void> {

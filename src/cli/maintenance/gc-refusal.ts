@@ -1,20 +1,17 @@
 import { shellWord } from '../../base/command-line.ts'
 import type { UserFolders } from '../../base/user-folders.ts'
 import { DestinationError } from '../../destination/errors.ts'
-import type { Destination } from '../../destination/parse-destination.ts'
+import { doPlacesOverlap } from '../../destination/place.ts'
 import { unpublishedPlaces } from '../../staging/unpublished.ts'
 import { type JbfsMount, jbfsMounts } from '../mounts.ts'
 import { warn } from '../output.ts'
 
-/** Why nothing may be collected at `given` now: what this server has stored and not published yet, no snapshot refers to. undefined when there is nothing of the kind. */
+/** Why nothing may be collected at a place, as its description has it, now: what this server has stored and not published yet, no snapshot refers to. undefined when there is nothing of the kind. */
 export async function unpublishedRefusal(
-  given: Destination,
+  place: string,
   folders: Pick<UserFolders, 'runtime' | 'state'>,
 ): Promise<DestinationError | undefined> {
-  const place = given.kind === 's3' ? `s3://${given.bucket}/${given.prefix}`.replace(/\/$/, '') : given.path
-  const isAt = (other: string): boolean =>
-    other === place || other.startsWith(`${place}/`) || place.startsWith(`${other}/`)
-  const unpublished = unpublishedPlaces(folders.state).find(isAt)
+  const unpublished = unpublishedPlaces(folders.state).find((other) => doPlacesOverlap(other, place))
   if (unpublished === undefined) return undefined
   const mounts = await jbfsMounts(folders)
   const steps = stepsFor(mounts.filter(({ source }) => source === unpublished))
