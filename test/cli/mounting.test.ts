@@ -152,14 +152,15 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const)
   )
 
 mountingTest(
-  'a cache folder or log in the destination is refused, and nothing is made there',
+  'a cache folder, log or state folder in the destination is refused, and nothing is made there',
   async (t, place) => {
-    for (const [option, what] of [
+    for (const [option, what, ...more] of [
       ['--cache-dir', 'the cache folder'],
       ['--log-file', 'the log'],
+      ['--state-dir', 'the state folder', '--read-write'],
     ] as const) {
       const path = join(place.destination, 'new/inside')
-      const { code, stderr } = await place.mount(option, path)
+      const { code, stderr } = await place.mount(option, path, ...more)
       t.is(code, 2)
       t.is(stderr, `jbfs: ${what} ${path} lies in the destination: choose another ${option}\n`)
     }
@@ -309,6 +310,28 @@ mountingTest('keys are in no command line and in no log', async (t, place) => {
   t.true(cmdline.includes(place.mountpoint))
   await runJbfs(['umount', place.mountpoint])
   t.notRegex(cmdline + readFileSync(log, 'utf8'), /geheim|AKIATEST/)
+})
+
+mountingTest('what is written waits where no mount hides it', async (t, place) => {
+  const inside = join(place.folder, 'state/inside')
+  await mkdir(inside, { recursive: true })
+  for (const [mountpoint, stateDir, message] of [
+    [place.mountpoint, join(place.mountpoint, 'state'), /mnt is or holds the state folder /],
+    [inside, join(place.folder, 'state'), /inside lies in the state folder /],
+  ] as const) {
+    const args = [
+      'mount',
+      place.destination,
+      mountpoint,
+      ...place.arguments.slice(2),
+      '--state-dir',
+      stateDir,
+    ]
+    const { code, stderr } = await runJbfs([...args, '--read-write'])
+    t.is(code, 4, stderr)
+    t.regex(stderr, message)
+    t.false(existsSync(join(stateDir, 'server-id')))
+  }
 })
 
 mountingTest('where nothing can be mounted the command says why', async (t, place) => {

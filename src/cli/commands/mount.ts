@@ -177,6 +177,9 @@ async function runMount(args: ArgumentsCamelCase<MountArguments>): Promise<void>
       ...(options.logFile === undefined
         ? []
         : [{ path: options.logFile, what: 'the log', option: '--log-file' }]),
+      ...(options.readOnly
+        ? []
+        : [{ path: options.stateDir, what: 'the state folder', option: '--state-dir' }]),
     ])
   if (args['log-file'] !== undefined) await requireLogFolder(options.logFile as string)
   await prepareCacheFolder(options.cacheDir)
@@ -198,6 +201,7 @@ function foldersInUse(options: MountOptions): { path: string; what: string; mayH
   return [
     { path: options.cacheDir, what: 'the cache folder' },
     ...(destination.kind === 'directory' ? [{ path: destination.path, what: 'the destination' }] : []),
+    ...(options.readOnly ? [] : [{ path: options.stateDir, what: 'the state folder' }]),
     { path: dirname(options.controlSocket), what: 'the folder of the control socket', mayHold: true },
     ...(options.logFile === undefined
       ? []
