@@ -1,3 +1,4 @@
+import { mkdirSync } from 'node:fs'
 import { mkdir, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import test from 'ava'
@@ -203,6 +204,43 @@ test('at a terminal the figures are shown, and nothing goes without a yes', asyn
   const yes = await ask('y\r')
   t.regex(yes.shown, /freed 1 object \(6 B\) in /)
   t.is(await store.head(fileKey('a/', planted.oldOrphan)), undefined)
+})
+
+test('what a mount has left while others were collected is not collected', async (t) => {
+  await using folder = await temporaryFolder()
+  const stateDir = join(folder.path, 'state')
+  const owner = await serverIdentity(stateDir)
+  const orphanIn = async (name: string): Promise<DirectoryStore> => {
+    await mkdir(join(folder.path, name))
+    const store = new DirectoryStore(join(folder.path, name))
+    await using _made = await Lease.acquire({
+      file: new OwnerFile(store),
+      owner,
+      program: 'a mount',
+      description: name,
+      takeover: '',
+      logger: silentLogger,
+    })
+    await publishContents(store, folder.path, { repository: 'web/', number: 1, contents: {} })
+    await store.put(fileKey('web/', planted.oldOrphan), Buffer.from('orphan'))
+    return store
+  }
+  const [first, second] = [await orphanIn('first'), await orphanIn('second')]
+  const mountAndDie = (): string => {
+    const place = join(folder.path, 'second')
+    const left = workingFolder(stateDir, 'name', place, { mountpoint: '/mnt', mountAgain: 'jbfs mount' })
+    mkdirSync(join(left, '2'))
+    return 'y\r'
+  }
+  const { code, shown } = await runAtTerminal(
+    [process.execPath, jbfsProgram, 'gc', folder.path, '--state-dir', stateDir],
+    [[`delete 1 object (6 B) in ${folder.path}/first? [y/N] `, mountAndDie]],
+  )
+  t.is(code, 8)
+  t.regex(shown, /freed before that: 1 object \(6 B\)/)
+  t.regex(shown, /this server has written to \S+\/second what may not be published yet/)
+  t.is(await first.head(fileKey('web/', planted.oldOrphan)), undefined)
+  t.not(await second.head(fileKey('web/', planted.oldOrphan)), undefined)
 })
 
 /** The destination is its own by then. */

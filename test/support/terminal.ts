@@ -8,11 +8,11 @@ export interface TerminalResult {
 
 /**
  * Runs a program at a terminal of its own, by script(1). Each answer is typed when what has been shown since the last one ends with its
- * question.
+ * question; a function is called then, and says what to type.
  */
 export function runAtTerminal(
   command: readonly string[],
-  answers: readonly (readonly [question: string, answer: string])[],
+  answers: readonly (readonly [question: string, answer: string | (() => string)])[],
   env: Readonly<Record<string, string>> = {},
 ): Promise<TerminalResult> {
   const quoted = command.map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(' ')
@@ -26,11 +26,11 @@ export function runAtTerminal(
   const timer = setTimeout(() => child.kill('SIGKILL'), 60_000)
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
     shown += text
-    const [question, answer] = left[0] ?? []
+    const [question, answer = ''] = left[0] ?? []
     if (question === undefined || !shown.slice(read).includes(question)) return
     left.shift()
     read = shown.length
-    child.stdin.write(answer ?? '')
+    child.stdin.write(typeof answer === 'function' ? answer() : answer)
   })
   child.stdin.on('error', () => {})
   return new Promise((resolve, reject) => {

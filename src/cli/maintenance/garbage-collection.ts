@@ -1,4 +1,5 @@
 import type { Abortable } from '../../base/abort.ts'
+import { contains } from '../../base/containment.ts'
 import type { Logger } from '../../base/log.ts'
 import type { UserFolders } from '../../base/user-folders.ts'
 import type { OwnedPlace } from '../../destination/backup-directory.ts'
@@ -68,7 +69,8 @@ export class GarbageCollection {
         if (refusal === undefined) await this.#tellOtherWriters(reader, repositories)
         await this.#look(reader, repositories)
       } else
-        for (const directory of await this.#directories(reader, repositories)) await this.#collect(directory)
+        for (const directory of await this.#directories(reader, repositories))
+          await this.#collect(directory, description)
     } catch (error) {
       this.#line.clear()
       const { objects, indexes } = totalsOf(this.#rows).freed
@@ -127,12 +129,14 @@ export class GarbageCollection {
   }
 
   /** Holds the lease from before the first look until the last object is gone. */
-  async #collect({ destination, repositories }: OwnedDirectory): Promise<void> {
+  async #collect({ destination, repositories }: OwnedDirectory, given: string): Promise<void> {
     const { logger, signal } = this.#run
     const owner = await this.#owner()
     const program = `jbfs ${version()} gc`
     await using acquired = await acquireDestination(destination, { logger, owner, program, signal })
     const { store, lease, description } = acquired
+    // A mount may have come and gone since the first look; none comes while the lease is held.
+    await this.#refusal(contains(given, description) ? description : given)
     const held = { signal: AbortSignal.any([signal, lease.signal]) }
     const toFree: { readonly found: FoundOrphans; readonly freed: Freed; readonly row: number }[] = []
     for (const repository of repositories) {
