@@ -10,7 +10,7 @@ import { SnapshotError } from '../snapshot/errors.ts'
 import { openSnapshotIndex } from '../snapshot/index-file.ts'
 import type { Tree } from '../snapshot/tree.ts'
 import { StoreError } from '../store/errors.ts'
-import { Tally } from './amount.ts'
+import { type Amount, Tally } from './amount.ts'
 import type { CheckOptions, CheckResult } from './check-repository.ts'
 import { type Problem, type ProblemKind, snapshotProblem } from './problem.ts'
 import { readObjects } from './read-objects.ts'
@@ -97,26 +97,44 @@ async function readSample(
   ledger: ObjectLedger,
   { percent, concurrency }: NonNullable<CheckOptions['readData']>,
   verdicts: Map<LedgerEntry, Verdict>,
-): Promise<Tally> {
-  const { count } = ledger.total()
-  const isWhole = ({ found, packing, size }: LedgerEntry): boolean =>
-    found !== undefined && (packing !== undefined || found === size)
-  const chosen = function* (): Iterable<LedgerEntry> {
-    for (const entry of sampleOf(ledger.entries('all'), count, percent)) if (isWhole(entry)) yield entry
+): Promise<Amount> {
+  const present = function* (): Iterable<LedgerEntry & { readonly number: number }> {
+    let number = 0
+    for (const entry of ledger.entries('all')) if (isWhole(entry)) yield { ...entry, number: number++ }
   }
+  let count = 0
+  for (const _ of present()) count++
   const all = new Tally()
-  for (const { size } of ledger.entries('all')) all.add(size)
-  const done = new Tally()
+  const isChosen = new Uint8Array(count)
+  for (const { number, size } of sampleOf(present(), count, percent)) {
+    isChosen[number] = 1
+    all.add(size)
+  }
+  const chosen = function* (): Iterable<LedgerEntry> {
+    for (const entry of present()) if (isChosen[entry.number] === 1) yield entry
+  }
+  const done = { count: 0, bytes: 0 }
+  const referred = ledger.total().count
+  const show = (): void => onProgress({ referred, listed: referred, read: { done, all } })
   await readObjects<LedgerEntry>(reader, chosen(), {
     concurrency,
     signal,
-    onBytes: () => onProgress({ referred: count, listed: count, read: { done, all } }),
+    onBytes(bytes) {
+      done.bytes += bytes
+      show()
+    },
     onVerdict(entry, verdict) {
-      done.add(entry.size)
+      done.count++
       if (verdict !== 'good') verdicts.set(entry, verdict)
+      show()
     },
   })
   return done
+}
+
+/** What is wrong with the others is known without reading them. */
+function isWhole({ found, packing, size }: LedgerEntry): boolean {
+  return found !== undefined && (packing !== undefined || found === size)
 }
 
 function objectProblem(repository: string, entry: LedgerEntry, verdict: Verdict | undefined): Problem {
