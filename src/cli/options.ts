@@ -116,12 +116,11 @@ export type StoreArguments = InferredOptionTypes<typeof storeFlags>
 export function storeOptionsOf(args: StoreArguments): StoreOptions {
   const { addressing } = args
   // The names of the AWS tools, so that what works for them works here.
-  const endpoint =
-    args.endpoint ?? (process.env.AWS_ENDPOINT_URL_S3 || process.env.AWS_ENDPOINT_URL || undefined)
-  const region = args.region ?? (process.env.AWS_REGION || process.env.AWS_DEFAULT_REGION || undefined)
+  const endpoint = saidBy('--endpoint', args.endpoint, ['AWS_ENDPOINT_URL_S3', 'AWS_ENDPOINT_URL'])
+  const region = saidBy('--region', args.region, ['AWS_REGION', 'AWS_DEFAULT_REGION'])
   return {
-    endpoint: endpoint === undefined ? undefined : checkedEndpoint(endpoint),
-    region: region === undefined ? undefined : checkedRegion(region),
+    endpoint: endpoint && checkedEndpoint(endpoint),
+    region: region && checkedRegion(region),
     addressing,
     caFile: args['ca-file'] === undefined ? undefined : checkedFile('--ca-file', args['ca-file']),
     verifySsl: args['verify-ssl'] ?? storeDefaults.verifySsl,
@@ -161,18 +160,36 @@ export function sizeOf(name: string, text: string): number {
   return bytes
 }
 
-function checkedEndpoint(text: string): string {
+interface Said {
+  /** An option, or a variable of the environment. */
+  readonly by: string
+  readonly text: string
+}
+
+/** What an option says, or else the first of these variables that is set. */
+function saidBy(option: string, given: string | undefined, variables: readonly string[]): Said | undefined {
+  if (given !== undefined) return { by: option, text: given }
+  const by = variables.find((name) => process.env[name])
+  return by === undefined ? undefined : { by, text: process.env[by] as string }
+}
+
+function checkedEndpoint({ by, text }: Said): string {
   const url = URL.parse(text)
   if (url === null || !/^https?:$/.test(url.protocol))
-    throw new CliError('usage', `--endpoint is a URL such as https://s3.example.com:9000, not "${text}"`)
+    throw new CliError('usage', `${by} is a URL such as https://s3.example.com:9000${notText(text)}`)
   if (url.username !== '' || url.password !== '')
-    throw new CliError('usage', '--endpoint holds no keys: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY')
+    throw new CliError('usage', `${by} holds no keys: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY`)
   return text
 }
 
-function checkedRegion(text: string): string {
+function checkedRegion({ by, text }: Said): string {
   if (/^[\w.-]+$/.test(text)) return text
-  throw new CliError('usage', `--region is the name of a region such as eu-central-1, not "${text}"`)
+  throw new CliError('usage', `${by} is the name of a region such as eu-central-1${notText(text)}`)
+}
+
+/** What stands before an @ may be keys, and must not be repeated. */
+function notText(text: string): string {
+  return text.includes('@') ? '' : `, not "${text}"`
 }
 
 /** The absolute path given to the option `name`. An empty one is an unset variable in a script, not the working folder. */

@@ -232,6 +232,25 @@ test('keys given in an endpoint are refused and not repeated', async (t) => {
   t.notRegex(stderr, /geheim|AKIA1/)
 })
 
+test('what the environment says wrongly is said to be from there, and keys in it are not repeated', async (t) => {
+  const none = { AWS_ENDPOINT_URL_S3: '', AWS_ENDPOINT_URL: '', AWS_REGION: '', AWS_DEFAULT_REGION: '' }
+  for (const [env, said] of [
+    [
+      { AWS_ENDPOINT_URL: 'localhost:9' },
+      /^jbfs: AWS_ENDPOINT_URL is a URL such as .*, not "localhost:9"\n$/,
+    ],
+    [{ AWS_ENDPOINT_URL_S3: 'AKIA1:geheim@host' }, /^jbfs: AWS_ENDPOINT_URL_S3 is a URL such as [^"]*\n$/],
+    [{ AWS_ENDPOINT_URL: 'https://AKIA1:geheim@host' }, /^jbfs: AWS_ENDPOINT_URL holds no keys: /],
+    [{ AWS_DEFAULT_REGION: 'a b' }, /^jbfs: AWS_DEFAULT_REGION is the name of a region .*, not "a b"\n$/],
+    [{ AWS_REGION: 'AKIA1:geheim@' }, /^jbfs: AWS_REGION is the name of a region such as [^"]*\n$/],
+  ] as const) {
+    const { code, stderr } = await runJbfs(['snapshots', 's3://b-1'], { env: { ...none, ...env } })
+    t.is(code, 2)
+    t.regex(stderr, said)
+    t.notRegex(stderr, /geheim|AKIA1/)
+  }
+})
+
 test('an error shows where it comes from only with --log-level debug', async (t) => {
   const args = ['mount', '/', '/no/such/folder']
   const short = await runJbfs(args)
