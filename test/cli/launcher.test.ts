@@ -14,7 +14,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import test, { type ExecutionContext, type TestFn } from 'ava'
 import { jbfsProgram } from '../support/mounted.ts'
-import { findOlderNode } from '../support/older-node.ts'
+import { findOlderNode, whyNoOlderNode } from '../support/older-node.ts'
 import { runText } from '../support/run-jbfs.ts'
 import { testUnless } from '../support/test-unless.ts'
 
@@ -26,7 +26,6 @@ interface Installed {
 
 const it = test as TestFn<Installed>
 const older = findOlderNode()
-const whyNoOlderNode = older === undefined ? 'no node of a version below 24 in PATH' : undefined
 
 it.beforeEach((t) => {
   const folder = mkdtempSync(join(tmpdir(), 'jbfs-launcher-'))
@@ -42,7 +41,7 @@ function withOlderNode(
   title: string,
   body: (t: ExecutionContext<Installed>, node: string) => Promise<void>,
 ): void {
-  testUnless<Installed>(it, whyNoOlderNode)(title, (t) => body(t, older?.program ?? ''))
+  testUnless<Installed>(it, whyNoOlderNode(older))(title, (t) => body(t, older?.program ?? ''))
 }
 
 withOlderNode('an older Node.js hands over to the one that came with the package', async (t, node) => {

@@ -13,7 +13,7 @@ import { ownerKey } from '../../src/destination/layout.ts'
 import { type LeaseRecord, serializeOwner } from '../../src/destination/owner-record.ts'
 import { serverIdentity } from '../../src/destination/server-identity.ts'
 import { jbfsProgram, temporaryFolder, whyNoMounts } from '../support/mounted.ts'
-import { findOlderNode } from '../support/older-node.ts'
+import { findOlderNode, whyNoOlderNode } from '../support/older-node.ts'
 import { run } from '../support/run.ts'
 import { runJbfs, runText, type TextResult } from '../support/run-jbfs.ts'
 import { testUnless } from '../support/test-unless.ts'
@@ -33,8 +33,13 @@ interface Place {
 
 const older = findOlderNode()
 
-function mountingTest(title: string, body: (t: ExecutionContext, place: Place) => Promise<void>): void {
-  testUnless(test.serial, whyNoMounts())(title, async (t) => {
+/** `whyNot`: as `testUnless` has it, for what this one needs besides mounts. */
+function mountingTest(
+  title: string,
+  body: (t: ExecutionContext, place: Place) => Promise<void>,
+  whyNot?: string,
+): void {
+  testUnless(test.serial, whyNoMounts() ?? whyNot)(title, async (t) => {
     await using folder = await temporaryFolder()
     const path = await realpath(folder.path)
     const [destination, mountpoint] = [join(path, 'destination'), join(path, 'mnt')]
@@ -125,14 +130,18 @@ mountingTest('what keeps the daemon from mounting is the command’s error', asy
   t.is(mountAt(place.mountpoint), undefined)
 })
 
+const nodes = [
+  { which: 'this Node.js', program: process.execPath, whyNot: undefined },
+  { which: 'an older Node.js', program: older?.program ?? '', whyNot: whyNoOlderNode(older) },
+]
 for (const signal of ['SIGTERM', 'SIGINT'] as const)
-  mountingTest(
-    `${signal} to all of its process group unmounts, whatever Node.js jbfs was started with`,
-    async (t, place) => {
-      for (const node of [process.execPath, ...(older === undefined ? [] : [older.program])]) {
+  for (const { which, program, whyNot } of nodes)
+    mountingTest(
+      `${signal} to all of its process group unmounts when jbfs was started with ${which}`,
+      async (t, place) => {
         const args = ['mount', place.destination, place.mountpoint, '--foreground']
         const settings = ['--cache-dir', join(place.folder, 'cache')]
-        const child = spawn(node, [jbfsProgram, ...args, ...settings], {
+        const child = spawn(program, [jbfsProgram, ...args, ...settings], {
           detached: true,
           stdio: ['ignore', 'pipe', 'pipe'],
         })
@@ -147,9 +156,9 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const)
         t.regex(said, /unmounted/)
         t.notRegex(said, /at once/)
         t.is(mountAt(place.mountpoint), undefined)
-      }
-    },
-  )
+      },
+      whyNot,
+    )
 
 mountingTest(
   'a cache folder, log or state folder in the destination is refused, and nothing is made there',

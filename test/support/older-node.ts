@@ -15,3 +15,8 @@ export function findOlderNode(): OlderNode | undefined {
   }
   return undefined
 }
+
+/** For `testUnless`; undefined when there is one. */
+export function whyNoOlderNode(older: OlderNode | undefined): string | undefined {
+  return older === undefined ? 'no node of a version below 24 in PATH' : undefined
+}
