@@ -30,7 +30,7 @@ const commands = [
   gcCommand,
   destinationCommand,
   demoCommand,
-] as const
+]
 const commandNames = commands.map(nameOf)
 const allNames = [...commandNames, ...commands.flatMap(({ aliases = [] }) => aliases), 'completion', 'help']
 const groupName = nameOf(destinationCommand)
@@ -63,17 +63,8 @@ function parser(argv: readonly string[]): Argv {
       .scriptName('jbfs')
       .locale('en')
       .usage('$0 <command>\n\nMounts JetBackup 5 destinations as ordinary folders.')
-      .command(mountCommand)
-      .command(umountCommand)
-      .command(publishCommand)
-      .command(statusCommand)
-      .command(snapshotsCommand)
-      .command(importCommand)
-      .command(inspectCommand)
-      .command(checkCommand)
-      .command(gcCommand)
-      .command(destinationCommand)
-      .command(demoCommand)
+      // The types of yargs know no list of commands with arguments of their own each.
+      .command(commands as CommandModule[])
       .completion(
         'completion',
         'Print what makes the shell complete commands, options and destinations',

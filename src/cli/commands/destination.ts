@@ -18,7 +18,7 @@ export const destinationCommands = [
   testCommand,
   takeoverCommand,
   lifecycleCommand,
-] as const
+]
 const names = destinationCommands.map(({ command }) => String(command).split(' ')[0])
 
 export const destinationCommand: CommandModule = {
@@ -26,14 +26,8 @@ export const destinationCommand: CommandModule = {
   describe: 'Set up the destinations that have a name',
   builder: (yargs: Argv) =>
     yargs
-      .command(addCommand)
-      .command(listCommand)
-      .command(showCommand)
-      .command(editCommand)
-      .command(removeCommand)
-      .command(testCommand)
-      .command(takeoverCommand)
-      .command(lifecycleCommand)
+      // The types of yargs know no list of commands with arguments of their own each.
+      .command(destinationCommands as CommandModule[])
       .demandCommand(1, `say what to do with destinations: ${names.join(', ')}`),
   handler: () => {},
 }
