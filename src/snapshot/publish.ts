@@ -132,14 +132,21 @@ async function putManifest(options: PublishOptions, manifest: Buffer): Promise<s
   const { store, repository, number, replaces } = options
   const key = manifestKey(repository, number)
   return trying(options, {}, async (attempt) => {
-    // The put before may have been done although it seemed to fail.
-    const done = attempt > 1 ? await store.get(key) : undefined
-    if (done?.bytes.equals(manifest)) return done.etag
+    if (attempt > 1) {
+      // The put before may have been done although it seemed to fail.
+      const there = await store.get(key)
+      if (there?.bytes.equals(manifest)) return there.etag
+      if (there?.etag !== replaces) throw exists(options)
+    }
     const condition = replaces === undefined ? ({ ifNoneMatch: '*' } as const) : { ifMatch: replaces }
     return (await store.put(key, manifest, condition)).etag
   })
 }
 
+/**
+ * Puts until it is done, or refused. Only the first try is refused by what somebody else has put: later ones may be by an earlier one of ours that has
+ * come late, or is on its way, so that `put` is to look again.
+ */
 async function trying<T>(
   options: PublishOptions,
   { signal }: Abortable,
@@ -150,8 +157,9 @@ async function trying<T>(
       return await put(attempt)
     } catch (error) {
       if (!(error instanceof StoreError)) throw error
-      if (error.code === 'exists' || error.code === 'changed') throw exists(options, error)
-      if (!error.retryable || attempt === putTries) throw error
+      const isRefused = error.code === 'exists' || error.code === 'changed'
+      if (isRefused && (attempt === 1 || attempt > putTries)) throw exists(options, error)
+      if (!isRefused && (!error.retryable || attempt >= putTries)) throw error
       await delay(retryDelay(attempt, defaultRetryPolicy), undefined, { signal })
     }
   }
@@ -172,10 +180,10 @@ async function compress(from: string, to: string, signal: AbortSignal | undefine
   return hash.digest('hex')
 }
 
-function exists({ repository, number }: PublishOptions, cause?: unknown): SnapshotError {
-  return new SnapshotError(
-    'snapshot-exists',
-    `${repository}${snapshotName(number)} exists already: choose another number`,
-    { cause },
-  )
+function exists({ repository, number, replaces }: PublishOptions, cause?: unknown): SnapshotError {
+  const problem =
+    replaces === undefined
+      ? 'exists already: choose another number'
+      : 'is no longer the state that is to be replaced: somebody else has changed it'
+  return new SnapshotError('snapshot-exists', `${repository}${snapshotName(number)} ${problem}`, { cause })
 }

@@ -41,7 +41,7 @@ export async function publishSample(
     fileName = 'file',
     created = manifest.created,
     over,
-  }: { fileName?: string; created?: number; over?: CatalogEntry } = {},
+  }: { fileName?: string; created?: number; over?: CatalogEntry | undefined } = {},
 ): Promise<CatalogEntry> {
   const indexPath = join(folder, `index-${written++}`)
   writeTree(indexPath, (working) => working.addDentry(1, nameOf(fileName), working.addInode(fileInode())))

@@ -179,6 +179,51 @@ for (const isDone of [true, false])
     t.deepEqual(await contents(store, folder), { 'snap.1': ['file'] })
   })
 
+for (const isNew of [true, false])
+  test(`a put that arrives only when it is tried again is ours: ${isNew ? 'a new snapshot' : 'a new state'}`, async (t) => {
+    const { store, folder } = await prepare(t)
+    const over = isNew ? undefined : await publishSample(store, folder, 1, { fileName: 'before' })
+    const late = new Map<string, () => Promise<unknown>>()
+    const refused: string[] = []
+    const slow = withPut(store, async (key, body, options) => {
+      const first = late.get(key)
+      if (first === undefined) {
+        late.set(key, () => store.put(key, body, options))
+        throw new StoreError('timeout', 'no answer in time')
+      }
+      if (!refused.includes(key)) {
+        refused.push(key)
+        await first()
+      }
+      return store.put(key, body, options)
+    })
+    const { manifestEtag } = await publishSample(slow, folder, 1, { fileName: 'ours', over })
+    t.deepEqual(refused, [...late.keys()])
+    t.is(late.size, 2)
+    t.is((await store.head(manifestKey(repository, 1)))?.etag, manifestEtag)
+    t.deepEqual(await contents(store, folder), { 'snap.1': ['ours'] })
+  })
+
+for (const isNew of [true, false])
+  test(`what somebody else has put between two tries is not ours: ${isNew ? 'a new snapshot' : 'a new state'}`, async (t) => {
+    const { store, folder } = await prepare(t)
+    const over = isNew ? undefined : await publishSample(store, folder, 1, { fileName: 'before' })
+    let tries = 0
+    const failing = withPut(store, async (key, body, options) => {
+      if (key !== manifestKey(repository, 1)) return store.put(key, body, options)
+      tries++
+      await store.put(key, Buffer.from('{"by": "somebody else"}'))
+      throw new StoreError('unavailable', 'connection reset')
+    })
+    await t.throwsAsync(publishSample(failing, folder, 1, { over }), {
+      code: 'snapshot-exists',
+      message: isNew
+        ? /exists already: choose another number$/
+        : /no longer the state that is to be replaced/,
+    })
+    t.is(tries, 1)
+  })
+
 test('a store that goes on failing is given up, and shows nothing', async (t) => {
   const { store, folder } = await prepare(t)
   const failing = withPut(store, async () => {
