@@ -25,6 +25,8 @@ export interface LeanClientOptions {
   /** So many requests at a time. */
   readonly places: Semaphore
   readonly credentials: () => Promise<Credentials>
+  /** Milliseconds of a clock that only goes forward. */
+  readonly now?: (() => number) | undefined
 }
 
 /** What the server answered instead of the object, in the shape of the SDK's errors. */
@@ -39,8 +41,10 @@ class Refusal extends Error {
   }
 }
 
-/** Puts in a row whose answers are not plain, after which none is sent twice any more. */
+/** Puts in a row whose answers are not plain, after which none is sent twice for a while. */
 const oddPuts = 3
+/** Milliseconds of that while: keys that had expired, or a proxy on the way, are not for ever. What is always odd is sent twice only once in it. */
+const oddWhile = 60_000
 /** Milliseconds. A router forgets a silent connection without a word, and what is then sent over it is answered by nobody. */
 const longestIdle = 20_000
 
@@ -51,15 +55,19 @@ const longestIdle = 20_000
 export class LeanClient {
   readonly #options: LeanClientOptions
   readonly #signer: RequestSigner
+  readonly #now: () => number
   readonly #open = new Set<LeanConnection>()
   readonly #idle: LeanConnection[] = []
   #closed = false
   /** Of the puts before, in a row. */
   #odd = 0
+  /** Until then puts are left to the SDK. */
+  #oddUntil = 0
 
   constructor(options: LeanClientOptions) {
     this.#options = options
     this.#signer = new RequestSigner(options.region)
+    this.#now = options.now ?? (() => performance.now())
   }
 
   /** Rejects with `NotPlain`, what the server said, an error of the network, or the signal's reason. `headers` have lower-case names. */
@@ -77,14 +85,14 @@ export class LeanClient {
     body: Buffer,
     { sha256, signal }: { sha256: Buffer } & Abortable,
   ): Promise<LeanAnswer> {
-    if (this.#odd >= oddPuts) throw new NotPlain('nor is what this server answers else')
+    if (this.#now() < this.#oddUntil) throw new NotPlain('nor was what this server answered before')
     const headers = { 'content-length': String(body.length), 'content-type': 'application/octet-stream' }
     try {
       const answer = await this.#send({ method: 'PUT', key, headers, sha256 }, { body }, signal)
       this.#odd = 0
       return answer
     } catch (error) {
-      if (error instanceof NotPlain) this.#odd++
+      if (error instanceof NotPlain && ++this.#odd >= oddPuts) this.#oddUntil = this.#now() + oddWhile
       throw error
     }
   }

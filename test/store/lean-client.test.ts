@@ -1,7 +1,9 @@
 import { hash } from 'node:crypto'
 import { createServer, type Socket } from 'node:net'
 import test, { type ExecutionContext } from 'ava'
+import { Semaphore } from '../../src/base/semaphore.ts'
 import { StoreError } from '../../src/store/errors.ts'
+import { LeanClient } from '../../src/store/lean-client.ts'
 import { objectKey } from '../../src/store/object-store.ts'
 import { s3Defaults } from '../../src/store/s3-options.ts'
 import { S3Store } from '../../src/store/s3-store.ts'
@@ -11,10 +13,13 @@ type Answer = string | readonly string[]
 
 interface OddServer extends AsyncDisposable {
   readonly store: S3Store
+  readonly port: number
   /** Heads of the requests, with the bodies that came along, and the number of connections they came over. */
   readonly requests: readonly string[]
   readonly connections: number
 }
+
+const credentials = { accessKeyId: 'key', secretAccessKey: 'secret', sessionToken: 'token' }
 
 /** A server that answers each request with the next of these, whatever is asked: HTTP as real servers and proxies may speak it. */
 async function oddServer(
@@ -49,10 +54,11 @@ async function oddServer(
     endpoint: `http://127.0.0.1:${port}`,
     region: 'us-east-1',
     addressing: 'path',
-    credentials: { accessKeyId: 'key', secretAccessKey: 'secret', sessionToken: 'token' },
+    credentials,
   })
   return {
     store,
+    port,
     requests,
     get connections() {
       return connections
@@ -291,6 +297,45 @@ test('what the lean way does not understand is put again in the ordinary one, an
   await using server = await oddServer(Array.from({ length: 8 }, () => bare))
   for (let i = 0; i < 5; i++) t.is((await server.store.put(key, content, { sha256 })).etag, '"e"')
   t.is(server.requests.length, 3 + 5)
+})
+
+test('keys that are refused for a time, by puts under way together, do not end the lean way for good', async (t) => {
+  const denied = answer('<Error><Code>ExpiredToken</Code></Error>', '', '403 Forbidden')
+  const answers = [...Array(4).fill(denied), answer(''), answer(''), ...Array(4).fill(denied)]
+  await using server = await oddServer(answers)
+  const { port } = server
+  let now = 0
+  const lean = new LeanClient({
+    region: 'us-east-1',
+    places: new Semaphore(4),
+    credentials: async () => credentials,
+    server: async () => ({
+      host: '127.0.0.1',
+      port,
+      hostHeader: 'host',
+      basePath: '/bucket/',
+      tls: undefined,
+      connectTimeout: 5000,
+      responseTimeout: 5000,
+    }),
+    now: () => now,
+  })
+  const put = (): Promise<unknown> =>
+    lean.put('key', content, { sha256 }).then(
+      ({ status }) => status,
+      (error) => error.name,
+    )
+  const together = (): Promise<unknown[]> => Promise.all(Array.from({ length: 4 }, put))
+  t.deepEqual(await together(), Array(4).fill('NotPlain'))
+  now = 59_000
+  t.is(await put(), 'NotPlain')
+  t.is(server.requests.length, 4, 'none is sent twice for a while')
+  now = 61_000
+  t.deepEqual([await put(), await put()], [200, 200])
+  t.deepEqual(await together(), Array(4).fill('NotPlain'))
+  t.is(await put(), 'NotPlain')
+  t.is(server.requests.length, 10)
+  lean.close()
 })
 
 test('what a server leaves unread of a body is not taken for the next request', async (t) => {
