@@ -8,6 +8,11 @@ import { loadLibc } from './koffi.ts'
  * that is an expected answer is a value, as each function says. They block the thread, as the `Sync` functions of `node:fs` do.
  */
 
+/** `code`: the errno's name. */
+export class LibcError extends JbfsError {
+  override readonly name = 'LibcError'
+}
+
 const AT_FDCWD = -100
 const AT_SYMLINK_NOFOLLOW = 0x100
 const RENAME_NOREPLACE = 1
@@ -59,12 +64,12 @@ function call(name: Name, args: readonly unknown[], expected?: string): number |
   const errno = libc.koffi.errno()
   const [code, text] = errors.get(-errno) ?? [`errno-${errno}`, 'unknown error']
   if (code === expected) return undefined
-  throw new JbfsError(code, `${code}: ${text}, ${name}`)
+  throw new LibcError(code, `${code}: ${text}, ${name}`)
 }
 
 /** As C has it: bytes up to a NUL, which must therefore not be among them. */
 function cString(bytes: Buffer): Buffer {
-  if (bytes.includes(0)) throw new JbfsError('EINVAL', 'a name or path holds a NUL byte')
+  if (bytes.includes(0)) throw new LibcError('EINVAL', 'a name or path holds a NUL byte')
   const terminated = Buffer.alloc(bytes.length + 1)
   terminated.set(bytes)
   return terminated

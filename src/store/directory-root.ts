@@ -3,8 +3,8 @@ import { type FileHandle, mkdir, open, realpath, rmdir, stat } from 'node:fs/pro
 import { dirname, join, resolve } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Abortable } from '../base/abort.ts'
-import { codeOf, messageOf } from '../base/errors.ts'
-import { flock, type LockKind } from '../base/libc.ts'
+import { codeOf, JbfsError, messageOf } from '../base/errors.ts'
+import { flock, LibcError, type LockKind } from '../base/libc.ts'
 import { StoreError, type StoreErrorCode } from './errors.ts'
 
 /** Begins the names of files that are being written; no part of a key begins so. */
@@ -120,8 +120,9 @@ export class DirectoryRoot {
     }
   }
 
-  failure(error: unknown, key: string): StoreError {
-    if (error instanceof StoreError) return error
+  failure(error: unknown, key: string): JbfsError {
+    // The guard's own words: what a lease was lost for is not tried again.
+    if (error instanceof JbfsError && !(error instanceof LibcError)) return error
     const at = key === '' ? this.path : `${this.path}/${key}`
     const [code, text] = faults[codeOf(error) ?? ''] ?? ['unavailable', messageOf(error)]
     return new StoreError(code, `${at}: ${text}`, { cause: error })

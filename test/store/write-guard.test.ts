@@ -3,7 +3,7 @@ import { closeSync, openSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import test from 'ava'
 import { JbfsError } from '../../src/base/errors.ts'
-import { flock } from '../../src/base/libc.ts'
+import { flock, LibcError } from '../../src/base/libc.ts'
 import { DirectoryStore } from '../../src/store/directory-store.ts'
 import { objectKey, type WriteGuard } from '../../src/store/object-store.ts'
 import { s3Defaults } from '../../src/store/s3-options.ts'
@@ -34,11 +34,20 @@ test('directory: what the guard refuses leaves no trace', async (t) => {
   const { etag } = await store.put(old, Buffer.from('old'))
   shut()
   for (const condition of [{}, { ifNoneMatch: '*' }] as const)
-    await t.throwsAsync(store.put(late, Buffer.from('late'), condition), { message: /shut/ })
-  await t.throwsAsync(store.put(old, Buffer.from('late'), { ifMatch: etag }), { message: /shut/ })
-  await t.throwsAsync(store.delete([old]), { message: /shut/ })
+    await t.throwsAsync(store.put(late, Buffer.from('late'), condition), { code: 'shut' })
+  await t.throwsAsync(store.put(old, Buffer.from('late'), { ifMatch: etag }), { code: 'shut' })
+  await t.throwsAsync(store.delete([old]), { code: 'shut' })
   t.deepEqual(await readdir(folder.path), ['old'])
   t.is((await store.get(old))?.bytes.toString(), 'old')
+})
+
+test('directory: what a call of the system fails with in between is a fault of the store', async (t) => {
+  await using folder = await temporaryFolder()
+  const guard = (): void => {
+    throw new LibcError('EROFS', 'EROFS: read-only file system, renameat2')
+  }
+  const store = new DirectoryStore(folder.path, { guard })
+  await t.throwsAsync(store.put(late, Buffer.from('late')), { name: 'StoreError', code: 'read-only' })
 })
 
 test('S3: what the guard refuses never reaches the server, over a kept connection or a new one', async (t) => {
