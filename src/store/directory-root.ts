@@ -111,12 +111,24 @@ export class DirectoryRoot {
     await syncFolder(dirname(path))
   }
 
-  /** Keys have no folders of their own: one that is empty now is gone, as in S3. */
-  async removeEmpty(path: string): Promise<void> {
+  /** Keys have no folders of their own: one that is empty now is gone, as in S3. Resolves with the first that stays. */
+  async removeEmpty(path: string): Promise<string> {
+    let folder = path
     try {
-      for (let folder = path; folder !== this.path; folder = dirname(folder)) await rmdir(folder)
+      for (; folder !== this.path; folder = dirname(folder)) await rmdir(folder)
     } catch {
       // Not empty, or not ours to remove.
+    }
+    return folder
+  }
+
+  /** What was removed from a folder does not come back after a loss of power. Where the folder is gone by now, that is written down above it. */
+  async keepRemovals(path: string): Promise<void> {
+    try {
+      await syncFolder(path)
+    } catch (error) {
+      if (!isAbsence(error) || path === this.path) throw this.failure(error, '')
+      await this.keepRemovals(dirname(path))
     }
   }
 

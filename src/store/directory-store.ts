@@ -192,6 +192,7 @@ export class DirectoryStore implements ObjectStore {
   async delete(keys: readonly ObjectKey[], { signal }: Abortable = {}): Promise<void> {
     await this.#root.check()
     let folder: { readonly path: string; readonly isOurs: boolean } | undefined
+    const changed = new Set<string>()
     for (const key of keys) {
       signal?.throwIfAborted()
       const path = this.#root.pathOf(key)
@@ -208,8 +209,9 @@ export class DirectoryStore implements ObjectStore {
         if (isAbsence(error)) continue
         throw signal?.aborted ? signal.reason : this.#root.failure(error, key)
       }
-      await this.#root.removeEmpty(folder.path)
+      changed.add(await this.#root.removeEmpty(folder.path))
     }
+    for (const path of changed) await this.#root.keepRemovals(path)
   }
 
   async *#walk(folder: string, walk: Walk): AsyncIterable<ObjectMetadata | string> {

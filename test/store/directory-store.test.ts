@@ -1,5 +1,6 @@
+import { readdirSync, readlinkSync } from 'node:fs'
 import { mkdir, open, readdir, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 import test from 'ava'
 import { silentLogger } from '../../src/base/log.ts'
 import { DirectoryStore } from '../../src/store/directory-store.ts'
@@ -65,6 +66,35 @@ test.serial('a part of which the system takes a little at a time is kept whole',
     handles.write = write
   }
   t.deepEqual((await store.get(key))?.bytes, bytes)
+})
+
+test.serial('what was deleted is so on the disk, too, once for each folder', async (t) => {
+  await using folder = await temporaryFolder()
+  const store = new DirectoryStore(folder.path)
+  const keys = ['stays/1', 'stays/2', 'stays/gone/3', 'gone/deep/4', 'gone/deep/5'].map(objectKey)
+  for (const key of [...keys, objectKey('stays/6')]) await store.put(key, Buffer.from('x'))
+  await using file = await open(folder.path)
+  const handles = Object.getPrototypeOf(file)
+  const { sync } = handles
+  const synced: { path: string; left: string[] }[] = []
+  try {
+    handles.sync = function () {
+      const path = readlinkSync(`/proc/self/fd/${this.fd}`)
+      synced.push({ path: relative(folder.path, path), left: readdirSync(path) })
+      return sync.call(this)
+    }
+    await store.delete(keys)
+  } finally {
+    handles.sync = sync
+  }
+  t.true(synced.length <= 3)
+  t.deepEqual(
+    new Map(synced.map(({ path, left }) => [path, left])),
+    new Map([
+      ['stays', ['6']],
+      ['', ['stays']],
+    ]),
+  )
 })
 
 test('a folder that is not there is no empty store', async (t) => {
