@@ -1,8 +1,17 @@
 import { codeOf } from '../base/errors.ts'
 import { StoreError } from './errors.ts'
-import { eachPartRequest, type ObjectReader, type ObjectStore, type PutOptions } from './object-store.ts'
+import {
+  eachPartRequest,
+  type ObjectReader,
+  type ObjectStore,
+  type PartStore,
+  type PutOptions,
+} from './object-store.ts'
 
-/** Requests that reached the store, by kind, since it was opened. */
+/**
+ * What the store was asked for, by kind, since it was opened. Of an upload by parts each part, its beginning and its end are a put, and giving it up is a delete; an object
+ * that the store itself sends in parts is one put.
+ */
 export interface StoreMetrics {
   get: number
   head: number
@@ -67,10 +76,12 @@ export function withMetrics<S extends ObjectReader | ObjectStore>(store: S, metr
     },
   }
   if (!('put' in store)) return counting as S
-  const parts = eachPartRequest(store.parts, (request, options) => {
-    metrics.put++
-    return request(options).catch(failed)
-  })
+  const partsAs = (kind: 'put' | 'delete'): PartStore =>
+    eachPartRequest(store.parts, (request, options) => {
+      metrics[kind]++
+      return request(options).catch(failed)
+    })
+  const parts = partsAs('put')
   const writing: ObjectStore = {
     ...counting,
     async put(key, body, options) {
@@ -89,6 +100,7 @@ export function withMetrics<S extends ObjectReader | ObjectStore>(store: S, metr
         metrics.bytesOut += part.bytes.length
         return sent
       },
+      abandon: partsAs('delete').abandon,
     },
     delete(keys, options) {
       metrics.delete++

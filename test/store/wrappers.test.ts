@@ -96,6 +96,19 @@ test('requests, bytes and errors are counted', async (t) => {
   })
 })
 
+test('of an upload by parts each request is counted, and one that is given up as a delete', async (t) => {
+  await using folder = await temporaryFolder()
+  const metrics = createMetrics()
+  const { parts } = withMetrics(new DirectoryStore(folder.path), metrics)
+  const bytes = Buffer.from('content')
+  const upload = await parts.begin(key)
+  const sent = await parts.put(key, upload, { number: 1, offset: 0, bytes })
+  await parts.complete(key, upload, [sent], { size: bytes.length })
+  t.like(metrics, { put: 3, delete: 0, bytesOut: 7 })
+  await parts.abandon(key, await parts.begin(key))
+  t.like(metrics, { put: 4, delete: 1, bytesOut: 7 })
+})
+
 test('that the condition of a put does not hold is an answer, and no error', async (t) => {
   await using folder = await temporaryFolder()
   const metrics = createMetrics()
