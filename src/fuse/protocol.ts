@@ -215,7 +215,6 @@ export const ReleaseIn = struct({
 })
 
 export const FlushIn = struct({ fh: 'u64', unused: 'u32', padding: 'u32', lockOwner: 'opaque64' })
-export const FsyncIn = struct({ fh: 'u64', fsyncFlags: 'u32', padding: 'u32' })
 
 /** The data follow. */
 export const WriteIn = struct({

@@ -17,7 +17,6 @@ const sizes = {
   CreateIn: 16,
   ReleaseIn: 24,
   FlushIn: 24,
-  FsyncIn: 16,
   WriteIn: 40,
   WriteOut: 8,
   SetattrIn: 88,

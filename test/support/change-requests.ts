@@ -3,7 +3,6 @@ import {
   CreateIn,
   FallocateIn,
   FlushIn,
-  FsyncIn,
   LinkIn,
   MkdirIn,
   MknodIn,
@@ -15,7 +14,7 @@ import {
   SetxattrIn,
   WriteIn,
 } from '../../src/fuse/protocol.ts'
-import type { FieldsOf } from '../../src/fuse/struct.ts'
+import { type FieldsOf, struct } from '../../src/fuse/struct.ts'
 import { cString, encode } from './kernel-double.ts'
 
 /** The bodies of requests that change something, as the kernel makes them. */
@@ -56,6 +55,8 @@ export const setxattrOf = (name: string, value: string, flags: number, size = va
   Buffer.from(value, 'latin1'),
 ]
 
+/** Of FSYNC and FSYNCDIR: jbfs reads nothing of it, as the whole inode is synced. */
+const FsyncIn = struct({ fh: 'u64', fsyncFlags: 'u32', padding: 'u32' })
 const fsync = encode(FsyncIn, { fh: 0, fsyncFlags: 0, padding: 0 })
 
 /** One good request of each opcode that changes something, or that only a filesystem with changes answers. */
