@@ -4,7 +4,7 @@ import test from 'ava'
 
 /** Which layer may import which: downwards only, never sideways. The order is that of native-notes/architecture.md. */
 const mayImport: Record<string, readonly string[]> = {
-  // Of the cache and of fuse only the error codes, for exit codes.
+  // Of the cache only the error codes, for exit codes; of fuse these, and how to unmount.
   cli: [
     'daemon',
     'import',
