@@ -104,17 +104,15 @@ export class WorkingSnapshot implements WritableSnapshot, AsyncDisposable {
     { repository, number, top }: { repository: string; number: number; top: MadeInode },
   ): WorkingSnapshot {
     mkdirSync(options.folder, { recursive: true, mode: 0o700 })
-    const database = new DatabaseSync(join(options.folder, databaseName))
     const now = Math.floor(Date.now() / 1000)
-    const fill = (): void => {
+    // One that is begun is to be published, empty though it is.
+    const state = { repository, number, created: now, baseEtag: null, changes: 1 }
+    return WorkingSnapshot.#finish(options, state, (database) => {
       for (const sql of [...tables, ...indexes]) database.exec(sql)
       database
         .prepare('INSERT INTO inode VALUES (?, ?, 2, ?, ?, 0, ?, ?, 0, ?, 0, NULL, NULL, 0, NULL)')
         .run(rootIno, top.mode, top.uid, top.gid, folderSize, now, now)
-    }
-    // One that is begun is to be published, empty though it is.
-    const state = { repository, number, created: now, baseEtag: null, changes: 1 }
-    return WorkingSnapshot.#finish(options, database, state, fill)
+    })
   }
 
   /** Makes one of a published state; `index`: its file index, which is copied. */
@@ -128,7 +126,7 @@ export class WorkingSnapshot implements WritableSnapshot, AsyncDisposable {
     // Whole, or not there: what is there and cannot be read is damaged.
     writeFileSync(`${path}.copy`, readFileSync(index), { mode: 0o600, flush: true })
     renameSync(`${path}.copy`, path)
-    return WorkingSnapshot.#finish(options, new DatabaseSync(path), {
+    return WorkingSnapshot.#finish(options, {
       repository,
       number: entry.number,
       created: entry.manifest?.created ?? 0,
@@ -179,9 +177,9 @@ export class WorkingSnapshot implements WritableSnapshot, AsyncDisposable {
     }
   }
 
+  /** `fill`: what is still missing in the database. */
   static #finish(
     options: WorkingSnapshotOptions,
-    database: DatabaseSync,
     {
       repository,
       number,
@@ -195,12 +193,14 @@ export class WorkingSnapshot implements WritableSnapshot, AsyncDisposable {
       baseEtag: string | null
       changes: number
     },
-    fill = (): void => {},
+    fill: (database: DatabaseSync) => void = () => {},
   ): WorkingSnapshot {
+    using opening = new DisposableStack()
+    const database = opening.use(new DatabaseSync(join(options.folder, databaseName)))
     settings(database)
     // Whole, or not there; before it is in a log each statement would wait for the disk four times.
     database.exec('BEGIN')
-    fill()
+    fill(database)
     createWorkingTables(database)
     database
       .prepare('INSERT INTO working VALUES (?, ?, ?, ?, ?, ?, 0)')
@@ -209,6 +209,7 @@ export class WorkingSnapshot implements WritableSnapshot, AsyncDisposable {
     const snapshot = new WorkingSnapshot(options, database)
     // Contents may come to the disk by themselves, and are worth nothing without a database.
     snapshot.#log.synced().catch(() => {})
+    opening.move()
     return snapshot
   }
 

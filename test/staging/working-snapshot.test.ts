@@ -408,3 +408,22 @@ test('of what cannot be taken up again nothing goes on', async (t) => {
   t.deepEqual([...store.objects.keys()], [])
   t.is(readFileSync(contentOf(a), 'utf8'), `of ${a}`)
 })
+
+test('of what cannot be set up no file stays open', async (t) => {
+  const prepared = await staging(t)
+  const first = prepared.begin()
+  addFolder(first.tree, 'homedir')
+  await first.publish({})
+  const folderOf = (name: string): string => prepared.optionsAt(name).folder
+  for (const name of ['begun', 'changed', 'full']) mkdirSync(folderOf(name))
+  // What is in the way fails as a full disk would: at the end of all, and at the first table.
+  for (const name of ['begun', 'changed']) writeFileSync(join(folderOf(name), 'contents'), '')
+  {
+    using database = new DatabaseSync(join(folderOf('full'), databaseName))
+    database.exec('CREATE TABLE inode (ino)')
+  }
+  t.throws(() => prepared.begin('begun'), { code: 'EEXIST' })
+  await t.throwsAsync(change(prepared, 'changed'), { code: 'EEXIST' })
+  t.throws(() => prepared.begin('full'), { code: 'ERR_SQLITE_ERROR' })
+  for (const name of ['begun', 'changed', 'full']) t.deepEqual(await openFiles(folderOf(name)), [], name)
+})
