@@ -88,7 +88,7 @@ export async function runDaemon(
   })
   mounted = mount
   cleanup.defer(() => logger.info({ mountpoint: options.mountpoint }, 'unmounted'))
-  cleanup.use(unmountOnSignals(mount, logger))
+  const unmounting = cleanup.use(unmountOnSignals(mount, logger))
   cleanup.use(startRefresher({ tree: view, interval: options.refreshSeconds, logger }))
   let isMounted = true
   const answers = {
@@ -107,6 +107,8 @@ export async function runDaemon(
   onReady()
   await mount.done
   isMounted = false
+  // What is mounted there from now on is another's, and a signal has something else to end.
+  unmounting[Symbol.dispose]()
   if (view.writing !== undefined) await drained(view.writing, options, logger)
 }
 

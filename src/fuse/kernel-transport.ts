@@ -1,5 +1,5 @@
 import { DeviceChannel } from './device-channel.ts'
-import { mount, raiseReadAhead, unmount, watchForCrash } from './mount.ts'
+import { mount, raiseReadAhead, unmounterOf, watchForCrash } from './mount.ts'
 import { checksPermissions } from './mount-options.ts'
 import { Session } from './session.ts'
 import type { Mount, TransportOptions } from './transport.ts'
@@ -25,7 +25,7 @@ export async function mountOverKernel(options: TransportOptions): Promise<Mount>
   raiseReadAhead(mountpoint, logger)
   return {
     done,
-    unmount: ({ lazy = false } = {}) => unmount(mountpoint, { lazy }),
+    unmount: unmounterOf(mountpoint),
     invalidateEntry: (parent, name) => session.invalidateEntry(parent, name),
     invalidateInode: (nodeid, offset, length) => session.invalidateInode(nodeid, offset, length),
     counts: () => Object.fromEntries(session.counts),

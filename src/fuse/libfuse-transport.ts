@@ -3,7 +3,7 @@ import { setInterval } from 'node:timers'
 import { messageOf } from '../base/errors.ts'
 import { mountAt, mounts } from '../base/mountinfo.ts'
 import { FuseError } from './errno.ts'
-import { requireDevice, unmount } from './mount.ts'
+import { requireDevice, unmounterOf } from './mount.ts'
 import { MountError } from './mount-error.ts'
 import { fsnameOf } from './mount-options.ts'
 import type { DirectorySink, Entry, RequestContext } from './operations.ts'
@@ -73,7 +73,7 @@ export async function mountOverLibfuse(options: TransportOptions): Promise<Mount
   )
   return {
     done: unmounted(mountpoint),
-    unmount: ({ lazy = false } = {}) => unmount(mountpoint, { lazy }),
+    unmount: unmounterOf(mountpoint),
     invalidateEntry: async () => false,
     invalidateInode: async () => false,
     counts: () => Object.fromEntries(counts),

@@ -3,7 +3,7 @@ import { closeSync, openSync, writeFileSync } from 'node:fs'
 import { codeOf, messageOf } from '../base/errors.ts'
 import { isRoot } from '../base/is-root.ts'
 import type { Logger } from '../base/log.ts'
-import { mountAt } from '../base/mountinfo.ts'
+import { mountAt, mounts } from '../base/mountinfo.ts'
 import { fusermountProgram, mountWithFusermount } from './fusermount.ts'
 import { complaintOf, MountError } from './mount-error.ts'
 import { fsnameOf, type MountFlags, mountFlags } from './mount-options.ts'
@@ -82,6 +82,21 @@ export async function unmount(mountpoint: string, { lazy = false } = {}): Promis
   throw /busy/.test(reason)
     ? new MountError('busy', `${mountpoint} is in use`)
     : new MountError('refused', `cannot unmount ${mountpoint}: ${reason}`)
+}
+
+/**
+ * Unmounts what is mounted there now, and nothing that has taken its place since it was detached. Rejects as `unmount` does, and with `refused` when something is
+ * mounted over it.
+ */
+export function unmounterOf(mountpoint: string): (options?: { lazy?: boolean }) => Promise<void> {
+  // No other has the number while this one has users.
+  const ours = mountAt(mountpoint)?.device
+  return async (options) => {
+    const table = mounts()
+    if (mountAt(mountpoint, table)?.device === ours) await unmount(mountpoint, options)
+    else if (table.some((mount) => mount.mountpoint === mountpoint && mount.device === ours))
+      throw new MountError('refused', `something else is mounted over ${mountpoint}`)
+  }
 }
 
 function unmountCommand(mountpoint: string, lazy: boolean): string[] {

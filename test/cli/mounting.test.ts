@@ -401,6 +401,29 @@ mountingTest('what is in use stays mounted, unless it is detached', async (t, pl
   t.pass()
 })
 
+mountingTest(
+  'a signal for a daemon that is detached is none for what is mounted there since',
+  async (t, place) => {
+    const log = join(place.folder, 'log/mount.log')
+    t.deepEqual(await place.mount(), silent)
+    const daemon = await place.daemon()
+    const user = spawn('cat', [], { cwd: place.mountpoint, stdio: ['pipe', 'ignore', 'ignore'] })
+    const userEnded = new Promise((resolve) => user.on('close', resolve))
+    try {
+      t.deepEqual(await runJbfs(['umount', '--lazy', place.mountpoint]), silent)
+      t.deepEqual(await place.mount(), silent)
+      process.kill(daemon, 'SIGTERM')
+      while (!(await readFile(log, 'utf8')).includes('"unmounting"'));
+    } finally {
+      user.stdin.end()
+      await userEnded
+    }
+    await ended(daemon)
+    t.is(await readFile(join(place.mountpoint, 'notes.txt'), 'utf8'), 'kept\n')
+    t.deepEqual(await runJbfs(['umount', place.mountpoint]), silent)
+  },
+)
+
 mountingTest('a daemon that was killed: status says so, umount and mount clear it', async (t, place) => {
   for (const clear of ['umount', 'mount'] as const) {
     t.deepEqual(await place.mount(), silent)

@@ -1,11 +1,14 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { closeSync, openSync } from 'node:fs'
-import { mkdir, rename, symlink, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { flock } from '../../src/base/libc.ts'
-import { jbfsProgram, mountDestination } from '../support/mounted.ts'
+import { mountAt } from '../../src/base/mountinfo.ts'
+import { ownerKey } from '../../src/destination/layout.ts'
+import { jbfsProgram, type MountedDestination, mountDestination } from '../support/mounted.ts'
+import { output, run } from '../support/run.ts'
 import type { TextResult } from '../support/run-jbfs.ts'
 import { type WritingMount, writingTest } from '../support/writing-mount.ts'
 
@@ -146,3 +149,40 @@ writingTest('what a killed daemon has left is shown, and what goes on with it', 
   t.is((await jbfs('umount', mounted.path)).code, 0)
   t.is(await status(), '')
 })
+
+for (const [begin, how] of [
+  ['umount(8)', ({ path }: MountedDestination) => output('umount', ['-c', '-i', path])],
+  ['a signal', ({ daemon }: MountedDestination) => daemon.kill('SIGTERM')],
+] as const)
+  writingTest(
+    `a signal ends a daemon that goes on after ${begin}, and nothing that is mounted there since`,
+    async (t, scene) => {
+      const { destination, mount, repository, again, jbfs } = scene
+      await mkdir(join(repository, 'snap.1'))
+      // Where objects would go; the lease does not lie there.
+      const obstacle = join(destination, 'customer/files')
+      await mkdir(join(destination, 'customer'))
+      await writeFile(obstacle, '')
+      await writeFile(join(repository, 'snap.1/file'), 'kept')
+      await how(mount)
+      while (!(await mount.log()).includes('not all is published yet; trying again')) await delay(50)
+      t.is(mountAt(mount.path), undefined)
+      await output('mount', ['-t', 'tmpfs', 'other', mount.path])
+      try {
+        // Sooner it would be the echo of the one before.
+        await delay(1_100)
+        mount.daemon.kill('SIGTERM')
+        t.is(await mount.ended, 0)
+        t.is(mountAt(mount.path)?.source, 'other')
+      } finally {
+        await run('umount', [mount.path])
+      }
+      t.regex(await mount.log(), /not all that was written is published: it is kept/)
+      const owner = JSON.parse(await readFile(join(destination, ownerKey), 'utf8'))
+      t.is(owner.lease, null, 'the next one need not wait for it')
+      await rm(obstacle)
+      await using mounted = await again()
+      t.is(await readFile(join(mounted.path, 'customer/snap.1/file'), 'utf8'), 'kept')
+      t.is((await jbfs('umount', mounted.path)).code, 0)
+    },
+  )
