@@ -4,7 +4,7 @@
  */
 const echoTime = 1_000
 
-/** When each signal came last, whoever listened. */
+/** When each signal was handled last, whoever listened. */
 const lastOfAll = new Map<NodeJS.Signals, number>()
 
 /** Calls `handle` for each of these signals, once for one that comes twice at a time, be it that another listened first. `clock`: milliseconds, from anywhere. Dispose to stop listening. */
@@ -17,9 +17,11 @@ export function onSignals(
   const onSignal = (signal: NodeJS.Signals): void => {
     const before = last.get(signal)
     const now = clock()
+    // Of what was handled, not of its echoes: signals that never end are not one for ever.
+    if (before !== undefined && now - before <= echoTime) return
     last.set(signal, now)
     lastOfAll.set(signal, now)
-    if (before === undefined || now - before > echoTime) handle(signal)
+    handle(signal)
   }
   for (const signal of signals) process.on(signal, onSignal)
   return {

@@ -27,6 +27,18 @@ test('a signal that comes twice at a time is one, and one that comes later anoth
   t.is(heard.length, 3, 'nobody listens any more')
 })
 
+test('signals that come one after the other, each soon, are heard again and again', (t) => {
+  let now = 20_000
+  let heard = 0
+  using _listening = onSignals(
+    ['SIGWINCH'],
+    () => void heard++,
+    () => now,
+  )
+  for (let i = 0; i < 100; i++, now += 900) process.emit('SIGWINCH', 'SIGWINCH')
+  t.is(heard, 50)
+})
+
 test('the echo of a signal that has been heard ends nobody, and is not news for who listens next', async (t) => {
   const [first, next] = [[] as string[], [] as string[]]
   {
