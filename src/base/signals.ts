@@ -35,6 +35,12 @@ export function onSignals(
   }
 }
 
+/** Ends this process by a signal, as if nobody had ever listened. */
+export function endBy(signal: NodeJS.Signals): void {
+  process.removeAllListeners(signal)
+  process.kill(process.pid, signal)
+}
+
 /** For so many milliseconds: its echo would end a process that has just cleaned up. */
 function swallow(signal: NodeJS.Signals, time: number): void {
   if (time <= 0) return

@@ -1,4 +1,4 @@
-import { onSignals } from '../base/signals.ts'
+import { endBy, onSignals } from '../base/signals.ts'
 import { CliError } from './errors.ts'
 import { outputFailure } from './output.ts'
 
@@ -11,10 +11,7 @@ export interface Interruption extends Disposable {
 export function interruption(): Interruption {
   const controller = new AbortController()
   const listening = onSignals(['SIGINT', 'SIGTERM', 'SIGHUP'], (signal) => {
-    if (controller.signal.aborted) {
-      listening[Symbol.dispose]()
-      process.kill(process.pid, signal)
-    }
+    if (controller.signal.aborted) endBy(signal)
     controller.abort(
       signal === 'SIGINT'
         ? new CliError('interrupted', 'interrupted')
