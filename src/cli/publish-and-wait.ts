@@ -15,7 +15,7 @@ const lookInterval = 300
 
 /**
  * Has the daemon behind a control socket publish all that was written at its mount, and shows what is left. Throws `not-published`, with what could
- * not be stored: it is kept, and tried again; `lease-lost` when that is in vain. `unmounts`: it is unmounted then, whatever comes of it.
+ * not be stored: it is kept, and tried again; also when the daemon does not answer any more; `lease-lost` when that is in vain. `unmounts`: it is unmounted then, whatever comes of it.
  */
 export async function publishAndWait(socket: string, { unmounts = false } = {}): Promise<void> {
   const ended = new AbortController()
@@ -33,11 +33,17 @@ export async function publishAndWait(socket: string, { unmounts = false } = {}):
     await publishing
   } catch (error) {
     const status = await askMount(socket)
-    if (codeOf(error) === 'lease-lost' && status?.writing !== undefined)
+    if (status?.writing === undefined)
+      throw new CliError(
+        'not-published',
+        `cannot tell whether all that was written is published: ${messageOf(error)}; jbfs status shows what is left`,
+        { cause: error },
+      )
+    if (codeOf(error) === 'lease-lost')
       throw new DestinationError('lease-lost', lossText(error, status.writing, status.mountpoint, unmounts), {
         cause: error,
       })
-    const { files = 0, bytes = 0, failures = [] } = status?.writing ?? {}
+    const { files, bytes, failures } = status.writing
     const [first] = failures
     const why = first === undefined ? messageOf(error) : `${first.snapshot}: ${first.error}`
     const left = files === 0 ? '' : ` (not stored: ${amountText({ count: files, bytes }, 'file')})`

@@ -94,11 +94,16 @@ export function askStatus(path: string, { timeout = 3_000 } = {}): Promise<unkno
  */
 export async function askToPublish(path: string): Promise<void> {
   const answer = await ask(path, 'publish', 0)
+  if (answer === undefined) throw noAnswer('it has ended')
   if (typeof answer === 'object' && answer !== null && 'error' in answer)
     throw new JbfsError(
       codeOf(answer) === 'lease-lost' ? 'lease-lost' : 'not-published',
       String(answer.error),
     )
+}
+
+function noAnswer(reason: string, cause?: unknown): JbfsError {
+  return new JbfsError('no-answer', `the daemon does not answer: ${reason}`, { cause })
 }
 
 function ask(path: string, question: keyof Answers, timeout: number): Promise<unknown> {
@@ -107,7 +112,7 @@ function ask(path: string, question: keyof Answers, timeout: number): Promise<un
     const socket = connect(path)
     const fail = (reason: string, cause?: unknown): void => {
       socket.destroy()
-      reject(new JbfsError('no-answer', `the daemon does not answer: ${reason}`, { cause }))
+      reject(noAnswer(reason, cause))
     }
     socket.setEncoding('utf8').setTimeout(timeout, () => fail('timed out'))
     socket.on('connect', () => socket.write(`${JSON.stringify({ ask: question })}\n`))

@@ -3,10 +3,12 @@ import { connect, createServer, type Server, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import test, { type TestFn } from 'ava'
+import { JbfsError } from '../../src/base/errors.ts'
 import { silentLogger } from '../../src/base/log.ts'
 import {
   type Answers,
   askStatus,
+  askToPublish,
   controlSocketPath,
   removeControlSocket,
   startControlSocket,
@@ -136,6 +138,22 @@ it('a status that fails is an error for who asks, not for the daemon', async (t)
   }
   await using _control = await startControlSocket(path, answering(status), silentLogger)
   t.deepEqual(await askStatus(path), { error: 'not now' })
+})
+
+it('who asks a daemon to publish is told what it could not, and when it is gone', async (t) => {
+  const { path } = t.context
+  await t.throwsAsync(askToPublish(path), { code: 'no-answer', message: /it has ended/ })
+  let fault: Error | undefined
+  const publish = async (): Promise<object> => {
+    if (fault !== undefined) throw fault
+    return {}
+  }
+  await using _control = await startControlSocket(path, { ...answering(() => ({})), publish }, silentLogger)
+  await t.notThrowsAsync(askToPublish(path))
+  fault = new JbfsError('unavailable', 'no route')
+  await t.throwsAsync(askToPublish(path), { code: 'not-published', message: 'no route' })
+  fault = new JbfsError('lease-lost', 'another has it')
+  await t.throwsAsync(askToPublish(path), { code: 'lease-lost', message: 'another has it' })
 })
 
 it('a path too long for a socket is refused in words', async (t) => {
