@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { once } from 'node:events'
 import { mkdirSync, readdirSync, renameSync, rmdirSync, rmSync, statSync } from 'node:fs'
 import { connect, createServer, type Server, type Socket } from 'node:net'
 import { dirname, join } from 'node:path'
@@ -61,17 +62,25 @@ export async function startControlSocket(
   // Node.js removes what it has bound, whoever has that name by then: so it binds another one.
   await listen(server, boundPath)
   renameSync(boundPath, path)
-  const { ino } = statSync(path)
+  const ino = inoAt(path) as number
   server.on('error', (error) => logger.warn({ error: messageOf(error) }, 'the control socket failed'))
   return {
     async [Symbol.asyncDispose]() {
       // While the server has it, the number is no other's.
-      if (statSync(path, { throwIfNoEntry: false })?.ino === ino) removeControlSocket(path)
+      removeIfStill(path, ino)
       const closed = new Promise((resolve) => server.close(resolve))
       for (const socket of open) socket.destroy()
       await closed
     },
   }
+}
+
+function inoAt(path: string): number | undefined {
+  return statSync(path, { throwIfNoEntry: false })?.ino
+}
+
+function removeIfStill(path: string, ino: number): void {
+  if (inoAt(path) === ino) removeControlSocket(path)
 }
 
 /** Removes a socket, for one what a daemon that was killed has left. */
@@ -106,16 +115,35 @@ function noAnswer(reason: string, cause?: unknown): JbfsError {
   return new JbfsError('no-answer', `the daemon does not answer: ${reason}`, { cause })
 }
 
-function ask(path: string, question: keyof Answers, timeout: number): Promise<unknown> {
+async function ask(path: string, question: keyof Answers, timeout: number): Promise<unknown> {
+  const socket = await connectedTo(path)
+  return socket && answerBy(socket, question, timeout)
+}
+
+/** Who listens there; undefined when nobody does. What a daemon that was killed has left is removed: nobody will ever listen on it again. */
+async function connectedTo(path: string): Promise<Socket | undefined> {
+  const ino = inoAt(path)
+  const socket = connect(path)
+  try {
+    await once(socket, 'connect')
+    return socket
+  } catch (error) {
+    const code = codeOf(error)
+    if (code === 'ECONNREFUSED' && ino !== undefined) removeIfStill(path, ino)
+    if (code === 'ENOENT' || code === 'ECONNREFUSED') return undefined
+    throw noAnswer(messageOf(error), error)
+  }
+}
+
+function answerBy(socket: Socket, question: keyof Answers, timeout: number): Promise<unknown> {
   return new Promise((resolve, reject) => {
     let text = ''
-    const socket = connect(path)
     const fail = (reason: string, cause?: unknown): void => {
       socket.destroy()
       reject(noAnswer(reason, cause))
     }
     socket.setEncoding('utf8').setTimeout(timeout, () => fail('timed out'))
-    socket.on('connect', () => socket.write(`${JSON.stringify({ ask: question })}\n`))
+    socket.write(`${JSON.stringify({ ask: question })}\n`)
     socket.on('data', (piece: string) => {
       text += piece
       if (text.length > longestAnswer) fail('its answer is too long')
@@ -127,11 +155,7 @@ function ask(path: string, question: keyof Answers, timeout: number): Promise<un
         fail('its answer is cut off', error)
       }
     })
-    socket.on('error', (error) => {
-      const code = codeOf(error)
-      if (code === 'ENOENT' || code === 'ECONNREFUSED') resolve(undefined)
-      else fail(messageOf(error), error)
-    })
+    socket.on('error', (error) => fail(messageOf(error), error))
   })
 }
 

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { connect, createServer, type Server, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -86,6 +86,18 @@ it('what a dead daemon has left is replaced', async (t) => {
     silentLogger,
   )
   t.deepEqual(await askStatus(path), { fresh: true })
+})
+
+it('what a daemon that was killed has left is removed by who asks for its status', async (t) => {
+  const { path } = t.context
+  mkdirSync(dirname(path))
+  {
+    await using _killed = await listening(`${path}.1`, () => {})
+    renameSync(`${path}.1`, path)
+  }
+  t.true(existsSync(path))
+  t.is(await askStatus(path), undefined)
+  t.false(existsSync(dirname(path)))
 })
 
 it('a daemon that ends leaves the socket of its successor alone', async (t) => {
