@@ -26,17 +26,17 @@ export async function jbfsMounts({
 }: Pick<UserFolders, 'runtime' | 'state'>): Promise<JbfsMount[]> {
   const answers = await Promise.all(controlSockets(runtime).map(askMount))
   const daemons = answers.filter((status) => status !== undefined)
-  const here = mounts().filter(({ type }) => type === jbfsType)
+  const here = mounts()
+    .filter(({ type }) => type === jbfsType)
+    .map((mount) => ({ mount, status: daemonOf(mount, daemons) }))
   const left = unpublishedWork(state)
   return Promise.all([
-    ...here.map((mount) => mountedHere(mount, daemons, left)),
+    ...here.map(({ mount, status }) => mountedHere(mount, status, left)),
     ...daemons
-      .filter(
-        (daemon) => isGoingOn(daemon) && !here.some(({ mountpoint }) => mountpoint === daemon.mountpoint),
-      )
+      .filter((daemon) => isGoingOn(daemon) && !here.some(({ status }) => status === daemon))
       .map(goingOn),
     ...left
-      .filter((work) => !here.some((mount) => isLeftBy(mount, work)))
+      .filter((work) => !here.some(({ mount }) => isLeftBy(mount, work)))
       .map(
         (unpublished): JbfsMount => ({
           mountpoint: unpublished.mountpoint,
@@ -49,13 +49,20 @@ export async function jbfsMounts({
   ])
 }
 
+/** The last one there: one before goes on with what was unmounted, or detached. */
+function daemonOf({ mountpoint }: MountInfo, daemons: readonly MountStatus[]): MountStatus | undefined {
+  return daemons
+    .filter((daemon) => daemon.isMounted && daemon.mountpoint === mountpoint)
+    .sort((a, b) => a.since.localeCompare(b.since))
+    .at(-1)
+}
+
 async function mountedHere(
   { mountpoint, source }: MountInfo,
-  daemons: readonly MountStatus[],
+  status: MountStatus | undefined,
   left: readonly UnpublishedWork[],
 ): Promise<JbfsMount> {
   const unpublished = left.find((work) => isLeftBy({ mountpoint, source }, work))
-  const status = daemons.find((daemon) => daemon.mountpoint === mountpoint)
   if (status !== undefined) return { mountpoint, source, state: 'serving', status, unpublished }
   const health = await healthOfMount(mountpoint)
   return { mountpoint, source, state: health === 'alive' ? 'unknown' : health, status, unpublished }

@@ -40,8 +40,8 @@ export function controlSockets(runtimeFolder: string): string[] {
 }
 
 /**
- * Listens at `path`, in place of the socket of an earlier daemon: a dead one, or one whose mount was detached and still has users. Dispose to
- * stop; the socket is removed unless a later daemon has put its own there.
+ * Listens at `path`, in place of the socket of an earlier daemon: a dead one, or one whose mount was detached and still has users, or that is still publishing, whose
+ * socket gets another name. Dispose to stop; then the socket is removed, whatever name it has.
  */
 export async function startControlSocket(
   path: string,
@@ -61,18 +61,31 @@ export async function startControlSocket(
   rmSync(boundPath, { force: true })
   // Node.js removes what it has bound, whoever has that name by then: so it binds another one.
   await listen(server, boundPath)
+  await setAside(path)
   renameSync(boundPath, path)
   const ino = inoAt(path) as number
   server.on('error', (error) => logger.warn({ error: messageOf(error) }, 'the control socket failed'))
   return {
     async [Symbol.asyncDispose]() {
       // While the server has it, the number is no other's.
-      removeIfStill(path, ino)
+      for (const name of [path, asidePath(path, ino)]) removeIfStill(name, ino)
       const closed = new Promise((resolve) => server.close(resolve))
       for (const socket of open) socket.destroy()
       await closed
     },
   }
+}
+
+/** Whoever listens at `path` can still be asked, and another one listen there. */
+async function setAside(path: string): Promise<void> {
+  const socket = await connectedTo(path)
+  const ino = inoAt(path)
+  if (ino !== undefined) renameSync(path, asidePath(path, ino))
+  socket?.destroy()
+}
+
+function asidePath(path: string, ino: number): string {
+  return path.replace(/\.sock$/, `.${ino}.sock`)
 }
 
 function inoAt(path: string): number | undefined {

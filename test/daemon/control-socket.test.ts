@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, statSync, write
 import { connect, createServer, type Server, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import { isDeepStrictEqual } from 'node:util'
 import test, { type TestFn } from 'ava'
 import { JbfsError } from '../../src/base/errors.ts'
 import { silentLogger } from '../../src/base/log.ts'
@@ -10,6 +11,7 @@ import {
   askStatus,
   askToPublish,
   controlSocketPath,
+  controlSockets,
   removeControlSocket,
   startControlSocket,
 } from '../../src/daemon/control-socket.ts'
@@ -100,7 +102,7 @@ it('what a daemon that was killed has left is removed by who asks for its status
   t.false(existsSync(dirname(path)))
 })
 
-it('a daemon that ends leaves the socket of its successor alone', async (t) => {
+it('a daemon whose name another takes can still be asked, and leaves the socket of that alone when it ends', async (t) => {
   const { path } = t.context
   const first = await startControlSocket(
     path,
@@ -112,7 +114,13 @@ it('a daemon that ends leaves the socket of its successor alone', async (t) => {
     answering(() => ({ second: true })),
     silentLogger,
   )
+  const folder = dirname(path)
+  const answers = await Promise.all(controlSockets(folder).map((socket) => askStatus(socket)))
+  t.is(answers.length, 2)
+  for (const answer of [{ first: true }, { second: true }])
+    t.true(answers.some((each) => isDeepStrictEqual(each, answer)))
   await first[Symbol.asyncDispose]()
+  t.deepEqual(controlSockets(folder), [path])
   t.deepEqual(await askStatus(path), { second: true })
 })
 

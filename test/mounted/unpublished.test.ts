@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { flock } from '../../src/base/libc.ts'
 import { mountAt } from '../../src/base/mountinfo.ts'
+import type { JbfsMount } from '../../src/cli/mounts.ts'
 import { ownerKey } from '../../src/destination/layout.ts'
 import { jbfsProgram, type MountedDestination, mountDestination } from '../support/mounted.ts'
 import { output, run } from '../support/run.ts'
@@ -87,27 +88,45 @@ async function writeOutOfReach({ destination, repository }: WritingMount): Promi
   await writeFile(join(snapshot, 'file'), 'x'.repeat(1000))
 }
 
-writingTest('a daemon that goes on after umount is shown, with what is left', async (t, scene) => {
-  const { destination, mount, stateDir, jbfs } = scene
-  await writeOutOfReach(scene)
-  const failed = await jbfs('umount', mount.path)
-  t.is(failed.code, 3, failed.stderr)
-  t.regex(failed.stderr, /tried again: jbfs status shows what is left$/m)
-  const { code, stdout } = await jbfs('status', mount.path, '--state-dir', stateDir)
-  t.is(code, 0)
-  t.regex(stdout, /^ {2}state +unmounted, and not all that was written there is published$/m)
-  t.regex(stdout, new RegExp(`^ {2}daemon +process ${mount.daemon.pid}, `, 'm'))
-  t.regex(stdout, /^ {2}writing +1 snapshot not published, 1 file \(1000 B\) not stored; /m)
-  t.notRegex(stdout, /^ {2}unpublished /m, 'nothing waits for another one')
-  await rename(`${destination}.away`, destination)
-  t.is(await mount.ended, 0)
-  const done = await jbfs('status', mount.path, '--state-dir', stateDir)
-  t.is(done.code, 4)
-  t.true(
-    done.stderr.includes(`nothing mounted at ${mount.path}, and nothing waits in ${stateDir} to be`),
-    done.stderr,
-  )
-})
+writingTest(
+  'a daemon that goes on after umount is shown, with what is left, also when another is mounted there',
+  async (t, scene) => {
+    const { folder, destination, mount, stateDir, jbfs } = scene
+    await writeOutOfReach(scene)
+    const failed = await jbfs('umount', mount.path)
+    t.is(failed.code, 3, failed.stderr)
+    t.regex(failed.stderr, /tried again: jbfs status shows what is left$/m)
+    const { code, stdout } = await jbfs('status', mount.path, '--state-dir', stateDir)
+    t.is(code, 0)
+    t.regex(stdout, /^ {2}state +unmounted, and not all that was written there is published$/m)
+    t.regex(stdout, new RegExp(`^ {2}daemon +process ${mount.daemon.pid}, `, 'm'))
+    t.regex(stdout, /^ {2}writing +1 snapshot not published, 1 file \(1000 B\) not stored; /m)
+    t.notRegex(stdout, /^ {2}unpublished /m, 'nothing waits for another one')
+    {
+      const other = join(folder, 'empty')
+      await mkdir(other)
+      await using next = await mountDestination(folder, other)
+      const shown: JbfsMount[] = JSON.parse(
+        (await jbfs('status', mount.path, '--state-dir', stateDir, '--json')).stdout,
+      )
+      t.deepEqual(
+        shown.map(({ state, source, status }) => [state, source, status?.pid]),
+        [
+          ['serving', other, next.daemon.pid],
+          ['unmounted', destination, mount.daemon.pid],
+        ],
+      )
+    }
+    await rename(`${destination}.away`, destination)
+    t.is(await mount.ended, 0)
+    const done = await jbfs('status', mount.path, '--state-dir', stateDir)
+    t.is(done.code, 4)
+    t.true(
+      done.stderr.includes(`nothing mounted at ${mount.path}, and nothing waits in ${stateDir} to be`),
+      done.stderr,
+    )
+  },
+)
 
 writingTest('what a killed daemon has left is shown, and what goes on with it', async (t, scene) => {
   const { folder, destination, mount, stateDir, again, jbfs } = scene
