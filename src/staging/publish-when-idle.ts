@@ -21,8 +21,8 @@ export const defaultPublishTimes: PublishTimes = {
   share: 1 / 10,
 }
 
-/** Of `longest` of the times: no publish by itself waits longer. */
-const longestPause = 30
+/** Of `longest` of the times: no change waits longer for a publish by itself, but for one that is under way. */
+const longestWait = 30
 
 export interface PublishWhenIdleOptions {
   /** All that there are now. */
@@ -33,44 +33,54 @@ export interface PublishWhenIdleOptions {
   readonly logger: Logger
   /** Ends it. */
   readonly signal: AbortSignal
+  /** Milliseconds, from anywhere. */
+  readonly clock?: () => number
 }
 
-/** A snapshot that is not published, as it was looked at last; times as of `performance.now`. */
+/** A snapshot that is not published, as it was looked at last; times by the clock. */
 interface Seen {
   readonly changes: number
   /** So many changes it has had since then. */
   readonly since: number
   /** Something waits to be published since then. */
   readonly waiting: number
-  /** Milliseconds that its next publish comes later, as the last one has taken long. */
-  readonly pause: number
 }
 
 /** A change is seen by readers soon after it, and at the latest after a while. */
 export class PublishWhenIdle {
   readonly #options: PublishWhenIdleOptions
+  readonly #clock: () => number
   readonly #seen = new WeakMap<WorkingSnapshot, Seen>()
+  /** Its next publish does not come before, as the last one has taken long. */
+  readonly #rests = new WeakMap<WorkingSnapshot, number>()
   #leaveFormerAfter = 0
 
   constructor(options: PublishWhenIdleOptions) {
     this.#options = options
+    this.#clock = options.clock ?? (() => performance.now())
   }
 
   /** Resolves when the signal has aborted. */
   async run(): Promise<void> {
-    const { snapshots, times, signal } = this.#options
+    const { times, signal } = this.#options
     while (!signal.aborted) {
       await delay(times.lookEvery, undefined, { signal, ref: false }).catch(() => {})
-      for (const snapshot of snapshots()) {
-        if (signal.aborted) return
-        await this.#look(snapshot)
-      }
+      await this.look()
     }
   }
 
-  async #look(snapshot: WorkingSnapshot): Promise<void> {
+  /** Publishes what is due. Never rejects. */
+  async look(): Promise<void> {
     const { snapshots, signal } = this.#options
-    const now = performance.now()
+    for (const snapshot of snapshots()) {
+      if (signal.aborted) return
+      await this.#lookAt(snapshot)
+    }
+  }
+
+  async #lookAt(snapshot: WorkingSnapshot): Promise<void> {
+    const { snapshots, signal } = this.#options
+    const now = this.#clock()
     await this.#tryLeaveFormer(snapshot, now)
     // It may have been removed while others were published.
     if (signal.aborted || !snapshots().has(snapshot)) return
@@ -83,20 +93,20 @@ export class PublishWhenIdle {
     const { publishing } = snapshot
     if (publishing.former === undefined || now < this.#leaveFormerAfter) return
     await leaveFormer(snapshot)
-    if (publishing.former !== undefined) this.#leaveFormerAfter = performance.now() + times.longest
+    if (publishing.former !== undefined) this.#leaveFormerAfter = this.#clock() + times.longest
   }
 
   #isDue(snapshot: WorkingSnapshot, now: number): boolean {
     const { idle, longest } = this.#options.times
     const { changes } = snapshot.tree
     const before = this.#seen.get(snapshot)
-    const { waiting = now, pause = 0 } = before ?? {}
-    if (before?.changes !== changes) {
-      this.#seen.set(snapshot, { changes, since: now, waiting, pause })
-      if (before === undefined || now - waiting < longest + pause) return false
-    } else if (now - before.since < idle + pause) return false
+    const { waiting = now } = before ?? {}
+    const since = before?.changes === changes ? before.since : now
+    this.#seen.set(snapshot, { changes, since, waiting })
+    if (now < (this.#rests.get(snapshot) ?? now)) return false
+    if (now - since < idle && now - waiting < longest) return false
     // Not for ever, as a log that is being written never ends.
-    return !snapshot.isGrowing || now - waiting >= longestPause * longest
+    return !snapshot.isGrowing || now - waiting >= longestWait * longest
   }
 
   async #tryPublish(snapshot: WorkingSnapshot, started: number): Promise<void> {
@@ -110,8 +120,8 @@ export class PublishWhenIdle {
         'a snapshot could not be published; trying again',
       )
     }
-    const now = performance.now()
-    const pause = Math.min(longestPause * times.longest, (now - started) / times.share)
-    this.#seen.set(snapshot, { changes: snapshot.tree.changes, since: now, waiting: now, pause })
+    const now = this.#clock()
+    this.#rests.set(snapshot, now + Math.min(longestWait * times.longest, (now - started) / times.share))
+    this.#seen.set(snapshot, { changes: snapshot.tree.changes, since: now, waiting: now })
   }
 }
