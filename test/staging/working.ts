@@ -5,12 +5,13 @@ import { silentLogger } from '../../src/base/log.ts'
 import type { CatalogEntry } from '../../src/snapshot/catalog.ts'
 import { ContentStore } from '../../src/snapshot/content-store.ts'
 import type { FileName, Ino } from '../../src/snapshot/tree.ts'
-import { stagingResources } from '../../src/staging/staging-resources.ts'
+import { type StagingResources, stagingResources } from '../../src/staging/staging-resources.ts'
 import { StagingRoom } from '../../src/staging/staging-room.ts'
 import { WorkingSnapshot, type WorkingSnapshotOptions } from '../../src/staging/working-snapshot.ts'
 import type { WorkingTree } from '../../src/staging/working-tree.ts'
 import { temporaryFolder } from '../snapshot/write-tree.ts'
 import { MemoryStore } from '../support/memory-store.ts'
+import { type MortalStore, mortal } from '../support/mortal-store.ts'
 
 export const repository = 'job/account/'
 export const top = { mode: 0o40755, uid: 3, gid: 4 } as const
@@ -25,8 +26,14 @@ export interface Staging {
   readonly room: StagingRoom
   optionsAt(name: string): WorkingSnapshotOptions
   begin(name?: string): WorkingSnapshot
-  /** As after a crash: another object over the same folder. The one before is as good as dead. */
+  /** As after a crash: another object over the same folder, in a process with a room of its own. What was before is as good as dead: it asks the store nothing, and hears nothing of it. */
   recover(name?: string): Promise<WorkingSnapshot | undefined>
+}
+
+/** What all working snapshots of a process have. */
+interface Process extends MortalStore {
+  readonly resources: StagingResources
+  readonly contents: ContentStore
 }
 
 /** `stagingBytes`: room for all contents. */
@@ -36,8 +43,8 @@ export async function staging(
 ): Promise<Staging> {
   const folder = await temporaryFolder(t)
   const store = new MemoryStore()
-  const resources = stagingResources(4, new StagingRoom(stagingBytes))
-  const contents = new ContentStore({ store, repository, ids: resources.ids })
+  const processes: Process[] = []
+  let current = startProcess()
   const published: CatalogEntry[] = []
   const warnings: string[] = []
   await mkdir(join(folder, 'working'))
@@ -48,15 +55,26 @@ export async function staging(
   }
   t.teardown(async () => {
     store.before = () => {}
+    for (const { bury } of processes) bury()
     for (const snapshot of made) await snapshot[Symbol.asyncDispose]().catch(() => {})
-    await resources.hashes[Symbol.asyncDispose]()
-    await resources.checkpoints[Symbol.asyncDispose]()
+    for (const { resources } of processes) {
+      await resources.hashes[Symbol.asyncDispose]()
+      await resources.checkpoints[Symbol.asyncDispose]()
+    }
   })
+  function startProcess(): Process {
+    const resources = stagingResources(4, new StagingRoom(stagingBytes))
+    const own = mortal(store)
+    const contents = new ContentStore({ store: own.store, repository, ids: resources.ids })
+    const started = { ...own, resources, contents }
+    processes.push(started)
+    return started
+  }
   const optionsAt = (name: string): WorkingSnapshotOptions => ({
     folder: join(folder, 'working', name),
-    store,
-    contents: async () => contents,
-    resources,
+    store: current.store,
+    contents: async () => current.contents,
+    resources: current.resources,
     logger: { ...silentLogger, warn: (_, message) => void warnings.push(message) },
     writer: 'jbfs test',
     onPublished: (entry) => void published.push(entry),
@@ -66,11 +84,16 @@ export async function staging(
     store,
     published,
     warnings,
-    room: resources.room,
+    room: current.resources.room,
     optionsAt,
     begin: (name = '1') => kept(WorkingSnapshot.begin(optionsAt(name), { repository, number: 1, top })),
-    recover: async (name = '1') =>
-      kept(await WorkingSnapshot.recover(join(folder, 'working', name), () => optionsAt(name))),
+    recover: async (name = '1') => {
+      current.die()
+      // What it has heard already it has done.
+      await turn()
+      current = startProcess()
+      return kept(await WorkingSnapshot.recover(join(folder, 'working', name), () => optionsAt(name)))
+    },
   }
 }
 
