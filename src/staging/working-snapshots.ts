@@ -35,6 +35,9 @@ export interface WorkingSnapshotsOptions {
   readonly times?: PublishTimes | undefined
 }
 
+/** Objects that are looked for: one may be damaged, and not all. */
+const probes = 8
+
 /** Of the folders that are being removed. */
 const goneSuffix = '.gone'
 
@@ -274,10 +277,27 @@ export class WorkingSnapshots implements WritableSnapshots, AsyncDisposable {
         'snapshot-exists',
         `${repository}${snapshotName(number)} was published by somebody else while changes of this server were waiting in ${folder}: look at both, and move that folder away`,
       )
+    await this.#refuseElsewhere(snapshot, folder)
     opening.move()
     const { files, bytes } = pendingTotals([snapshot])
     logger.info({ snapshot: snapshot.name, files, bytes }, 'changes of an earlier mount are taken up again')
     this.#snapshots.set(keyOf(repository, number), snapshot)
+  }
+
+  /** Two servers may have buckets of one name: what has gone to the one must not be published on the other, where its objects are missing. */
+  async #refuseElsewhere(
+    { tree, repository, number, publishing }: WorkingSnapshot,
+    folder: string,
+  ): Promise<void> {
+    // Of others the manifest was compared.
+    if (publishing.baseEtag !== undefined) return
+    const files = tree.filesAfter(tree.root, probes)
+    const found = await Promise.all(files.map(({ object }) => object && this.#options.store.head(object.key)))
+    if (files.length === 0 || found.some((metadata) => metadata !== undefined)) return
+    throw new SnapshotError(
+      'no-objects',
+      `what was stored of ${repository}${snapshotName(number)} is not in this store: if it was written to another server, mount that; else look at ${folder}, and move it away`,
+    )
   }
 
   /** One that is given another number is there under both. */

@@ -333,6 +333,29 @@ test('what was never begun whole is removed, and what somebody else has publishe
   t.deepEqual(snapshots.numbers(repository), [1])
 })
 
+test('what was stored on one server is not published on another one with a bucket of the same name', async (t) => {
+  const { open, store, folder } = await destination(t)
+  {
+    await using snapshots = await open()
+    const snapshot = snapshots.begin(repository, 1, top)
+    for (const title of ['a', 'b']) {
+      const file = addFile(snapshot.tree, title)
+      await snapshot.write(file, 0, Buffer.from(title), false)
+      await snapshot.store(file, {})
+    }
+  }
+  const there = new Map(store.objects)
+  store.objects.clear()
+  await t.throwsAsync(open(), { code: 'no-objects', message: /another server/ })
+  t.deepEqual(readdirSync(folder), ['1'])
+  t.deepEqual(await openFiles(folder), [])
+  for (const [key, bytes] of there) store.objects.set(key, bytes)
+  // One that is damaged is no other server.
+  store.objects.delete([...there.keys()][0] as string)
+  await using snapshots = await open()
+  t.deepEqual(snapshots.numbers(repository), [1])
+})
+
 test('of what could not be taken up as the store did not answer nothing goes on', async (t) => {
   const { open, store, folder } = await destination(t)
   {
