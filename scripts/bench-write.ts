@@ -1,6 +1,6 @@
 /**
  * Copies files into a mount, until `jbfs umount` returns, beside plain parallel programs that put the same bytes, on a real S3 server with 30 ms to the first byte. Run it before and after a
- * change of the writing path, as root: `npm run bench:write`. Only ratios within one run mean anything.
+ * change of the writing path, as root: `npm run bench:write`. Only ratios within one run mean anything. versitygw, unlike MinIO, copies all parts of a large object at its end.
  *
  *   node scripts/bench-write.ts                                  10,000 small files, and 1 GiB
  *   node scripts/bench-write.ts --large 20G --staging 1G --rounds 1     alone, without a plain program: does it go through so little room?
@@ -25,6 +25,7 @@ const {
   only,
   large: size,
   staging,
+  server: serverName,
 } = yargs(process.argv.slice(2))
   .options({
     rounds: { type: 'number', default: 3, describe: 'of each, in turns with the plain program' },
@@ -35,6 +36,11 @@ const {
       describe: 'write one file of this size, and nothing else',
     },
     staging: { type: 'string', default: '10G', describe: 'as jbfs mount has it' },
+    server: {
+      choices: ['versitygw', 'minio'] as const,
+      default: 'versitygw' as const,
+      describe: 'what stores it',
+    },
   })
   .strict()
   .parseSync()
@@ -176,7 +182,7 @@ const reason = whyNoMounts()
 if (reason !== undefined) throw new Error(`the benchmark mounts: ${reason}`)
 const folder = await mkdtemp(join(tmpdir(), 'jbfs-bench-'))
 try {
-  await using server = await startS3Server('versitygw')
+  await using server = await startS3Server(serverName)
   const bucket = await server.createBucket()
   await using proxy = await startProxy(server.endpoint)
   const scene = { folder, bucket, endpoint: proxy.endpoint, env: { ...server.env, TMPDIR: folder } }
