@@ -1,8 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { closeSync, mkdirSync, openSync } from 'node:fs'
+import { closeSync, openSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { Abortable } from '../base/abort.ts'
 import { JbfsError, messageOf } from '../base/errors.ts'
+import { makeFolder } from '../base/make-folder.ts'
 import { unwritableLog } from './logging.ts'
 
 /**
@@ -101,7 +102,7 @@ function spawnDetached({ command, logFile, fuseFd }: BackgroundOptions): ChildPr
 
 function openLog(file: string): number {
   try {
-    mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
+    makeFolder(dirname(file))
     return openSync(file, 'a', 0o600)
   } catch (error) {
     throw unwritableLog(error)

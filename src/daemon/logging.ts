@@ -1,8 +1,8 @@
-import { mkdirSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { pino } from 'pino'
 import { JbfsError } from '../base/errors.ts'
 import type { Logger } from '../base/log.ts'
+import { makeFolder } from '../base/make-folder.ts'
 import { systemReasonAt } from '../base/system-reason.ts'
 import { readableLine } from './readable-log.ts'
 
@@ -44,7 +44,7 @@ export function startLogging({ level, file, readable = process.stderr.isTTY }: L
 
 function openLogFile(file: string): ReturnType<typeof pino.destination> {
   try {
-    mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
+    makeFolder(dirname(file))
     // Synchronous: the last lines before a crash are the ones that matter.
     return pino.destination({ dest: file, append: true, sync: true, mode: 0o600 })
   } catch (error) {

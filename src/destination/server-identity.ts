@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto'
-import { link, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { link, readFile, rm, writeFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { codeOf } from '../base/errors.ts'
+import { makeFolder } from '../base/make-folder.ts'
 import { systemReasonAt } from '../base/system-reason.ts'
 import { DestinationError } from './errors.ts'
 import type { Owner } from './owner-record.ts'
@@ -35,7 +36,7 @@ async function readId(path: string): Promise<string | undefined> {
 async function makeId(folder: string, path: string): Promise<string> {
   const temporary = `${path}.${process.pid}`
   try {
-    await mkdir(folder, { recursive: true, mode: 0o700 })
+    makeFolder(folder)
     await writeFile(temporary, `${randomUUID()}\n`, { mode: 0o600, flush: true })
     await link(temporary, path).catch((error: unknown) => {
       if (codeOf(error) !== 'EEXIST') throw error

@@ -1,10 +1,11 @@
-import { mkdir, stat } from 'node:fs/promises'
+import { stat } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import type { ArgumentsCamelCase, Argv, CommandModule, InferredOptionTypes, Options } from 'yargs'
 import type { Abortable } from '../../base/abort.ts'
 import { formatByteSize } from '../../base/byte-size.ts'
 import { contains, nearestRealpath } from '../../base/containment.ts'
 import type { Logger } from '../../base/log.ts'
+import { makeFolder } from '../../base/make-folder.ts'
 import { systemReason } from '../../base/system-reason.ts'
 import { startLogging } from '../../daemon/logging.ts'
 import { parseSnapshotName } from '../../destination/layout.ts'
@@ -163,13 +164,15 @@ async function prepare(place: RepositoryPlace, source: string, options: Abortabl
   }
   await refuseMisplaced(place, options)
   if (destination.kind !== 'directory') return
-  await mkdir(destination.path, { recursive: true, mode: 0o700 }).catch((error: unknown) => {
+  try {
+    makeFolder(destination.path)
+  } catch (error) {
     throw new CliError(
       'usage',
       `the destination ${destination.path} cannot be made: ${systemReason(error)}`,
       { cause: error },
     )
-  })
+  }
 }
 
 function wantedNumber(inPath: number | undefined, option: string | undefined): number | undefined {

@@ -1,6 +1,7 @@
-import { mkdirSync, realpathSync } from 'node:fs'
+import { realpathSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { codeOf } from '../../base/errors.ts'
+import { makeFolder } from '../../base/make-folder.ts'
 import { replaceFile } from '../../base/replace-file.ts'
 import { systemReason } from '../../base/system-reason.ts'
 import { DestinationError } from '../errors.ts'
@@ -85,7 +86,7 @@ function problemsOf(
 
 function write({ file, owner }: EditableSettings, text: string): void {
   try {
-    mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
+    makeFolder(dirname(file))
     replaceFile(realPathOf(file), text, owner)
   } catch (error) {
     throw new DestinationError('bad-settings', `${file}: cannot be written: ${systemReason(error)}`, {
