@@ -59,7 +59,7 @@ const table = {
   'bad-manifest': 5,
   'no-manifest': 5,
   'no-index': 5,
-  'no-objects': 5,
+  elsewhere: 5,
   'bad-index': 5,
   foreign: 5,
   'nothing-there': 5,

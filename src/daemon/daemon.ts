@@ -6,6 +6,7 @@ import { DiskTier } from '../cache/disk-tier.ts'
 import { ObjectCache } from '../cache/object-cache.ts'
 import { openDestination } from '../destination/destination.ts'
 import { mountOverKernel } from '../fuse/kernel-transport.ts'
+import { requireDevice } from '../fuse/mount.ts'
 import type { Mount, Transport } from '../fuse/transport.ts'
 import { createMetrics } from '../store/with-metrics.ts'
 import { startControlSocket } from './control-socket.ts'
@@ -41,6 +42,8 @@ export async function runDaemon(
   options: MountOptions,
   { logger, tell, onReady }: DaemonContext,
 ): Promise<void> {
+  // Before a destination is claimed that cannot be mounted.
+  if (options.fuseFd === undefined) requireDevice()
   await using cleanup = new AsyncDisposableStack()
   const metrics = createMetrics()
   const destination = openDestination(options.destination, { logger, metrics })

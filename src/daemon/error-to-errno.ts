@@ -32,7 +32,7 @@ const table = {
   'bad-manifest': { errno: 'EIO', level: 'warn' },
   'no-manifest': { errno: 'EIO', level: 'warn' },
   'no-index': { errno: 'EIO', level: 'warn' },
-  'no-objects': { errno: 'EIO', level: 'warn' },
+  elsewhere: { errno: 'EIO', level: 'warn' },
   'bad-index': { errno: 'EIO', level: 'warn' },
   foreign: { errno: 'EIO', level: 'warn' },
   'bad-name': { errno: 'EINVAL', level: 'debug' },

@@ -2,7 +2,7 @@ import { JbfsError } from '../base/errors.ts'
 
 /**
  * Why a snapshot cannot be shown, or not written: `bad-manifest` no JSON, or not of the manifest's shape ·
- * `no-manifest` the folder `snap.N/` has none · `no-index` the manifest names an index that is not there · `no-objects` nor are the objects of its files · `bad-index` its bytes, its schema or
+ * `no-manifest` the folder `snap.N/` has none · `no-index` the manifest names an index that is not there · `elsewhere` what waits to be published of it was written to another store, as it seems · `bad-index` its bytes, its schema or
  * its rows are not those of a valid index · `foreign` it was written by something else, whose index jbfs does not read ·
  * `snapshot-exists` there is such a snapshot already · `bad-name` not `snap.N` with N ≥ 1 · `too-new` a format version this jbfs does not know.
  */
@@ -10,7 +10,7 @@ export const snapshotErrorCodes = [
   'bad-manifest',
   'no-manifest',
   'no-index',
-  'no-objects',
+  'elsewhere',
   'bad-index',
   'foreign',
   'snapshot-exists',

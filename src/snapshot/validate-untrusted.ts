@@ -57,6 +57,8 @@ function validateElsewhere(
     const child = fork(fileURLToPath(workerUrl('./validate-process', import.meta.url)), [path, share], {
       env: onlyCompileCache(),
       execArgv: [],
+      // A Ctrl-C is for us: by its end an index would seem to be damaged.
+      detached: true,
       stdio: 'ignore',
     })
     const kill = (): void => void child.kill('SIGKILL')

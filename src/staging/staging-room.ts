@@ -1,3 +1,4 @@
+import { formatByteSize } from '../base/byte-size.ts'
 import { ChangeError } from '../snapshot/errors.ts'
 
 /** Of what is free on the disk. */
@@ -77,7 +78,7 @@ export class StagingRoom {
     if (bytes > this.limit || ![...this.#relievers].some(({ isRelieving }) => isRelieving))
       throw new ChangeError(
         'staging-full',
-        `the staging area of ${this.limit} bytes is full, and nothing in it can be stored before it is closed`,
+        `the staging area of ${formatByteSize(Math.floor(this.limit))} is full, and nothing in it can be stored before it is closed`,
       )
     await new Promise<void>((resolve) => this.#waiting.add(resolve))
   }

@@ -265,13 +265,15 @@ export class WorkingSnapshots implements WritableSnapshots, AsyncDisposable {
     opening.use(snapshot)
     const { repository, number } = snapshot
     const published = await readSnapshot(store, repository, number)
-    if (published === undefined && snapshot.publishing.baseEtag !== undefined && isEmpty(snapshot)) {
-      // Its removal was interrupted.
-      await store.delete([...indexKeys(repository, number)])
+    const isGone = published === undefined && snapshot.publishing.baseEtag !== undefined
+    if (isGone && (isEmpty(snapshot) || snapshot.publishing.isDone)) {
+      // Its removal was interrupted, or somebody else has removed it.
+      if (isEmpty(snapshot)) await store.delete([...indexKeys(repository, number)])
       opening.move()
       await this.#discard(snapshot)
       return
     }
+    if (isGone) throw elsewhere(snapshot, folder, 'it was published, and is not there any more')
     if (!snapshot.publishing.meets(published))
       throw new SnapshotError(
         'snapshot-exists',
@@ -285,19 +287,14 @@ export class WorkingSnapshots implements WritableSnapshots, AsyncDisposable {
   }
 
   /** Two servers may have buckets of one name: what has gone to the one must not be published on the other, where its objects are missing. */
-  async #refuseElsewhere(
-    { tree, repository, number, publishing }: WorkingSnapshot,
-    folder: string,
-  ): Promise<void> {
+  async #refuseElsewhere(snapshot: WorkingSnapshot, folder: string): Promise<void> {
+    const { tree, publishing } = snapshot
     // Of others the manifest was compared.
     if (publishing.baseEtag !== undefined) return
     const files = tree.filesAfter(tree.root, probes)
     const found = await Promise.all(files.map(({ object }) => object && this.#options.store.head(object.key)))
     if (files.length === 0 || found.some((metadata) => metadata !== undefined)) return
-    throw new SnapshotError(
-      'no-objects',
-      `what was stored of ${repository}${snapshotName(number)} is not in this store: if it was written to another server, mount that; else look at ${folder}, and move it away`,
-    )
+    throw elsewhere(snapshot, folder, 'what was stored of it is not there')
   }
 
   /** One that is given another number is there under both. */
@@ -354,4 +351,11 @@ function keyOf(repository: string, number: number): string {
 function isEmpty({ tree }: WorkingSnapshot): boolean {
   for (const _ of tree.entries(tree.root, 0)) return false
   return true
+}
+
+function elsewhere({ name }: WorkingSnapshot, folder: string, what: string): SnapshotError {
+  return new SnapshotError(
+    'elsewhere',
+    `changes of ${name} wait to be published, and ${what}: is this the destination that they were written to, and its disk mounted? If so, look at ${folder}, and move it away`,
+  )
 }

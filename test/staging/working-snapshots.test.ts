@@ -346,7 +346,7 @@ test('what was stored on one server is not published on another one with a bucke
   }
   const there = new Map(store.objects)
   store.objects.clear()
-  await t.throwsAsync(open(), { code: 'no-objects', message: /another server/ })
+  await t.throwsAsync(open(), { code: 'elsewhere', message: /is this the destination/ })
   t.deepEqual(readdirSync(folder), ['1'])
   t.deepEqual(await openFiles(folder), [])
   for (const [key, bytes] of there) store.objects.set(key, bytes)
@@ -354,6 +354,25 @@ test('what was stored on one server is not published on another one with a bucke
   store.objects.delete([...there.keys()][0] as string)
   await using snapshots = await open()
   t.deepEqual(snapshots.numbers(repository), [1])
+})
+
+test('what was published and is gone with its destination is not published anew, and waits where something does', async (t) => {
+  const { open, store, folder } = await destination(t)
+  {
+    await using snapshots = await open()
+    const snapshot = snapshots.begin(repository, 1, top)
+    addFile(snapshot.tree, 'f')
+    await snapshots.publish()
+    addFile(snapshot.tree, 'g')
+  }
+  const there = new Map(store.objects)
+  store.objects.clear()
+  await t.throwsAsync(open(), { code: 'elsewhere', message: /its disk mounted/ })
+  t.deepEqual(readdirSync(folder), ['1'])
+  for (const [key, bytes] of there) store.objects.set(key, bytes)
+  const snapshots = await open()
+  await snapshots.publish()
+  t.deepEqual(await numbersIn(store), [1])
 })
 
 test('of what could not be taken up as the store did not answer nothing goes on', async (t) => {

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { setTimeout as delay } from 'node:timers/promises'
 import { ListMultipartUploadsCommand, S3Client } from '@aws-sdk/client-s3'
 import test, { type ExecutionContext } from 'ava'
 import { type ObjectStore, objectKey } from '../../src/store/object-store.ts'
@@ -230,6 +231,8 @@ faultTest('an upload in parts that fails or is aborted leaves nothing', async (t
     }
     proxy.inject({ fault: 'hang', match })
     await t.throwsAsync(store.put(objectKey('large'), large, { signal: controller.signal }), { is: reason })
+    // Whoever aborts does not wait for that for longer than a second.
+    for (let looks = 0; looks < 100 && (await begun()) > 0; looks++) await delay(100)
     t.is(await begun(), 0)
 
     proxy.reset()
