@@ -65,7 +65,8 @@ case "${1-}" in
     ;;
   --test)
     install_programs fusermount3:fuse3 libfuse.so.2:libfuse2 rsync:rsync setfattr:attr setfacl:acl tar:tar zstd:zstd openssl:openssl \
-      script:bsdutils setpriv:util-linux xz:xz-utils bzip2:bzip2 git:git
+      script:bsdutils setpriv:util-linux xz:xz-utils bzip2:bzip2 git:git \
+      mkfs.ext4:e2fsprogs losetup:mount
     if [ -e scripts/s3-servers.ts ]; then node scripts/s3-servers.ts; fi
     ;;
   *) fail "unknown argument $1" ;;

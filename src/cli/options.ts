@@ -9,6 +9,7 @@ import { type Destination, type StoreOptions, storeDefaults } from '../destinati
 import { placeFlagsOf } from '../destination/place-flags.ts'
 import type { StoreOverrides } from '../destination/settings/named-destination.ts'
 import { CliError } from './errors.ts'
+import { ownFolders } from './own-folders.ts'
 
 /** Options that several commands share, each said once. */
 
@@ -90,6 +91,12 @@ export const stateDirFlag = {
       'where this server keeps who it is, and what is not published yet: /var/lib/jbfs, or ~/.local/state/jbfs',
   },
 } as const satisfies Record<string, Options>
+
+/** The absolute path of the state folder. */
+export function stateDirOf(args: InferredOptionTypes<typeof stateDirFlag>): string {
+  const given = args['state-dir']
+  return given === undefined ? ownFolders().state : pathOf('--state-dir', given)
+}
 
 export const jsonFlag = {
   json: { type: 'boolean', default: false, describe: 'print JSON for programs' },

@@ -76,6 +76,7 @@ const wrong: [string, string[], RegExp][] = [
   ['an empty CA file', ['snapshots', 's3://bucket', '--ca-file', ''], /--ca-file is a path, not ""/],
   ['an empty cache folder', ['mount', '/', '/tmp', '--cache-dir', ''], /--cache-dir is a path, not ""/],
   ['an empty log file', ['mount', '/', '/tmp', '--log-file', ''], /--log-file is a path, not ""/],
+  ['an empty state folder', ['status', '--state-dir', ''], /--state-dir is a path, not ""/],
   [
     'a snapshot that is no number',
     ['import', '/', '/tmp/x', '--snap', 'abc'],

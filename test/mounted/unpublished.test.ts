@@ -76,7 +76,7 @@ writingTest('gc that would be refused for what a mount has written says so once'
   const { code, stderr } = await jbfs('gc', destination, '--dry-run', '--state-dir', stateDir)
   t.is(code, 0, stderr)
   t.deepEqual(stderr.match(/would be refused: .*/g), [
-    `would be refused: this server has written to ${destination} what may not be published yet: jbfs umount ${mount.path}, then collect`,
+    `would be refused: this server has written to ${destination} what may not be published yet: jbfs umount ${mount.path}, then jbfs gc again`,
   ])
 })
 
@@ -138,7 +138,7 @@ writingTest('what a killed daemon has left is shown, and what goes on with it', 
   const gc = (how: string, place = destination): Promise<TextResult> =>
     jbfs('gc', place, how, '--state-dir', stateDir)
   await writeOutOfReach(scene)
-  t.regex((await gc('--yes')).stderr, new RegExp(`yet: jbfs umount ${mount.path}, then collect\n$`))
+  t.regex((await gc('--yes')).stderr, new RegExp(`yet: jbfs umount ${mount.path}, then jbfs gc again\n$`))
   mount.daemon.kill('SIGKILL')
   await mount.ended
   const left = `1 snapshot not published, 1 file (1000 B) not stored: waiting on this machine for ${mountAgain}\n`
@@ -150,7 +150,7 @@ writingTest('what a killed daemon has left is shown, and what goes on with it', 
   t.true(gone.includes(left), gone)
 
   await rename(`${destination}.away`, destination)
-  const steps = `${mountAgain}, then jbfs umount ${mount.path}, then collect\n`
+  const steps = `${mountAgain}, then jbfs umount ${mount.path}, then jbfs gc again\n`
   const [dry, refused] = [await gc('--dry-run'), await gc('--yes')]
   t.deepEqual(await gc('--yes', link), refused)
   t.is(dry.code, 0, dry.stderr)

@@ -333,6 +333,18 @@ test('what was never begun whole is removed, and what somebody else has publishe
   t.deepEqual(snapshots.numbers(repository), [1])
 })
 
+/** Work that waits is not taken up over an empty store, and still there afterwards. */
+async function isRefusedElsewhere(
+  t: ExecutionContext,
+  { open, store, folder }: Pick<Destination, 'open' | 'store' | 'folder'>,
+): Promise<void> {
+  const there = [...store.objects]
+  store.objects.clear()
+  await t.throwsAsync(open(), { code: 'elsewhere', message: /is this the destination .* its disk mounted/ })
+  t.deepEqual(readdirSync(folder), ['1'])
+  for (const [key, bytes] of there) store.objects.set(key, bytes)
+}
+
 test('what was stored on one server is not published on another one with a bucket of the same name', async (t) => {
   const { open, store, folder } = await destination(t)
   {
@@ -344,14 +356,11 @@ test('what was stored on one server is not published on another one with a bucke
       await snapshot.store(file, {})
     }
   }
-  const there = new Map(store.objects)
-  store.objects.clear()
-  await t.throwsAsync(open(), { code: 'elsewhere', message: /is this the destination/ })
-  t.deepEqual(readdirSync(folder), ['1'])
+  const stored = [...store.objects.keys()]
+  await isRefusedElsewhere(t, { open, store, folder })
   t.deepEqual(await openFiles(folder), [])
-  for (const [key, bytes] of there) store.objects.set(key, bytes)
   // One that is damaged is no other server.
-  store.objects.delete([...there.keys()][0] as string)
+  store.objects.delete(stored[0] as string)
   await using snapshots = await open()
   t.deepEqual(snapshots.numbers(repository), [1])
 })
@@ -365,11 +374,7 @@ test('what was published and is gone with its destination is not published anew,
     await snapshots.publish()
     addFile(snapshot.tree, 'g')
   }
-  const there = new Map(store.objects)
-  store.objects.clear()
-  await t.throwsAsync(open(), { code: 'elsewhere', message: /its disk mounted/ })
-  t.deepEqual(readdirSync(folder), ['1'])
-  for (const [key, bytes] of there) store.objects.set(key, bytes)
+  await isRefusedElsewhere(t, { open, store, folder })
   const snapshots = await open()
   await snapshots.publish()
   t.deepEqual(await numbersIn(store), [1])

@@ -17,5 +17,5 @@ export function testUnless<Context>(
   reason: string | undefined,
 ): (title: string, body: TestBody<Context>) => void {
   if (reason === undefined) return (title, body) => test(title, body)
-  return (title) => test.skip(`${title} (skipped: ${reason})`, () => {})
+  return (title, body) => test.skip(`${title} (skipped: ${reason})`, body)
 }

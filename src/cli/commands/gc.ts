@@ -1,5 +1,4 @@
 import { rm } from 'node:fs/promises'
-import { resolve } from 'node:path'
 import type { ArgumentsCamelCase, Argv, CommandModule, InferredOptionTypes, Options } from 'yargs'
 import { parseDuration } from '../../base/duration.ts'
 import { startLogging } from '../../daemon/logging.ts'
@@ -8,7 +7,15 @@ import { refuseMissingProfile } from '../aws-profile.ts'
 import { CliError } from '../errors.ts'
 import { interruption } from '../interruption.ts'
 import { refuseSnapshot } from '../maintenance/place.ts'
-import { destinationArgument, jsonFlag, logLevelFlag, stateDirFlag, storeFlags, yesFlag } from '../options.ts'
+import {
+  destinationArgument,
+  jsonFlag,
+  logLevelFlag,
+  stateDirFlag,
+  stateDirOf,
+  storeFlags,
+  yesFlag,
+} from '../options.ts'
 import { ownFolders } from '../own-folders.ts'
 import { isAtTerminal } from '../terminal.ts'
 import { typedDestination } from '../typed-destination.ts'
@@ -60,7 +67,7 @@ async function runGc(args: ArgumentsCamelCase<GcArguments>): Promise<void> {
   if (!isDry && !args.yes && !isAtTerminal())
     throw new CliError('usage', 'say --yes to delete objects, or --dry-run to see which there are')
   refuseMissingProfile(given, process.env)
-  const { runtime, state } = ownFolders()
+  const folders = { runtime: ownFolders().runtime, state: stateDirOf(args) }
   const { logger } = startLogging({ level: args['log-level'] ?? 'warn', readable: true })
   const { GarbageCollection } = await import('../maintenance/garbage-collection.ts')
   const { makeTemporaryFolder } = await import('../../import/temporary-folder.ts')
@@ -73,7 +80,7 @@ async function runGc(args: ArgumentsCamelCase<GcArguments>): Promise<void> {
       isDry,
       yes: args.yes,
       json: args.json,
-      folders: { runtime, state: resolve(args['state-dir'] ?? state) },
+      folders,
       temporary,
       logger,
       signal: interrupted.signal,

@@ -19,7 +19,7 @@ import { prepareCacheFolder } from '../cache-folder.ts'
 import { CliError } from '../errors.ts'
 import { withFolderAdvice } from '../folder-advice.ts'
 import { interruption } from '../interruption.ts'
-import { countOf, logLevelFlag, stateDirFlag, storeFlags } from '../options.ts'
+import { countOf, logLevelFlag, stateDirFlag, stateDirOf, storeFlags } from '../options.ts'
 import { print } from '../output.ts'
 import { ownFolders } from '../own-folders.ts'
 import { ProgressDisplay } from '../progress.ts'
@@ -95,7 +95,7 @@ async function runImport(args: ArgumentsCamelCase<ImportArguments>): Promise<voi
   const path = resolve(args.source)
   const openSource = await sourceAt(path, logger)
   const cacheDir = resolve(args['cache-dir'] ?? ownFolders().cache)
-  const stateDir = resolve(args['state-dir'] ?? ownFolders().state)
+  const stateDir = stateDirOf(args)
   await prepare(place, path, { signal })
   await prepareCacheFolder(cacheDir)
   const started = performance.now()

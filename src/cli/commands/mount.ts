@@ -28,6 +28,7 @@ import {
   pathOf,
   sizeOf,
   stateDirFlag,
+  stateDirOf,
   storeFlags,
   storeFlagsOf,
 } from '../options.ts'
@@ -145,7 +146,7 @@ async function runMount(args: ArgumentsCamelCase<MountArguments>): Promise<void>
   if (args.staging !== undefined && !args['read-write'])
     throw new CliError('usage', '--staging needs --read-write: it is room for what is written')
   const folders = ownFolders()
-  const stateDir = resolve(args['state-dir'] ?? folders.state)
+  const stateDir = stateDirOf(args)
   const logFile = args.foreground ? undefined : logFileOf(mountpoint, folders.log)
   const options = mountOptions({
     destination,

@@ -1,4 +1,3 @@
-import { resolve } from 'node:path'
 import type { ArgumentsCamelCase, Argv, CommandModule, InferredOptionTypes, Options } from 'yargs'
 import { formatByteSize } from '../../base/byte-size.ts'
 import type { StateFolderFault } from '../../daemon/state-folder-faults.ts'
@@ -8,7 +7,7 @@ import type { UnpublishedWork } from '../../staging/unpublished.ts'
 import { CliError } from '../errors.ts'
 import { canonicalMountpoint } from '../mountpoint.ts'
 import { type JbfsMount, jbfsMounts } from '../mounts.ts'
-import { jsonFlag, stateDirFlag } from '../options.ts'
+import { jsonFlag, stateDirFlag, stateDirOf } from '../options.ts'
 import { print, printable } from '../output.ts'
 import { ownFolders } from '../own-folders.ts'
 import { unpublishedText } from '../unpublished-text.ts'
@@ -34,8 +33,8 @@ async function runStatus({
   json,
   ...args
 }: ArgumentsCamelCase<StatusArguments>): Promise<void> {
-  const { runtime, state } = ownFolders()
-  const stateDir = resolve(args['state-dir'] ?? state)
+  const { runtime } = ownFolders()
+  const stateDir = stateDirOf(args)
   const nothingLeft = `nothing waits in ${stateDir} to be published (another --state-dir may have been used)`
   let shown = await jbfsMounts({ runtime, state: stateDir })
   if (typed !== undefined) {

@@ -17,7 +17,7 @@ export async function unpublishedRefusal(
   const steps = stepsFor(mounts.filter(({ source }) => source === unpublished))
   return new DestinationError(
     'in-use',
-    `this server has written to ${unpublished} what may not be published yet: ${steps}, then collect`,
+    `this server has written to ${unpublished} what may not be published yet: ${steps}, then jbfs gc again`,
   )
 }
 

@@ -1,4 +1,3 @@
-import { resolve } from 'node:path'
 import type { ArgumentsCamelCase, Argv, CommandModule, InferredOptionTypes, Options } from 'yargs'
 import type { Abortable } from '../../../base/abort.ts'
 import { startLogging } from '../../../daemon/logging.ts'
@@ -11,9 +10,15 @@ import { serverIdentity } from '../../../destination/server-identity.ts'
 import { type FoundOwner, takeOver } from '../../../destination/takeover.ts'
 import { CliError } from '../../errors.ts'
 import { interruption } from '../../interruption.ts'
-import { destinationArgument, logLevelFlag, stateDirFlag, storeFlags, yesFlag } from '../../options.ts'
+import {
+  destinationArgument,
+  logLevelFlag,
+  stateDirFlag,
+  stateDirOf,
+  storeFlags,
+  yesFlag,
+} from '../../options.ts'
 import { print, printable } from '../../output.ts'
-import { ownFolders } from '../../own-folders.ts'
 import { insideText, linesBefore, takenText } from '../../takeover-texts.ts'
 import { isAtTerminal, Terminal } from '../../terminal.ts'
 import { typedDestination } from '../../typed-destination.ts'
@@ -46,10 +51,7 @@ async function runTakeover(args: ArgumentsCamelCase<TakeoverArguments>): Promise
   const { logger } = startLogging({ level: args['log-level'] ?? 'error', readable: true })
   using interrupted = interruption()
   const { signal } = interrupted
-  const self = await serverIdentity(
-    resolve(args['state-dir'] ?? ownFolders().state),
-    destination.named?.owner,
-  )
+  const self = await serverIdentity(stateDirOf(args), destination.named?.owner)
   const owned = await backupDirectoryOf({ destination, repository: '' }, { logger, signal })
   using opened = openOwnerFile(owned.destination, { logger })
   const { file, description } = opened

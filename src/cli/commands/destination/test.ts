@@ -1,4 +1,3 @@
-import { resolve } from 'node:path'
 import type { ArgumentsCamelCase, Argv, CommandModule, InferredOptionTypes, Options } from 'yargs'
 import { startLogging } from '../../../daemon/logging.ts'
 import type { Check, Finding, FindingState } from '../../../destination/diagnosis/finding.ts'
@@ -6,9 +5,15 @@ import { type Destination, formatDestination } from '../../../destination/parse-
 import { serverIdentity } from '../../../destination/server-identity.ts'
 import { CliError } from '../../errors.ts'
 import { interruption } from '../../interruption.ts'
-import { destinationArgument, jsonFlag, logLevelFlag, stateDirFlag, storeFlags } from '../../options.ts'
+import {
+  destinationArgument,
+  jsonFlag,
+  logLevelFlag,
+  stateDirFlag,
+  stateDirOf,
+  storeFlags,
+} from '../../options.ts'
 import { print, printable } from '../../output.ts'
-import { ownFolders } from '../../own-folders.ts'
 import { typedDestination } from '../../typed-destination.ts'
 
 const testFlags = {
@@ -45,7 +50,7 @@ async function runTest(args: ArgumentsCamelCase<TestArguments>): Promise<void> {
   const { logger } = startLogging({ level: args['log-level'] ?? 'error', readable: true })
   using interrupted = interruption()
   const { named } = destination
-  const self = await serverIdentity(resolve(args['state-dir'] ?? ownFolders().state), named?.owner)
+  const self = await serverIdentity(stateDirOf(args), named?.owner)
   const { diagnose } = await import('../../../destination/diagnosis/diagnose.ts')
   const findings: Finding[] = []
   const found = diagnose(destination, {
