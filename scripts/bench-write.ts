@@ -47,6 +47,7 @@ const {
 
 interface Scene {
   readonly folder: string
+  readonly server: S3Server
   readonly bucket: string
   readonly endpoint: string
   readonly env: Readonly<Record<string, string>>
@@ -58,13 +59,27 @@ interface Written {
   readonly peak: number | undefined
 }
 
-/** From the first byte into a new destination until the unmount has returned. */
+/**
+ * What the one before has stored is gone, and what it has written is on the disk: the next would pay for it, by waiting for the disk, and by memory that
+ * nobody has touched yet, which costs a virtual machine twice as much.
+ */
+async function startAfresh({ server, bucket, folder }: Scene): Promise<void> {
+  await server.emptyBucket(bucket)
+  await rm(stateOf(folder), { recursive: true, force: true })
+  await output('sync', [], { timeout })
+}
+
+function stateOf(folder: string): string {
+  return join(folder, 'state')
+}
+
+/** From the first byte into an empty destination until the unmount has returned. */
 async function throughMount(
   { folder, bucket, endpoint, env }: Scene,
   name: string,
   copy: (snapshot: string) => Promise<unknown>,
 ): Promise<Written> {
-  const state = join(folder, `state-${name}`)
+  const state = stateOf(folder)
   const args = ['--endpoint', endpoint, '--read-write', '--state-dir', state, '--staging', staging]
   await using mount = await mountDestination(folder, `s3://${bucket}/${name}`, { args, env })
   const snapshot = join(mount.path, 'account/snap.1')
@@ -84,17 +99,23 @@ async function plain({ bucket, endpoint, env }: Scene, ...args: string[]): Promi
   return (JSON.parse(printed) as { seconds: number }).seconds
 }
 
-/** Each in turns with its yardstick, as a machine has its slow minutes. */
+/** Each in turns with its yardstick, as a machine has its slow minutes, and from the same start. */
 async function compare(
+  scene: Scene,
   title: string,
   unit: (seconds: number) => string,
   yardstick: () => Promise<number>,
   ours: (round: number) => Promise<Written>,
 ): Promise<void> {
-  let before = await yardstick()
+  const measure = async (): Promise<number> => {
+    await startAfresh(scene)
+    return await yardstick()
+  }
+  let before = await measure()
   for (let round = 1; round <= rounds; round++) {
+    await startAfresh(scene)
     const { seconds, peak = 0 } = await ours(round)
-    const after = await yardstick()
+    const after = await measure()
     const ratio = (before + after) / 2 / seconds
     console.log(
       `${title}: ${unit(seconds)}, plain ${unit(before)} and ${unit(after)}: ${ratio.toFixed(2)}; peak memory ${formatByteSize(peak)}`,
@@ -109,6 +130,7 @@ async function compareSmall(scene: Scene): Promise<void> {
   const small = join(scene.folder, 'small')
   await writeSmallFiles(small, smallFiles)
   await compare(
+    scene,
     'small files',
     (seconds) => `${(smallFiles / seconds).toFixed(0)}/s`,
     () => plain(scene, 'files', '64', small),
@@ -120,6 +142,7 @@ async function compareLarge(scene: Scene): Promise<void> {
   const file = join(scene.folder, 'large')
   await writeLarge(file, usualLargeBytes)
   await compare(
+    scene,
     formatByteSize(usualLargeBytes),
     (seconds) => `${(usualLargeBytes / 1e6 / seconds).toFixed(0)} MB/s`,
     () => plain(scene, 'parts', '8', file),
@@ -156,7 +179,7 @@ async function writeVeryLarge(scene: Scene, server: S3Server, size: number): Pro
   let sha256 = ''
   let written = 0
   const watch = setInterval(async () => {
-    most = Math.max(most, await folderBytes(join(folder, 'state-very-large')))
+    most = Math.max(most, await folderBytes(stateOf(folder)))
   }, 2000)
   const { seconds, peak = 0 } = await throughMount(direct, 'very-large', async (snapshot) => {
     written = await timed(async () => {
@@ -185,7 +208,7 @@ try {
   await using server = await startS3Server(serverName)
   const bucket = await server.createBucket()
   await using proxy = await startProxy(server.endpoint)
-  const scene = { folder, bucket, endpoint: proxy.endpoint, env: { ...server.env, TMPDIR: folder } }
+  const scene = { folder, server, bucket, endpoint: proxy.endpoint, env: { ...server.env, TMPDIR: folder } }
   if (size !== undefined) await writeVeryLarge(scene, server, size)
   else {
     if (only !== 'large') await compareSmall(scene)

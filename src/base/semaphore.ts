@@ -43,6 +43,17 @@ export class Semaphore {
     })
   }
 
+  /** A permit, if there is one at once, and so many places are left then. */
+  tryAcquire({
+    weight,
+    leaving,
+  }: {
+    readonly weight: number
+    readonly leaving: number
+  }): Disposable | undefined {
+    return this.#waiting.length === 0 && this.#fits(weight + leaving) ? this.#permit(weight) : undefined
+  }
+
   #fits(weight: number): boolean {
     return this.#held + weight <= this.#limit
   }

@@ -23,8 +23,9 @@ export async function publishAndWait(socket: string, { unmounts = false } = {}):
   publishing.catch(() => {})
   {
     using line = new ProgressLine()
-    while (!ended.signal.aborted) {
+    for (;;) {
       await delay(lookInterval, undefined, { signal: ended.signal }).catch(() => {})
+      if (ended.signal.aborted) break
       const writing = (await askMount(socket))?.writing
       if (!ended.signal.aborted && writing !== undefined) line.show(() => progressText(writing))
     }

@@ -36,7 +36,7 @@ export interface PublishOptions extends Abortable {
   readonly replaces?: string | undefined
   /** Key of that state's index, relative to the repository: it is left alone. */
   readonly replacesIndex?: string | undefined
-  /** The last word before the snapshot can be seen, with the manifest that is about to be put: what it rejects with ends the publish. */
+  /** Called with the manifest before it is put, which waits for it: what it rejects with ends the publish. */
   readonly beforeManifest?: ((manifest: Buffer) => Promise<void>) | undefined
 }
 
@@ -60,10 +60,7 @@ export async function publishSnapshot(options: PublishOptions): Promise<CatalogE
   const present = whatIsThere(options)
   present.catch(() => {})
   try {
-    const validated = await validateUntrusted(indexPath, { signal })
-    if (typeof validated === 'string')
-      throw new SnapshotError('bad-index', `the new file index: ${validated}`)
-    const sha256 = await compress(indexPath, compressed, signal)
+    const [sha256] = await allEnded([compress(indexPath, compressed, signal), refuseBad(indexPath, signal)])
     const { size } = await stat(compressed)
     const { size: rawSize } = await stat(indexPath)
     const jbfs = {
@@ -73,8 +70,8 @@ export async function publishSnapshot(options: PublishOptions): Promise<CatalogE
     }
     const manifest = serializeManifest({ ...options.manifest, jbfs }, options.base)
     const parsed = parseManifest(manifest)
-    const etag = await putIndex(options, { path: compressed, ranges: [{ offset: 0, length: size }] }, present)
-    await options.beforeManifest?.(manifest)
+    const source = { path: compressed, ranges: [{ offset: 0, length: size }] }
+    const [etag] = await allEnded([putIndex(options, source, present), options.beforeManifest?.(manifest)])
     signal?.throwIfAborted()
     const manifestEtag = await putManifest(options, manifest)
     const index = await store.head(indexKeyOf(options))
@@ -87,6 +84,20 @@ export async function publishSnapshot(options: PublishOptions): Promise<CatalogE
   } finally {
     await rm(compressed, { force: true })
   }
+}
+
+/** Rejects with `bad-index` when readers would refuse the index. */
+async function refuseBad(indexPath: string, signal: AbortSignal | undefined): Promise<void> {
+  const validated = await validateUntrusted(indexPath, { signal })
+  if (typeof validated === 'string') throw new SnapshotError('bad-index', `the new file index: ${validated}`)
+}
+
+/** As Promise.all, but nothing goes on when it rejects. */
+async function allEnded<T extends readonly unknown[]>(
+  work: [...T],
+): Promise<{ [K in keyof T]: Awaited<T[K]> }> {
+  await Promise.allSettled(work)
+  return await Promise.all(work)
 }
 
 function indexKeyOf(

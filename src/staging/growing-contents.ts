@@ -49,10 +49,10 @@ export class GrowingContents {
     store.parts.abandon(fileKey(repository, id), upload).catch((error: unknown) => this.#warn(ino, error))
   }
 
-  /** More of the content has been written: it may be sent, as far as it goes. */
-  grow(content: Content, end: number): void {
+  /** These bytes of the content have been written, at `offset`: it may be sent, as far as it goes. */
+  grow(content: Content, bytes: Uint8Array, offset: number): void {
     const { file, isStreamed, writers } = content
-    content.frontier = Math.max(content.frontier, end)
+    content.frontier = Math.max(content.frontier, offset + bytes.length)
     if (!isStreamed || writers === 0 || file === undefined) return
     if (content.growing === undefined) {
       // It must not fill the staging area before its first parts can go, alone or with others.
@@ -63,6 +63,7 @@ export class GrowingContents {
         this.#uploadOptions(content, file, partSize),
       )
     }
+    content.growing.wrote(bytes, offset)
     content.growing.grow(content.frontier)
   }
 

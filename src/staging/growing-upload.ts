@@ -8,6 +8,7 @@ import type { HashThread } from '../cache/hash-thread.ts'
 import { fileKey } from '../destination/layout.ts'
 import type { NewObject } from '../snapshot/working-index.ts'
 import type { ByteRange, ObjectKey, ObjectStore, UploadToken } from '../store/object-store.ts'
+import { GatheredParts, type PartBytes } from './gathered-parts.ts'
 import type { GrowingState, SentPart } from './growing-rows.ts'
 import type { StagedFile } from './staged-file.ts'
 
@@ -74,8 +75,8 @@ export function partSizeFor(room: number): number {
   return room < smallRoom ? partSizeInSmallRoom : partSize
 }
 
-/** Bytes of parts that are in memory at a time. */
-export const growingMemory = concurrency * partSize
+/** Bytes of parts that are in memory at a time: those on their way, one that is gathered meanwhile, and one that waits. */
+export const growingMemory = (concurrency + 2) * partSize
 
 /** Two are kept for the next file. */
 export function partBuffers(): BufferPool {
@@ -90,6 +91,7 @@ export function partBuffers(): BufferPool {
 export class GrowingUpload {
   readonly id: string
   readonly #options: GrowingUploadOptions
+  readonly #gathered: GatheredParts
   readonly #ended = new AbortController()
   readonly #parts: Part[] = []
   #cut = 0
@@ -113,6 +115,7 @@ export class GrowingUpload {
   constructor(id: string, options: GrowingUploadOptions) {
     this.id = id
     this.#options = options
+    this.#gathered = new GatheredParts(options)
     this.#hash = options.hashes.newStream()
     this.#waiting.promise.catch(() => {})
   }
@@ -150,6 +153,18 @@ export class GrowingUpload {
 
   get key(): ObjectKey {
     return fileKey(this.#options.repository, this.id)
+  }
+
+  /** These bytes were written at `offset`. */
+  wrote(bytes: Uint8Array, offset: number): void {
+    // What cannot be sent may have to wait for long.
+    if (this.#failure === undefined)
+      this.#gathered.wrote(bytes, offset, { next: this.#cut, size: this.#nextPartSize })
+  }
+
+  /** The file was changed in another way, or may have been. */
+  changed(): void {
+    this.#gathered.forget()
   }
 
   /** All before `end` is written. */
@@ -196,6 +211,7 @@ export class GrowingUpload {
   /** Nothing more is sent; what has been can be gone on with. */
   stop(reason: unknown): void {
     this.#ended.abort(reason)
+    this.#gathered.forget()
     this.#forgetHash()
     this.#waiting.reject(reason)
   }
@@ -254,6 +270,7 @@ export class GrowingUpload {
       this.#pause = firstPause
     } catch (error) {
       this.#failure = error as Error
+      this.#gathered.forget()
     }
   }
 
@@ -296,6 +313,7 @@ export class GrowingUpload {
     const part = { number: this.#parts.length + 1, offset: this.#size, length: lengthOf(rest), ranges: rest }
     // An upload has at least one part.
     const etag = rest.length > 0 || part.number === 1 ? await this.#sendPart(part) : undefined
+    this.#gathered.forget()
     return { ...whole, etag, sha256: await this.#digest() }
   }
 
@@ -306,39 +324,56 @@ export class GrowingUpload {
     const reading = this.#reading.then(() => this.#read(part))
     // One after the other, as they are hashed in their order.
     this.#reading = reading.catch(() => {})
-    const { bytes, room } = await reading
+    const { bytes, room, hashed } = await reading
     using _room = room
     const sha256 = (): Promise<Buffer | undefined> => hashes.hash(bytes).catch(() => undefined)
-    return await store.parts.put(this.key, await this.#begun(), { number, offset, bytes, sha256 }, { signal })
+    try {
+      return await store.parts.put(
+        this.key,
+        await this.#begun(),
+        { number, offset, bytes, sha256 },
+        { signal },
+      )
+    } finally {
+      // The thread has the same memory: it is to be done with it before it is used again.
+      await hashed
+    }
   }
 
-  async #read({ number, length, ranges }: Pick<Part, 'number' | 'length' | 'ranges'>): Promise<{
-    bytes: Buffer
-    room: Disposable
-  }> {
-    const { file, memory, buffers } = this.#options
+  /** `hashed` resolves when it no longer needs the bytes. */
+  async #read({
+    number,
+    length,
+    ranges,
+  }: Pick<Part, 'number' | 'length' | 'ranges'>): Promise<
+    PartBytes & { readonly hashed: Promise<void> | undefined }
+  > {
     const isHashed = number <= this.#hashed
     this.#hashed = Math.max(number, this.#hashed)
-    using held = new DisposableStack()
     try {
-      held.use(await memory.acquire({ signal: this.#ended.signal, weight: length }))
-      const buffer = length > buffers.size ? Buffer.from(new SharedArrayBuffer(length)) : buffers.take()
-      if (buffer.length === buffers.size) held.defer(() => buffers.giveBack(buffer))
-      const bytes = buffer.subarray(0, length)
-      let filled = 0
-      for (const range of ranges) {
-        const piece = bytes.subarray(filled, filled + range.length)
-        if ((await file.fill(piece, range.offset)) < range.length)
-          throw new CacheError('corrupt', `${file.path} is shorter than it was`)
-        filled += range.length
-      }
-      // The thread has the same memory: it is to be done with it before it is used again.
-      if (!isHashed) await this.#update(bytes)
-      return { bytes, room: held.move() }
+      const part = this.#gathered.take(ranges) ?? (await this.#readBack(length, ranges))
+      return { ...part, hashed: isHashed ? undefined : this.#update(part.bytes) }
     } catch (error) {
       if (!isHashed) this.#forgetHash()
       throw error
     }
+  }
+
+  async #readBack(length: number, ranges: readonly ByteRange[]): Promise<PartBytes> {
+    const { file, memory, buffers } = this.#options
+    using held = new DisposableStack()
+    held.use(await memory.acquire({ signal: this.#ended.signal, weight: length }))
+    const buffer = length > buffers.size ? Buffer.from(new SharedArrayBuffer(length)) : buffers.take()
+    if (buffer.length === buffers.size) held.defer(() => buffers.giveBack(buffer))
+    const bytes = buffer.subarray(0, length)
+    let filled = 0
+    for (const range of ranges) {
+      const piece = bytes.subarray(filled, filled + range.length)
+      if ((await file.fill(piece, range.offset)) < range.length)
+        throw new CacheError('corrupt', `${file.path} is shorter than it was`)
+      filled += range.length
+    }
+    return { bytes, room: held.move() }
   }
 
   /** For ever, as long as the file is there. */

@@ -35,8 +35,8 @@ interface Change extends Abortable {
   readonly clearSetuid: boolean
   /** The size that it has afterwards, where that is all. */
   readonly resizesTo?: number | undefined
-  /** Bytes are written up to here. */
-  readonly writesTo?: number | undefined
+  /** The bytes that it writes, from `from` on, where that is all. */
+  readonly writes?: Uint8Array | undefined
 }
 
 /**
@@ -165,7 +165,7 @@ export class StagedContents implements Reliever {
       from: offset,
       takes: bytes.length,
       clearSetuid,
-      writesTo: end,
+      writes: bytes,
       signal,
     })
     const content = this.#contentOf(ino)
@@ -311,7 +311,7 @@ export class StagedContents implements Reliever {
   }
 
   /** All of a change, or none: where one fails, the content is what it was. */
-  #change(content: Content, { apply, from, clearSetuid, resizesTo, writesTo }: Change): void {
+  #change(content: Content, { apply, from, clearSetuid, resizesTo, writes }: Change): void {
     const { tree } = this.#options
     const { ino } = content
     const file = content.file as StagedFile
@@ -320,6 +320,7 @@ export class StagedContents implements Reliever {
     const mode = clearSetuid ? withoutSetuid(inode.mode) : undefined
     content.generation++
     if (content.growing?.covers(from)) this.#growing.breakUp(content)
+    if (writes === undefined) content.growing?.changed()
     try {
       if (content.isDirty && resizesTo !== undefined && resizesTo < before) {
         // What is cut off cannot be put back.
@@ -332,6 +333,7 @@ export class StagedContents implements Reliever {
         content.isDirty = true
       }
     } catch (error) {
+      content.growing?.changed()
       if (!content.isDirty) {
         file.remove()
         content.file = undefined
@@ -343,7 +345,7 @@ export class StagedContents implements Reliever {
     if (resizesTo !== undefined) content.frontier = Math.min(content.frontier, resizesTo)
     if (resizesTo === 0) content.isStreamed = true
     account(content, this.#options.room)
-    if (writesTo !== undefined) this.#growing.grow(content, writesTo)
+    if (writes !== undefined) this.#growing.grow(content, writes, from)
   }
 
   async #changeLater(content: Content, change: Change): Promise<void> {

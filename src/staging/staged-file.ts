@@ -1,4 +1,5 @@
 import {
+  close,
   closeSync,
   fstatSync,
   ftruncateSync,
@@ -164,8 +165,9 @@ export class StagedFile implements StagedContent {
 
   /** With its file. */
   remove(): void {
-    this.close()
     rmSync(this.path, { force: true })
+    // Only now its pages go, of which there may be gigabytes.
+    close(this.#fd)
   }
 
   #clear(offset: number, end: number): void {

@@ -5,7 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import test, { type ExecutionContext } from 'ava'
 import { ChangeError } from '../../src/snapshot/errors.ts'
 import type { Ino, Inode } from '../../src/snapshot/tree.ts'
-import type { StagedFile } from '../../src/staging/staged-file.ts'
+import { StagedFile } from '../../src/staging/staged-file.ts'
 import { StagingRoom } from '../../src/staging/staging-room.ts'
 import type { WorkingSnapshot } from '../../src/staging/working-snapshot.ts'
 import { StoreError } from '../../src/store/errors.ts'
@@ -102,6 +102,34 @@ test('while it is written its parts go up already, and what is written over is s
   await until(() => store.uploads.size === 0)
   await isStored(t, prepared, bytes)
 })
+
+test.serial(
+  'what is written in its order is not read back, but for what came before it was known to be long',
+  async (t) => {
+    const { fill } = StagedFile.prototype
+    let read = 0
+    StagedFile.prototype.fill = function (this: StagedFile, bytes, offset) {
+      read += bytes.length
+      return fill.call(this, bytes, offset)
+    }
+    try {
+      const prepared = await oneFile(t)
+      const bytes = contentOf(200 * piece + 12_345)
+      const sent = (): number =>
+        [...prepared.store.uploads.values()].reduce((sum, parts) => sum + parts.size, 0)
+      for (let at = 0; at < bytes.length; at += 32 * piece) {
+        await write(prepared.snapshot, prepared.file, bytes.subarray(at, at + 32 * piece), at)
+        // A store that is fast enough.
+        const end = Math.min(at + 32 * piece, bytes.length)
+        await until(() => end < 64 * piece || sent() === Math.floor(end / (16 * piece)))
+      }
+      await isStored(t, prepared, bytes)
+      t.is(read, 64 * piece)
+    } finally {
+      StagedFile.prototype.fill = fill
+    }
+  },
+)
 
 test('what is not here any more is fetched to be changed', async (t) => {
   const prepared = await grown(t, 120, 160 * piece)

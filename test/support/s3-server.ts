@@ -28,6 +28,8 @@ export interface S3Server extends AsyncDisposable {
   readonly dataDir: string
   /** Makes a bucket with a name of its own. */
   createBucket(): Promise<string>
+  /** Deletes all that is in a bucket. */
+  emptyBucket(bucket: string): Promise<void>
   /** Ends it by SIGKILL; a server that was not started here goes on. */
   kill(): Promise<void>
   /** Starts it again at the same address, with what it had kept; resolves when it answers. */
@@ -214,13 +216,17 @@ function givenServer(): S3Server {
   }
 }
 
-async function removeBucket(client: S3Client, bucket: string): Promise<void> {
+async function emptyBucket(client: S3Client, bucket: string): Promise<void> {
   for (;;) {
     const { Contents = [] } = await client.send(new ListObjectsV2Command({ Bucket: bucket }))
-    if (Contents.length === 0) break
+    if (Contents.length === 0) return
     const Objects = Contents.map(({ Key }) => ({ Key }))
     await client.send(new DeleteObjectsCommand({ Bucket: bucket, Delete: { Objects, Quiet: true } }))
   }
+}
+
+async function removeBucket(client: S3Client, bucket: string): Promise<void> {
+  await emptyBucket(client, bucket)
   await client.send(new DeleteBucketCommand({ Bucket: bucket }))
 }
 
@@ -242,6 +248,14 @@ function serverOf(
   region: string,
   keys: { accessKeyId: string; secretAccessKey: string },
 ): Omit<S3Server, 'dataDir' | 'kill' | 'restart' | typeof Symbol.asyncDispose> {
+  const withClient = async (work: (client: S3Client) => Promise<unknown>): Promise<void> => {
+    const client = clientOf({ endpoint, region, ...keys })
+    try {
+      await work(client)
+    } finally {
+      client.destroy()
+    }
+  }
   return {
     name,
     endpoint,
@@ -254,14 +268,10 @@ function serverOf(
     },
     async createBucket() {
       const bucket = `jbfs-test-${randomBytes(8).toString('hex')}`
-      const client = clientOf({ endpoint, region, ...keys })
-      try {
-        await client.send(new CreateBucketCommand({ Bucket: bucket }))
-      } finally {
-        client.destroy()
-      }
+      await withClient((client) => client.send(new CreateBucketCommand({ Bucket: bucket })))
       return bucket
     },
+    emptyBucket: (bucket) => withClient((client) => emptyBucket(client, bucket)),
   }
 }
 
