@@ -7,25 +7,36 @@ import { mountAt } from '../base/mountinfo.ts'
 import { controlSocketPath, removeControlSocket } from '../daemon/control-socket.ts'
 import { unmount } from '../fuse/mount.ts'
 import { MountError } from '../fuse/mount-error.ts'
+import { unpublishedWork } from '../staging/unpublished.ts'
 import { CliError } from './errors.ts'
 import { healthOfMount, jbfsType } from './mountpoint.ts'
 import { askMount } from './mounts.ts'
 import { ownFolders } from './own-folders.ts'
 import { publishAndWait } from './publish-and-wait.ts'
+import { unpublishedText } from './unpublished-text.ts'
 
 /** Milliseconds a daemon may take to end after its mount has gone; it only closes files and connections. */
 const patience = 30_000
 /** Milliseconds between looks whether it has. */
 const lookInterval = 20
 
+export interface UnmountOptions {
+  readonly lazy?: boolean
+  /** Where a daemon that has died has left what it had not published; undefined: nothing was written. */
+  readonly stateDir?: string
+}
+
 /**
  * Unmounts what jbfs has mounted at a canonical path, dead or alive, and waits until its daemon has ended; with `lazy` it is detached even
  * when in use, and not waited for. What was written there is published first; what cannot be is said by `not-published` when it is unmounted, and its daemon
  * goes on trying, or by `lease-lost`, and the next mount goes on with it. Throws `not-mounted`, `busy` (with advice), `refused` (also for another user's) or `still-running`, too.
  */
-export async function unmountAndWait(mountpoint: string, { lazy = false } = {}): Promise<void> {
+export async function unmountAndWait(
+  mountpoint: string,
+  { lazy = false, stateDir }: UnmountOptions = {},
+): Promise<void> {
   const mounted = mountAt(mountpoint)
-  if (mounted === undefined) throw new CliError('not-mounted', `nothing is mounted at ${mountpoint}`)
+  if (mounted === undefined) throw new CliError('not-mounted', notMountedText(mountpoint, stateDir))
   if (mounted.type !== jbfsType)
     throw new CliError('not-mounted', `what is mounted at ${mountpoint} is not jbfs but ${mounted.type}`)
   refuseForeign(mountpoint, mounted.owner)
@@ -42,9 +53,30 @@ export async function unmountAndWait(mountpoint: string, { lazy = false } = {}):
   // Without the lease there is nothing to go on with. That it is lost is the news, whether the daemon ends or not.
   if (codeOf(problem) === 'lease-lost' && daemon !== undefined) await ended(daemon).catch(() => {})
   if (problem !== undefined) throw problem
+  if (daemon !== undefined) {
+    if (!lazy) await ended(daemon)
+    return
+  }
   // One that hangs, or has died.
-  if (daemon === undefined) removeControlSocket(socket)
-  else if (!lazy) await ended(daemon)
+  removeControlSocket(socket)
+  const left = leftText(mountpoint, stateDir)
+  if (left !== undefined) throw new CliError('not-published', `it is unmounted; ${left}`)
+}
+
+function notMountedText(mountpoint: string, stateDir: string | undefined): string {
+  const left = leftText(mountpoint, stateDir)
+  return `nothing is mounted at ${mountpoint}${left === undefined ? '' : `; ${left}`}`
+}
+
+/** What a daemon that was there has left; undefined: nothing. */
+function leftText(mountpoint: string, stateDir: string | undefined): string | undefined {
+  if (stateDir === undefined) return undefined
+  const left = unpublishedWork(stateDir).find((work) => work.mountpoint === mountpoint)
+  if (left === undefined) return undefined
+  return (
+    `its daemon has ended before all that was written there was published: ${unpublishedText(left)}, kept on this machine; ` +
+    `to go on with it: ${left.mountAgain}`
+  )
 }
 
 /** Throws `refused` for a mount of another user: the system would, without saying why. */

@@ -6,7 +6,7 @@ import { rootIno } from '../snapshot/schema.ts'
 import type { WritableSnapshots } from '../snapshot/writable-tree.ts'
 import type { ChangeableSnapshots } from './changeable-snapshots.ts'
 import type { DestinationTree } from './destination-tree.ts'
-import type { Listing } from './folder.ts'
+import type { Child, Listing } from './folder.ts'
 import { nodeidOf } from './inode-number.ts'
 import { MountedSnapshot } from './mounted-snapshot.ts'
 import { then } from './then.ts'
@@ -59,7 +59,7 @@ export class DestinationChanges {
       if (!('slot' in target)) {
         if (target.kind !== 'folder') throw new ChangeError('no-folder')
         const { children: inside } = await tree.listing(target, context)
-        if (inside.size > 0) throw new ChangeError('not-empty')
+        if (inside.values().some(({ target }) => !isLatest(target))) throw new ChangeError('not-empty')
         tree.removeChild(folder, name)
         return
       }
@@ -67,6 +67,17 @@ export class DestinationChanges {
       for (const _ of inside.entries(inside.root, 0)) throw new ChangeError('not-empty')
       await snapshots.remove(target.repository, target.entry)
       tree.removeChild(folder, name)
+    })
+  }
+
+  /** `latest` is taken away in vain, as it goes with its snapshots: `rm -r` must get past it. */
+  unlink(parent: number, name: string, context: ChangeContext): MaybePromise<void> {
+    this.#options.check()
+    const { tree } = this.#options
+    return then(tree.listing(tree.folder(parent), context), ({ children }) => {
+      const target = children.get(name)?.target
+      if (target === undefined) throw new ChangeError('no-name')
+      if (!isLatest(target)) throw new ChangeError('not-permitted')
     })
   }
 
@@ -96,6 +107,10 @@ export class DestinationChanges {
 function refuseName(name: string): void {
   if (isOwnFolder(name) || name === ownerKey) throw new ChangeError('bad-place')
   if (/^snap\.\d+$/.test(name) && parseSnapshotName(name) === undefined) throw new FuseError('EINVAL')
+}
+
+function isLatest(target: Child['target']): boolean {
+  return !(target instanceof MountedSnapshot) && target.kind === 'link'
 }
 
 function holdsForeign(children: Listing['children']): boolean {

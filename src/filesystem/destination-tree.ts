@@ -41,6 +41,8 @@ export interface Change {
 }
 
 const latestName = 'latest'
+/** It comes first: to `rm -r` it would be gone when all snapshots are. */
+const latestSerial = 1
 
 /**
  * Slot 0 of the mount: the backup directory, listed folder by folder as it is looked into, never by scanning `files/`. It hands out
@@ -57,7 +59,7 @@ export class DestinationTree {
   readonly #complaints = new Set<string>()
   readonly #started = Date.now()
   #lastSlot = 0
-  #lastSerial = 0
+  #lastSerial = latestSerial
 
   constructor(options: DestinationTreeOptions) {
     this.#options = options
@@ -183,7 +185,11 @@ export class DestinationTree {
     const folders = new Set([...stored, ...this.#localFolders(folder)])
     const before = folder.listing
     const found = new Map<string, Child>()
-    const add = (name: string, targetOf: (known: Child['target'] | undefined) => Child['target']): void => {
+    const add = (
+      name: string,
+      targetOf: (known: Child['target'] | undefined) => Child['target'],
+      newSerial = () => ++this.#lastSerial,
+    ): void => {
       const bytes = fileNameOfText(name)
       if (bytes === undefined || found.has(bytes)) {
         this.#complain(folder, name, bytes === undefined)
@@ -191,12 +197,17 @@ export class DestinationTree {
       }
       const known = before?.children.get(bytes)
       const target = targetOf(known?.target)
-      const serial = known?.serial ?? ++this.#lastSerial
+      const serial = known?.serial ?? newSerial()
       found.set(bytes, known?.target === target ? known : { name: bytes, serial, target })
     }
     for (const entry of entries) add(entry.name, (known) => this.#snapshotOf(folder, entry, known))
     const newest = newestSnapshot(entries)
-    if (newest !== undefined) add(latestName, (known) => this.#latest(newest, known))
+    if (newest !== undefined)
+      add(
+        latestName,
+        (known) => this.#latest(newest, known),
+        () => latestSerial,
+      )
     for (const name of folders) add(name, (known) => this.#folderOf(folder, name, known))
     for (const object of objects) {
       const name = object.key.slice(folder.prefix.length)

@@ -205,6 +205,7 @@ export class SnapshotChanges implements ChangeOperations {
   }
 
   unlink(parent: number, name: string, context: ChangeContext): MaybePromise<void> {
+    if (slotOf(parent) === 0) return this.#destination.unlink(parent, name, context)
     return then(this.#changeable.writable(parent, context), (working) => {
       const ino = inoOf(parent)
       // The manifest that is shown goes with its snapshot: `rm -r` must get past it.

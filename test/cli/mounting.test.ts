@@ -12,6 +12,7 @@ import { controlSocketPath } from '../../src/daemon/control-socket.ts'
 import { ownerKey } from '../../src/destination/layout.ts'
 import { type LeaseRecord, serializeOwner } from '../../src/destination/owner-record.ts'
 import { serverIdentity } from '../../src/destination/server-identity.ts'
+import { childrenOf, ended, isRunning, killWithWatcher } from '../support/daemon-process.ts'
 import { jbfsProgram, temporaryFolder, whyNoMounts } from '../support/mounted.ts'
 import { findOlderNode, whyNoOlderNode } from '../support/older-node.ts'
 import { run } from '../support/run.ts'
@@ -560,32 +561,6 @@ mountingTest('Ctrl-C while a mount is on its way leaves nothing', async (t, plac
 /** Of a file of the sources. */
 function urlOf(path: string): string {
   return new URL(`../../src/${path}`, import.meta.url).href
-}
-
-function childrenOf(pid: number): number[] {
-  const text = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim()
-  return text === '' ? [] : text.split(' ').map(Number)
-}
-
-/** Its watcher would clear the mount within a moment; here it is cleared by a command. */
-async function killWithWatcher(daemon: number): Promise<void> {
-  for (const child of childrenOf(daemon)) process.kill(child, 'SIGKILL')
-  process.kill(daemon, 'SIGKILL')
-  await ended(daemon)
-}
-
-/** Resolves when a process that is not our child has ended. */
-async function ended(pid: number): Promise<void> {
-  while (isRunning(pid)) await new Promise((resolve) => setImmediate(resolve))
-}
-
-/** A zombie has ended, too: in a container nobody may be there to collect it. */
-function isRunning(pid: number): boolean {
-  try {
-    return !/^State:\s+[ZX]/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'))
-  } catch {
-    return false
-  }
 }
 
 mountingTest('a demo whose output nobody reads to its end leaves nothing behind', async (t, { folder }) => {

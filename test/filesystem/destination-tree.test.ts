@@ -40,7 +40,7 @@ test('a refresh tells of what is new, other and gone, and asks only about folder
   await namesIn(filesystem, 1)
   const account = (await entryAt(filesystem, 'account'))?.attr.ino as number
   const other = (await entryAt(filesystem, 'other'))?.attr.ino as number
-  t.deepEqual(await namesIn(filesystem, account), [...here, 'snap.1', 'latest'])
+  t.deepEqual(await namesIn(filesystem, account), [...here, 'latest', 'snap.1'])
   await namesIn(filesystem, other)
   await tree.refresh({ all: false })
   t.deepEqual(changes, [])
@@ -187,7 +187,7 @@ test('of two things with one name the first is shown, the same one after each re
     [4, 4, 10],
   )
   const [folder] = first[0] as [number, number]
-  t.deepEqual(await namesIn(filesystem, folder), [...here, 'snap.1', 'latest'])
+  t.deepEqual(await namesIn(filesystem, folder), [...here, 'latest', 'snap.1'])
   await tree.refresh({ all: true })
   await tree.refresh({ all: true })
   t.deepEqual(await shown(), first)

@@ -8,6 +8,7 @@ import { flock } from '../../src/base/libc.ts'
 import { mountAt } from '../../src/base/mountinfo.ts'
 import type { JbfsMount } from '../../src/cli/mounts.ts'
 import { ownerKey } from '../../src/destination/layout.ts'
+import { killWithWatcher } from '../support/daemon-process.ts'
 import { jbfsProgram, type MountedDestination, mountDestination } from '../support/mounted.ts'
 import { output, run } from '../support/run.ts'
 import type { TextResult } from '../support/run-jbfs.ts'
@@ -144,6 +145,14 @@ writingTest('what a killed daemon has left is shown, and what goes on with it', 
   mount.daemon.kill('SIGKILL')
   await mount.ended
   const left = `1 snapshot not published, 1 file (1000 B) not stored: waiting on this machine for ${mountAgain}\n`
+  const umount = await jbfs('umount', mount.path, '--state-dir', stateDir)
+  t.is(umount.code, 4)
+  t.true(
+    umount.stderr.includes(
+      `published: 1 snapshot not published, 1 file (1000 B) not stored, kept on this machine; to go on with it: ${mountAgain}`,
+    ),
+    umount.stderr,
+  )
   const gone = await status()
   t.regex(
     gone,
@@ -169,6 +178,19 @@ writingTest('what a killed daemon has left is shown, and what goes on with it', 
   t.notRegex(await status(), /unpublished/)
   t.is((await jbfs('umount', mounted.path)).code, 0)
   t.is(await status(), '')
+})
+
+writingTest('umount of a dead mount says what its daemon has left', async (t, scene) => {
+  const { destination, mount, stateDir, again, jbfs } = scene
+  await writeOutOfReach(scene)
+  await killWithWatcher(mount.daemon.pid as number)
+  const { code, stderr } = await jbfs('umount', mount.path, '--state-dir', stateDir)
+  t.is(code, 3)
+  t.regex(stderr, /it is unmounted; its daemon has ended before .*: 1 snapshot not published, 1 file /)
+  t.true(stderr.includes(`to go on with it: ${commandLineFor(scene)}\n`), stderr)
+  await rename(`${destination}.away`, destination)
+  await using mounted = await again()
+  t.is((await jbfs('umount', mounted.path, '--state-dir', stateDir)).code, 0)
 })
 
 for (const [begin, how] of [

@@ -203,6 +203,30 @@ writingTest('a time of access that is set is shown while the mount lives', async
   )
 })
 
+writingTest(
+  '`rm -r` removes an account with all its snapshots, and what is shown beside them',
+  async (t, scene) => {
+    const { mount, repository, jbfs, umount, published } = scene
+    for (const name of ['snap.1', 'snap.2']) {
+      await mkdir(join(repository, name))
+      await writeFile(join(repository, name, 'file'), 'content')
+    }
+    t.is((await jbfs('publish', mount.path)).code, 0)
+    while (!(await readdir(repository)).includes('latest')) await delay(50)
+    // Taken away alone it comes back: it stands for a snapshot.
+    await rm(join(repository, 'latest'))
+    t.deepEqual((await readdir(repository)).sort(), ['latest', 'snap.1', 'snap.2'])
+    // Without -f: nothing may be gone before its turn.
+    await output('rm', ['-r', repository])
+    t.deepEqual(await readdir(mount.path), [])
+    await umount()
+    await published(async (repository) => {
+      // Its objects are there until they are collected.
+      t.deepEqual(await readdir(repository), [])
+    })
+  },
+)
+
 writingTest('what is removed leaves nothing behind in the state directory', async (t, scene) => {
   const snapshot = join(scene.repository, 'snap.1')
   await mkdir(join(snapshot, 'folder/inner'), { recursive: true })

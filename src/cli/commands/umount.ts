@@ -1,12 +1,10 @@
-import type { ArgumentsCamelCase, Argv, CommandModule } from 'yargs'
+import type { ArgumentsCamelCase, Argv, CommandModule, InferredOptionTypes } from 'yargs'
 import { canonicalMountpoint } from '../mountpoint.ts'
+import { stateDirFlag, stateDirOf } from '../options.ts'
 import { unmountAndWait } from '../unmount-and-wait.ts'
 import { unpublishedExits } from '../unpublished-text.ts'
 
-interface UmountArguments {
-  mountpoint: string
-  lazy: boolean
-}
+type UmountArguments = InferredOptionTypes<typeof stateDirFlag> & { mountpoint: string; lazy: boolean }
 
 export const umountCommand: CommandModule<object, UmountArguments> = {
   command: 'umount <mountpoint>',
@@ -20,11 +18,12 @@ export const umountCommand: CommandModule<object, UmountArguments> = {
         default: false,
         describe: 'detach now what is in use; the daemon publishes, and ends, with its last user',
       })
+      .options(stateDirFlag)
       .example('$0 umount /mnt/backups', 'also after a crash of the daemon')
       .epilogue(unpublishedExits),
   handler: runUmount,
 }
 
-async function runUmount({ mountpoint, lazy }: ArgumentsCamelCase<UmountArguments>): Promise<void> {
-  await unmountAndWait(await canonicalMountpoint(mountpoint), { lazy })
+async function runUmount({ mountpoint, lazy, ...args }: ArgumentsCamelCase<UmountArguments>): Promise<void> {
+  await unmountAndWait(await canonicalMountpoint(mountpoint), { lazy, stateDir: stateDirOf(args) })
 }
