@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import test, { type ExecutionContext } from 'ava'
+import fc from 'fast-check'
 import { ChangeError } from '../../src/snapshot/errors.ts'
 import type { Ino, Inode } from '../../src/snapshot/tree.ts'
 import { StagedFile } from '../../src/staging/staged-file.ts'
@@ -130,6 +131,86 @@ test.serial(
     }
   },
 )
+
+test('what is written over while it is gathered is sent as it is then', async (t) => {
+  const prepared = await grown(t, 86)
+  const bytes = contentOf(120 * piece)
+  bytes.fill(7, 82 * piece, 83 * piece)
+  await write(prepared.snapshot, prepared.file, bytes.subarray(82 * piece, 83 * piece), 82 * piece)
+  await write(prepared.snapshot, prepared.file, bytes.subarray(86 * piece), 86 * piece)
+  await isStored(t, prepared, bytes)
+})
+
+test('whatever is done to a long file while it is sent, the object has its bytes', async (t) => {
+  const upTo = (pieces: number): fc.Arbitrary<number> => fc.integer({ min: 1, max: pieces * piece })
+  const step = fc.oneof(
+    { weight: 20, arbitrary: fc.record({ kind: fc.constant('append' as const), length: upTo(12) }) },
+    { weight: 1, arbitrary: fc.record({ kind: fc.constant('skip' as const), length: upTo(4) }) },
+    // Of what is written over: how far before the end it begins.
+    { weight: 6, arbitrary: fc.record({ kind: fc.constant('over' as const), length: upTo(6) }) },
+    { weight: 1, arbitrary: fc.record({ kind: fc.constant('cut' as const), length: upTo(6) }) },
+    { weight: 1, arbitrary: fc.record({ kind: fc.constant('punch' as const), length: upTo(6) }) },
+    { weight: 1, arbitrary: fc.record({ kind: fc.constant('fail' as const), length: upTo(1) }) },
+    { weight: 1, arbitrary: fc.record({ kind: fc.constant('reopen' as const), length: upTo(1) }) },
+  )
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { minLength: 15, maxLength: 30 }), async (steps) => {
+      const prepared = await oneFile(t)
+      const { snapshot, file, store } = prepared
+      const bytes = Buffer.alloc(512 * piece)
+      let end = 0
+      let failing = 0
+      store.before = async (call) => {
+        if (call === 'part' && failing > 0 && failing-- > 0) throw new StoreError('unavailable', 'refused')
+      }
+      const change = async (offset: number, length: number): Promise<void> => {
+        const at = offset % (noise.length - 1)
+        for (let done = 0; done < length; done += noise.length - at)
+          noise.copy(bytes, offset + done, at, at + Math.min(noise.length - at, length - done))
+        bytes.writeDoubleBE(Math.random(), offset)
+        await write(snapshot, file, bytes.subarray(offset, offset + length), offset)
+        end = Math.max(end, offset + length)
+      }
+      await change(0, 60 * piece)
+      for (const { kind, length } of steps) {
+        const from = Math.max(0, end - length)
+        if (kind === 'append') await change(end, Math.max(8, length))
+        else if (kind === 'skip') await change(end + length, 100_000)
+        else if (kind === 'over') await change(from, Math.max(8, length >> 2))
+        else if (kind === 'cut') {
+          await snapshot.resize(file, from, false)
+          bytes.fill(0, from, end)
+          end = from
+        } else if (kind === 'punch') {
+          await snapshot.allocate(file, { offset: from, length: length >> 1 }, 'punch')
+          bytes.fill(0, from, from + (length >> 1))
+        } else if (kind === 'fail') failing = 2
+        else {
+          snapshot.closed(file, true)
+          await turn()
+          snapshot.opened(file, true)
+        }
+      }
+      failing = 0
+      snapshot.closed(file, true)
+      await until(() => snapshot.stateOf(file) === 'stored')
+      const { object, size, sparse } = snapshot.tree.inode(file) as Inode
+      t.is(size, end)
+      const stored = store.objects.get(object?.key as string) as Buffer
+      const extents = sparse ? snapshot.tree.extents(file, 0) : [{ offset: 0, length: size }]
+      let at = 0
+      const shown = Buffer.alloc(end)
+      for (const extent of extents) {
+        stored.copy(shown, extent.offset, at, at + extent.length)
+        at += extent.length
+      }
+      t.is(at, stored.length)
+      t.true(shown.equals(bytes.subarray(0, end)), 'the object has the bytes')
+      t.deepEqual(object?.sha256, createHash('sha256').update(stored).digest())
+    }),
+    { numRuns: 3, endOnFailure: true },
+  )
+})
 
 test('what is not here any more is fetched to be changed', async (t) => {
   const prepared = await grown(t, 120, 160 * piece)
