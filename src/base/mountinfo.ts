@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { contains } from './containment.ts'
 
 /** One line of /proc/self/mountinfo (proc(5)). */
 export interface MountInfo {
@@ -41,6 +42,16 @@ export function mounts(text: string = readFileSync('/proc/self/mountinfo', 'utf8
 /** What is mounted at exactly this canonical path; the uppermost where mounts are stacked. Asks nothing of the mount itself. */
 export function mountAt(path: string, table = mounts()): MountInfo | undefined {
   return table.findLast(({ mountpoint }) => mountpoint === path)
+}
+
+/** The mount that holds a canonical path: the uppermost of those at the nearest folder above. */
+export function mountOf(path: string, table = mounts()): MountInfo | undefined {
+  return table
+    .filter(({ mountpoint }) => contains(mountpoint, path))
+    .reduce<MountInfo | undefined>(
+      (nearest, next) => (next.mountpoint.length >= (nearest?.mountpoint.length ?? 0) ? next : nearest),
+      undefined,
+    )
 }
 
 /** The kernel writes blank, tab, newline and backslash as three octal digits, and the bytes of a name as they are. */

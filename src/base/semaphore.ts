@@ -43,15 +43,9 @@ export class Semaphore {
     })
   }
 
-  /** A permit, if there is one at once, and so many places are left then. */
-  tryAcquire({
-    weight,
-    leaving,
-  }: {
-    readonly weight: number
-    readonly leaving: number
-  }): Disposable | undefined {
-    return this.#waiting.length === 0 && this.#fits(weight + leaving) ? this.#permit(weight) : undefined
+  /** A permit, if there is one at once. */
+  tryAcquire(weight: number): Disposable | undefined {
+    return this.#waiting.length === 0 && this.#fits(weight) ? this.#permit(weight) : undefined
   }
 
   #fits(weight: number): boolean {

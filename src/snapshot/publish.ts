@@ -36,7 +36,7 @@ export interface PublishOptions extends Abortable {
   readonly replaces?: string | undefined
   /** Key of that state's index, relative to the repository: it is left alone. */
   readonly replacesIndex?: string | undefined
-  /** Called with the manifest before it is put, which waits for it: what it rejects with ends the publish. */
+  /** The last word before the snapshot can be seen, with the manifest that is about to be put: what it rejects with ends the publish. */
   readonly beforeManifest?: ((manifest: Buffer) => Promise<void>) | undefined
 }
 
@@ -60,7 +60,7 @@ export async function publishSnapshot(options: PublishOptions): Promise<CatalogE
   const present = whatIsThere(options)
   present.catch(() => {})
   try {
-    const [sha256] = await allEnded([compress(indexPath, compressed, signal), refuseBad(indexPath, signal)])
+    const sha256 = await compressValid(indexPath, compressed, signal)
     const { size } = await stat(compressed)
     const { size: rawSize } = await stat(indexPath)
     const jbfs = {
@@ -71,7 +71,8 @@ export async function publishSnapshot(options: PublishOptions): Promise<CatalogE
     const manifest = serializeManifest({ ...options.manifest, jbfs }, options.base)
     const parsed = parseManifest(manifest)
     const source = { path: compressed, ranges: [{ offset: 0, length: size }] }
-    const [etag] = await allEnded([putIndex(options, source, present), options.beforeManifest?.(manifest)])
+    const etag = await putIndex(options, source, present)
+    await options.beforeManifest?.(manifest)
     signal?.throwIfAborted()
     const manifestEtag = await putManifest(options, manifest)
     const index = await store.head(indexKeyOf(options))
@@ -92,12 +93,19 @@ async function refuseBad(indexPath: string, signal: AbortSignal | undefined): Pr
   if (typeof validated === 'string') throw new SnapshotError('bad-index', `the new file index: ${validated}`)
 }
 
-/** As Promise.all, but nothing goes on when it rejects. */
-async function allEnded<T extends readonly unknown[]>(
-  work: [...T],
-): Promise<{ [K in keyof T]: Awaited<T[K]> }> {
-  await Promise.allSettled(work)
-  return await Promise.all(work)
+/** Compresses an index while it is looked at, and resolves with the SHA-256. Rejects with `bad-index`, too; whenever it rejects, nothing goes on. */
+async function compressValid(from: string, to: string, signal: AbortSignal | undefined): Promise<string> {
+  const failed = new AbortController()
+  const either = AbortSignal.any([failed.signal, ...(signal === undefined ? [] : [signal])])
+  const work = [compress(from, to, either), refuseBad(from, either)] as const
+  try {
+    const [sha256] = await Promise.all(work)
+    return sha256
+  } catch (error) {
+    failed.abort(error)
+    await Promise.allSettled(work)
+    throw error
+  }
 }
 
 function indexKeyOf(

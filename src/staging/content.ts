@@ -67,7 +67,8 @@ export function isNamed(tree: WorkingTree, ino: Ino): boolean {
 
 /** From the staging folder. */
 export function removeFile(content: Content, room: StagingRoom): void {
-  content.file?.remove()
+  // Who waits for room is to find it.
+  content.file?.remove({ atOnce: room.isShort })
   content.file = undefined
   account(content, room)
 }

@@ -3,8 +3,8 @@ import type { Semaphore } from '../base/semaphore.ts'
 import type { ByteRange } from '../store/object-store.ts'
 
 export interface GatheredPartsOptions {
-  /** Bytes of all growing uploads that are in memory. */
-  readonly memory: Semaphore
+  /** Bytes that are gathered for all growing uploads. Nobody waits for them: whoever reads a part from its file has others. */
+  readonly gathering: Semaphore
   readonly buffers: BufferPool
 }
 
@@ -23,8 +23,8 @@ interface Gathered {
   filled: number
 }
 
-/** Milliseconds without a write after which memory is not held for the next one. */
-const patience = 2_000
+/** Milliseconds that a part may take: memory is not held for who writes slowly, or no more. */
+const patience = 3_000
 
 /**
  * Gathers the bytes of the next parts of a file while it is written from its start to its end. Read back from the staged file, when it has left the caches of the processor, each GiB took
@@ -34,7 +34,7 @@ export class GatheredParts {
   readonly #options: GatheredPartsOptions
   #open: Gathered | undefined
   readonly #whole: Gathered[] = []
-  #idle: NodeJS.Timeout | undefined
+  #late: NodeJS.Timeout | undefined
 
   constructor(options: GatheredPartsOptions) {
     this.#options = options
@@ -60,44 +60,54 @@ export class GatheredParts {
       this.#whole.push(open)
       this.#open = undefined
     }
-    this.#idle?.refresh()
   }
 
   /** The bytes of these ranges of the file, if just they were gathered. */
   take(ranges: readonly ByteRange[]): PartBytes | undefined {
-    const [range, ...others] = ranges
-    if (range === undefined) return undefined
-    // Parts are taken in their order.
-    while (this.#whole[0] !== undefined && this.#whole[0].start < range.offset)
-      this.#whole.shift()?.room[Symbol.dispose]()
-    const isOpen = this.#whole.length === 0
-    const found = isOpen ? this.#open : this.#whole[0]
-    if (others.length > 0 || found?.start !== range.offset || found.filled !== range.length) return undefined
-    if (isOpen) this.#open = undefined
-    else this.#whole.shift()
-    return { bytes: found.buffer.subarray(0, found.filled), room: found.room }
+    const [first, ...others] = ranges
+    const last = ranges.at(-1)
+    if (first === undefined || last === undefined) return undefined
+    const isIt = ({ start, filled }: Gathered): boolean =>
+      others.length === 0 && start === first.offset && filled === first.length
+    let found: Gathered | undefined
+    // Parts are taken in their order: what begins before the end of this one is none of those that follow.
+    for (const gathered of this.#beginningBefore(last.offset + last.length))
+      if (found === undefined && isIt(gathered)) found = gathered
+      else gathered.room[Symbol.dispose]()
+    return found && { bytes: found.buffer.subarray(0, found.filled), room: found.room }
   }
 
   /** All that is gathered; the file may be another. */
   forget(): void {
-    clearTimeout(this.#idle)
-    this.#idle = undefined
+    clearTimeout(this.#late)
     for (const gathered of this.#whole.splice(0)) gathered.room[Symbol.dispose]()
     this.#forgetOpen()
   }
 
+  /** They are no longer here. */
+  #beginningBefore(end: number): Gathered[] {
+    const behind = this.#whole.findIndex(({ start }) => start >= end)
+    if (behind !== -1) return this.#whole.splice(0, behind)
+    const all = this.#whole.splice(0)
+    if (this.#open !== undefined && this.#open.start < end) {
+      all.push(this.#open)
+      this.#open = undefined
+    }
+    return all
+  }
+
   /** A part that begins before `end`, at `from` or behind it; undefined when there is none, or no memory. */
   #begin(from: number, end: number, next: number, size: number): Gathered | undefined {
-    const { memory, buffers } = this.#options
+    const { gathering, buffers } = this.#options
     const start = next + Math.max(0, Math.ceil((from - next) / size)) * size
     if (start >= end || size > buffers.size) return undefined
-    // Of what is left a part can be read from its file, behind which whole ones of the same upload may wait.
-    const permit = memory.tryAcquire({ weight: size, leaving: size })
+    const permit = gathering.tryAcquire(size)
     if (permit === undefined) return undefined
     const room = new DisposableStack()
     room.use(permit)
     const buffer = room.adopt(buffers.take(), (buffer) => buffers.giveBack(buffer))
-    this.#idle ??= setTimeout(() => this.#forgetOpen(), patience).unref()
+    clearTimeout(this.#late)
+    this.#late = setTimeout(() => this.forget(), patience).unref()
     return { start, size, buffer, room, filled: 0 }
   }
 

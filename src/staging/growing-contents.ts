@@ -53,7 +53,10 @@ export class GrowingContents {
   grow(content: Content, bytes: Uint8Array, offset: number): void {
     const { file, isStreamed, writers } = content
     content.frontier = Math.max(content.frontier, offset + bytes.length)
-    if (!isStreamed || writers === 0 || file === undefined) return
+    if (!isStreamed || writers === 0 || file === undefined) {
+      content.growing?.forgetGathered()
+      return
+    }
     if (content.growing === undefined) {
       // It must not fill the staging area before its first parts can go, alone or with others.
       const partSize = this.#partSize
@@ -72,13 +75,14 @@ export class GrowingContents {
   }
 
   #uploadOptions(content: Content, file: StagedFile, partSize: number): GrowingUploadOptions {
-    const { store, repository, memory, buffers, hashes, room, tree } = this.#options
+    const { store, repository, memory, gathering, buffers, hashes, room, tree } = this.#options
     return {
       store,
       repository,
       file,
       partSize,
       memory,
+      gathering,
       buffers,
       hashes,
       remember: (state) => {

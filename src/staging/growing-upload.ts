@@ -18,8 +18,10 @@ export interface GrowingUploadOptions {
   readonly file: StagedFile
   /** Bytes of each of the first parts. */
   readonly partSize: number
-  /** Bytes of all growing uploads that are in memory. */
+  /** Bytes of all growing uploads that are read back into memory. */
   readonly memory: Semaphore
+  /** `GatheredPartsOptions.gathering`. */
+  readonly gathering: Semaphore
   /** For parts: `partBuffers`. */
   readonly buffers: BufferPool
   readonly hashes: HashThread
@@ -75,8 +77,8 @@ export function partSizeFor(room: number): number {
   return room < smallRoom ? partSizeInSmallRoom : partSize
 }
 
-/** Bytes of parts that are in memory at a time: those on their way, one that is gathered meanwhile, and one that waits. */
-export const growingMemory = (concurrency + 2) * partSize
+/** Bytes of parts that are in memory at a time: as many that are gathered while they are written, and that are read back. */
+export const growingMemory = 4 * partSize
 
 /** Two are kept for the next file. */
 export function partBuffers(): BufferPool {
@@ -163,7 +165,7 @@ export class GrowingUpload {
   }
 
   /** The file was changed in another way, or may have been. */
-  changed(): void {
+  forgetGathered(): void {
     this.#gathered.forget()
   }
 

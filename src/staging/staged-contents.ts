@@ -320,7 +320,7 @@ export class StagedContents implements Reliever {
     const mode = clearSetuid ? withoutSetuid(inode.mode) : undefined
     content.generation++
     if (content.growing?.covers(from)) this.#growing.breakUp(content)
-    if (writes === undefined) content.growing?.changed()
+    if (writes === undefined) content.growing?.forgetGathered()
     try {
       if (content.isDirty && resizesTo !== undefined && resizesTo < before) {
         // What is cut off cannot be put back.
@@ -333,7 +333,7 @@ export class StagedContents implements Reliever {
         content.isDirty = true
       }
     } catch (error) {
-      content.growing?.changed()
+      content.growing?.forgetGathered()
       if (!content.isDirty) {
         file.remove()
         content.file = undefined

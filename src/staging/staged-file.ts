@@ -163,11 +163,12 @@ export class StagedFile implements StagedContent {
     closeSync(this.#fd)
   }
 
-  /** With its file. */
-  remove(): void {
+  /** With its file; the room that it took is free then, or without `atOnce` a little later. */
+  remove({ atOnce = true } = {}): void {
     rmSync(this.path, { force: true })
-    // Only now its pages go, of which there may be gigabytes.
-    close(this.#fd)
+    if (atOnce) this.close()
+    // Only now its pages go, of which there may be gigabytes: nobody is to wait for them.
+    else close(this.#fd, () => {})
   }
 
   #clear(offset: number, end: number): void {

@@ -11,8 +11,9 @@ export interface StagingResources {
   /** Uploads at a time. */
   readonly uploads: Semaphore
   readonly room: StagingRoom
-  /** Bytes of growing uploads in memory: `growingMemory`. */
+  /** Bytes of growing uploads in memory: `growingMemory` that are read back, and as many that are gathered. */
   readonly memory: Semaphore
+  readonly gathering: Semaphore
   readonly buffers: BufferPool
   readonly hashes: HashThread
   readonly checkpoints: CheckpointThread
@@ -25,6 +26,7 @@ export function stagingResources(uploads: number, room: StagingRoom): StagingRes
     uploads: new Semaphore(uploads),
     room,
     memory: new Semaphore(growingMemory),
+    gathering: new Semaphore(growingMemory),
     buffers: partBuffers(),
     hashes: new HashThread(),
     checkpoints: checkpointThread(),

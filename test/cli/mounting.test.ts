@@ -512,6 +512,23 @@ mountingTest('umount does not itself keep in use what hangs', async (t, place) =
   await ended(daemon)
 })
 
+mountingTest('what a mount shows is no destination, and is not looked at as one', async (t, place) => {
+  t.deepEqual(await place.mount(), silent)
+  for (const shown of [place.mountpoint, join(place.mountpoint, 'example')])
+    for (const command of [['check'], ['snapshots'], ['mount', join(place.folder, 'other')]] as const) {
+      const [name = '', ...after] = command
+      const { code, stderr } = await runJbfs([name, shown, ...after])
+      t.is(code, 2, stderr)
+      t.true(
+        stderr.includes(
+          `${shown} is what jbfs shows at ${place.mountpoint}, and no destination: give the one that is mounted there, ${place.destination}`,
+        ),
+        stderr,
+      )
+    }
+  t.deepEqual(await runJbfs(['umount', place.mountpoint]), silent)
+})
+
 mountingTest('another user is told whose a mount is, and who can unmount it', async (t, place) => {
   t.deepEqual(await place.mount(), silent)
   // Only the ids: the program and its folder may be for root alone. Without jbfs's own launcher nothing is loaded later than here.

@@ -19,7 +19,7 @@ interface Gathering {
 
 function gathering(same: (is: Buffer, expected: Buffer) => void): Gathering {
   const memory = new Semaphore(parts * size)
-  const gathered = new GatheredParts({ memory, buffers: new BufferPool(size, 1) })
+  const gathered = new GatheredParts({ gathering: memory, buffers: new BufferPool(size, 1) })
   const file = Buffer.alloc(10_000)
   let end = 0
   return {
@@ -46,7 +46,7 @@ function gathering(same: (is: Buffer, expected: Buffer) => void): Gathering {
 function free(memory: Semaphore): number {
   const permits: Disposable[] = []
   for (;;) {
-    const permit = memory.tryAcquire({ weight: size, leaving: 0 })
+    const permit = memory.tryAcquire(size)
     if (permit === undefined) break
     permits.push(permit)
   }
@@ -80,26 +80,34 @@ test('what begins in the middle is gathered from the next part on', (t) => {
   gathered.forget()
 })
 
-test('a part is left in memory for who reads one from its file', (t) => {
+test('no more is gathered than there is memory for', (t) => {
   const { write, take, memory, gathered } = gathering((is, expected) => t.deepEqual(is, expected))
   write(0, 10 * size)
-  t.is(free(memory), 1)
+  t.is(free(memory), 0)
   t.true(take(0, size))
+  // The one before it is not wanted any more.
   t.true(take(2 * size, size))
-  t.false(take(3 * size, size))
-  gathered.forget()
+  t.is(free(memory), 3)
+  t.false(take(4 * size, size))
   t.is(free(memory), parts)
+  gathered.forget()
 })
 
-test('who waits for memory has it before who would gather', async (t) => {
-  const { write, take, memory, gathered } = gathering((is, expected) => t.deepEqual(is, expected))
-  using held = await memory.acquire({ weight: parts * size })
-  const waits = memory.acquire({ weight: size })
-  write(0, size)
-  t.false(take(0, size))
-  held[Symbol.dispose]()
-  using _ = await waits
-  gathered.forget()
+test('what fits no part that is cut off does not stay in memory', (t) => {
+  const { write, memory, gathered } = gathering(() => {})
+  write(0, 3 * size)
+  t.is(free(memory), 1)
+  // As behind a hole.
+  t.is(gathered.take([{ offset: 10, length: size }]), undefined)
+  t.is(free(memory), 3)
+  t.is(
+    gathered.take([
+      { offset: 90, length: 20 },
+      { offset: 120, length: 44 },
+    ]),
+    undefined,
+  )
+  t.is(free(memory), parts)
 })
 
 test('what is written over, or with a gap, is not given out as it was', (t) => {
@@ -119,12 +127,13 @@ test('what is written over, or with a gap, is not given out as it was', (t) => {
   }
 })
 
-test('who writes no more does not hold memory for long', async (t) => {
+test('who writes slowly, or no more, does not hold memory for long', async (t) => {
   const { write, memory, gathered } = gathering(() => {})
   write(0, 10)
   t.is(free(memory), parts - 1)
   const end = Date.now() + 10_000
-  while (free(memory) < parts && Date.now() < end) await new Promise((resolve) => setTimeout(resolve, 50))
+  for (let at = 10; free(memory) < parts && Date.now() < end; write(at++, 1))
+    await new Promise((resolve) => setTimeout(resolve, 50))
   t.is(free(memory), parts)
   gathered.forget()
 })
