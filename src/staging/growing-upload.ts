@@ -10,6 +10,8 @@ import type { NewObject } from '../snapshot/working-index.ts'
 import type { ByteRange, ObjectKey, ObjectStore, UploadToken } from '../store/object-store.ts'
 import { GatheredParts, type PartBytes } from './gathered-parts.ts'
 import type { GrowingState, SentPart } from './growing-rows.ts'
+import { readBack } from './read-back.ts'
+import { SequentialHash } from './sequential-hash.ts'
 import type { StagedFile } from './staged-file.ts'
 
 export interface GrowingUploadOptions {
@@ -102,10 +104,7 @@ export class GrowingUpload {
   #underWay = 0
   #failure: Error | undefined
   #pause = firstPause
-  /** undefined: parts of an earlier process are in it, or the thread has died. */
-  #hash: number | undefined
-  /** Parts that have been given to it. */
-  #hashed = 0
+  readonly #hash: SequentialHash
   #reading: Promise<unknown> = Promise.resolve()
   #isRetrying = false
   #token: UploadToken | undefined
@@ -118,7 +117,7 @@ export class GrowingUpload {
     this.id = id
     this.#options = options
     this.#gathered = new GatheredParts(options)
-    this.#hash = options.hashes.newStream()
+    this.#hash = new SequentialHash(options.hashes)
     this.#waiting.promise.catch(() => {})
   }
 
@@ -127,7 +126,8 @@ export class GrowingUpload {
     const growing = new GrowingUpload(id, options)
     growing.#upload = Promise.resolve(upload)
     growing.#token = upload
-    growing.#hash = undefined
+    // Parts of an earlier process are not in it.
+    growing.#hash.forget()
     for (const part of parts) growing.#add(part.length, part.ranges, part.etag)
     growing.#cut = freed
     return growing
@@ -214,7 +214,7 @@ export class GrowingUpload {
   stop(reason: unknown): void {
     this.#ended.abort(reason)
     this.#gathered.forget()
-    this.#forgetHash()
+    this.#hash.forget()
     this.#waiting.reject(reason)
   }
 
@@ -307,7 +307,7 @@ export class GrowingUpload {
 
   async #sendRest(end: number): Promise<Whole> {
     // What was behind the cut before has been hashed.
-    if (this.#whole !== undefined) this.#forgetHash()
+    if (this.#whole !== undefined) this.#hash.forget()
     const rest = this.#restBefore(end)
     const whole = { end, rest, etag: undefined, sha256: undefined }
     // Whatever becomes of it.
@@ -316,7 +316,7 @@ export class GrowingUpload {
     // An upload has at least one part.
     const etag = rest.length > 0 || part.number === 1 ? await this.#sendPart(part) : undefined
     this.#gathered.forget()
-    return { ...whole, etag, sha256: await this.#digest() }
+    return { ...whole, etag, sha256: await this.#hash.digest() }
   }
 
   async #sendPart(part: Omit<Part, 'etag' | 'isUnderWay'>): Promise<string> {
@@ -347,35 +347,18 @@ export class GrowingUpload {
     number,
     length,
     ranges,
-  }: Pick<Part, 'number' | 'length' | 'ranges'>): Promise<
-    PartBytes & { readonly hashed: Promise<void> | undefined }
-  > {
-    const isHashed = number <= this.#hashed
-    this.#hashed = Math.max(number, this.#hashed)
+  }: Pick<Part, 'number' | 'length' | 'ranges'>): Promise<PartBytes & { readonly hashed: Promise<void> }> {
+    const { file, memory, buffers } = this.#options
+    const { signal } = this.#ended
     try {
-      const part = this.#gathered.take(ranges) ?? (await this.#readBack(length, ranges))
-      return { ...part, hashed: isHashed ? undefined : this.#update(part.bytes) }
+      const part =
+        this.#gathered.take(ranges) ?? (await readBack(file, ranges, length, { memory, buffers, signal }))
+      return { ...part, hashed: this.#hash.update(number, part.bytes) }
     } catch (error) {
-      if (!isHashed) this.#forgetHash()
+      // Others come before it then.
+      if (!this.#hash.has(number)) this.#hash.forget()
       throw error
     }
-  }
-
-  async #readBack(length: number, ranges: readonly ByteRange[]): Promise<PartBytes> {
-    const { file, memory, buffers } = this.#options
-    using held = new DisposableStack()
-    held.use(await memory.acquire({ signal: this.#ended.signal, weight: length }))
-    const buffer = length > buffers.size ? Buffer.from(new SharedArrayBuffer(length)) : buffers.take()
-    if (buffer.length === buffers.size) held.defer(() => buffers.giveBack(buffer))
-    const bytes = buffer.subarray(0, length)
-    let filled = 0
-    for (const range of ranges) {
-      const piece = bytes.subarray(filled, filled + range.length)
-      if ((await file.fill(piece, range.offset)) < range.length)
-        throw new CacheError('corrupt', `${file.path} is shorter than it was`)
-      filled += range.length
-    }
-    return { bytes, room: held.move() }
   }
 
   /** For ever, as long as the file is there. */
@@ -421,27 +404,6 @@ export class GrowingUpload {
     }
     this.#token = upload
     return upload
-  }
-
-  #forgetHash(): void {
-    if (this.#hash !== undefined) this.#options.hashes.forget(this.#hash)
-    this.#hash = undefined
-  }
-
-  /** Resolves when the bytes are no longer needed. */
-  async #update(bytes: Buffer): Promise<void> {
-    const stream = this.#hash
-    if (stream === undefined) return
-    await this.#options.hashes.update(stream, bytes).catch(() => {
-      this.#hash = undefined
-    })
-  }
-
-  async #digest(): Promise<Buffer | undefined> {
-    const stream = this.#hash
-    if (stream === undefined) return undefined
-    this.#hash = undefined
-    return this.#options.hashes.digest(stream).catch(() => undefined)
   }
 
   /** Where nobody has hashed all parts as they went, the object is read once more. */
